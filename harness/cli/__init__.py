@@ -1,0 +1,27 @@
+"""The command line: the only place that reads arguments, prints, and turns a `HarnessError` into text and an exit code.
+
+Modules are imported inside the commands, so that `harness --help` does not wait for what it does not use.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from harness.cli.app import app
+from harness.errors import HarnessError
+
+
+def main() -> None:
+    """Entry point of the console script.
+
+    Exit codes: 0 what was asked for holds; 1 it ran, but the verdict is not "reproduced"; 2 recipe, configuration,
+    patch or arguments; 3 surroundings (Git, data, packages, disk); 4 an upstream's run failed; 130 interrupted.
+    """
+    try:
+        app(standalone_mode=True)
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("harness: interrupted; what was finished is kept, the same command goes on from here", file=sys.stderr)  # noqa: T201
+        sys.exit(130)

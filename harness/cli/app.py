@@ -1,0 +1,130 @@
+"""The commands and their arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from harness.workflow import Job
+
+app = typer.Typer(
+    name="harness",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Rebuild a published table from pinned upstream code and say, with statistics, whether it holds.",
+)
+
+Artifact = Annotated[str, typer.Argument(help="li2023/table2, or an alias such as table2 or demo")]
+Where = Annotated[list[str] | None, typer.Option(help="dataset=lastfm,model=sasrec; alternatives: model=sasrec|s3rec")]
+Seeds = Annotated[str, typer.Option(help="42,43,44; the recipe's own by default")]
+Profile = Annotated[str, typer.Option(help="quick: few epochs, for a look, never a reproduction")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="change an option of the recipe: patience=60")]
+Device = Annotated[str, typer.Option(help="cpu or cuda")]
+Jobs = Annotated[int | None, typer.Option(help="runs at a time", min=1)]
+Threads = Annotated[int | None, typer.Option(help="threads of each run; part of its key", min=1)]
+Timeout = Annotated[float | None, typer.Option(help="seconds after which a run's whole process tree is ended", min=0.1)]
+Kind = Annotated[str, typer.Option("--environment", help="venv: from the lock; inherit: the interpreter at hand")]
+Python = Annotated[str, typer.Option(help="interpreter to inherit or to make environments with")]
+Project = Annotated[Path | None, typer.Option(help="folder with harness.toml; found upwards from here by default")]
+
+
+def pairs(texts: list[str] | None, flag: str) -> dict[str, str]:
+    """`a=b,c=d`, given once or more, as a mapping.
+
+    Raises:
+        ArgumentError: a part without `=`, or a name given twice.
+    """
+    found: dict[str, str] = {}
+    for part in (p.strip() for text in texts or [] for p in text.split(",") if p.strip()):
+        name, equals, value = part.partition("=")
+        if not equals or not name or not value:
+            raise ArgumentError(flag, f"{part!r} is not name=value", f"write {flag} dataset=lastfm,model=sasrec")
+        if name in found:
+            raise ArgumentError(flag, f"{name!r} is given twice", "alternatives go as name=a|b")
+        found[name] = value
+    return found
+
+
+def seed_list(text: str) -> tuple[int, ...] | None:
+    """`42,43` as numbers, None for nothing.
+
+    Raises:
+        ArgumentError: something that is no seed, or one given twice.
+    """
+    if not text:
+        return None
+    try:
+        seeds = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ArgumentError("--seeds", f"{text!r} is no list of numbers", "write --seeds 42,43,44") from error
+    if len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise ArgumentError("--seeds", f"{text!r} has a seed twice or below 0", "write --seeds 42,43,44")
+    return seeds
+
+
+def job_of(
+    artifact: str, where: list[str] | None, seeds: str, profile: str, options: list[str] | None, device: str,
+    jobs: int | None = None, threads: int | None = None, timeout: float | None = None, kind: str = "",
+    python: str = "", project: Path | None = None, retry_failed: bool = False,
+) -> Job:  # fmt: skip
+    """The request that the arguments make."""
+    import sys
+
+    from harness.config import load
+    from harness.plan import Settings
+    from harness.workflow import Job, Ways
+
+    config = load(project)
+    local = config.file.local
+    if kind not in ("", "venv", "inherit"):
+        raise ArgumentError("--environment", f"unknown kind {kind!r}", "known: inherit, venv")
+    settings = Settings(
+        where={name: tuple(value.split("|")) for name, value in pairs(where, "--where").items()},
+        seeds=seed_list(seeds),
+        profile=profile,
+        options=pairs(options, "--set"),
+        device=device,
+        threads=threads or local.threads,
+    )
+    ways = Ways(jobs or local.jobs, timeout or local.timeout_s, kind, python or sys.executable, retry_failed)
+    return Job(config, artifact, settings, ways)
+
+
+@app.command()
+def reproduce(
+    artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
+    device: Device = "cpu", jobs: Jobs = None, threads: Threads = None, timeout: Timeout = None, kind: Kind = "",
+    python: Python = "", project: Project = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run again what failed before")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run, and why, and stop")] = False,
+) -> None:  # fmt: skip
+    """Run what is missing of a table, then print it and write it as Markdown, LaTeX and CSV."""
+    from harness.cli import reporting
+
+    job = job_of(
+        artifact, where, seeds, profile, options, device, jobs, threads, timeout, kind, python, project, retry_failed
+    )
+    if dry_run:
+        reporting.print_plan(job)
+        return
+    raise typer.Exit(reporting.reproduce(job))
+
+
+@app.command()
+def plan(
+    artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
+    device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "", project: Project = None,
+) -> None:  # fmt: skip
+    """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
+    from harness.cli import reporting
+
+    reporting.print_plan(
+        job_of(artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project)
+    )

@@ -1,0 +1,184 @@
+"""harness.toml and the environment as typed values; the only module that reads environment variables.
+
+An unknown key is an error, and all problems of the file are reported at once.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from harness.errors import ConfigError, near_misses
+
+FILE = "harness.toml"
+Entry = TypeVar("Entry")
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
+class Strict(BaseModel, extra="forbid", frozen=True):
+    """A part of a file that a person writes: unknown keys are errors, values never change."""
+
+
+class Upstream(Strict):
+    """Somebody else's repository at one commit.
+
+    Attributes:
+        commit: full SHA-1; branches and tags move.
+        code: sparse patterns of the files that runs need.
+        overlay: files of patches/overlay that its patches import.
+    """
+
+    url: str
+    commit: Commit
+    code: tuple[str, ...]
+    overlay: tuple[str, ...]
+
+
+class Environment(Strict):
+    """A locked set of packages.
+
+    Attributes:
+        kind: `venv` makes a virtual environment from the lock, `inherit` takes the interpreter at hand.
+        locks: lock file by `device-system-machine-python`, or a shorter beginning of that, down to `device`.
+        packages: packages whose versions stand for an inherited interpreter.
+        size_mb: about how much disk it takes, for `harness plan`.
+    """
+
+    kind: Literal["venv", "inherit"]
+    locks: dict[str, str] = {}
+    packages: tuple[str, ...] = ()
+    size_mb: int = 0
+
+
+class Local(Strict):
+    """Settings of the local executor."""
+
+    jobs: int = Field(default=1, ge=1)
+    threads: int = Field(default=1, ge=1)
+    timeout_s: float = Field(default=172_800, gt=0)
+
+
+class Mirrors(Strict):
+    """Where sources and packages come from; empty means their own addresses.
+
+    Attributes:
+        git: template such as /srv/mirrors/{owner}/{name}.git; HARNESS_GIT_MIRROR overrides it.
+        pip: further arguments of pip, such as an index; HARNESS_PIP_ARGS overrides it.
+    """
+
+    git: str = ""
+    pip: tuple[str, ...] = ()
+
+
+class File(Strict):
+    """harness.toml as a whole."""
+
+    results: str = "results"
+    cache: str = ".cache"
+    aliases: dict[str, str] = {}
+    local: Local = Local()
+    mirrors: Mirrors = Mirrors()
+    environments: dict[str, Environment]
+    upstreams: dict[str, Upstream]
+
+
+class Config(Strict):
+    """Everything that does not come from a recipe or the command line.
+
+    Attributes:
+        root: the project folder, which holds harness.toml, patches/ and recipes/.
+        base_env: the environment that children start from.
+    """
+
+    root: Path
+    results: Path
+    cache: Path
+    file: File
+    git_mirror: str | None
+    pip_args: tuple[str, ...]
+    base_env: dict[str, str]
+
+    def upstream(self, name: str) -> Upstream:
+        """The upstream of this name.
+
+        Raises:
+            ConfigError: if harness.toml has none.
+        """
+        return known(self.file.upstreams, name, "upstream")
+
+    def environment(self, name: str) -> Environment:
+        """The environment of this name.
+
+        Raises:
+            ConfigError: if harness.toml has none.
+        """
+        return known(self.file.environments, name, "environment")
+
+
+def known(table: Mapping[str, Entry], name: str, what: str) -> Entry:
+    """The entry of a table of harness.toml."""
+    if name not in table:
+        raise ConfigError(FILE, f"unknown {what} {name!r}", near_misses(name, table))
+    return table[name]
+
+
+def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Config:
+    """The configuration of the project around `start`.
+
+    Args:
+        start: where to look for harness.toml, upwards; the current folder, then this package's own project.
+        env: environment variables; those of this process by default.
+    Raises:
+        ConfigError: no harness.toml, or one with mistakes, all of them listed.
+    """
+    env = dict(os.environ) if env is None else dict(env)
+    root = find_root(start, env)
+    file = read(root / FILE)
+    mirror = env.get("HARNESS_GIT_MIRROR", file.mirrors.git) or None
+    return Config(
+        root=root,
+        results=root / env.get("HARNESS_RESULTS", file.results),
+        cache=root / env.get("HARNESS_CACHE", file.cache),
+        file=file,
+        git_mirror=mirror,
+        pip_args=tuple(env["HARNESS_PIP_ARGS"].split()) if "HARNESS_PIP_ARGS" in env else file.mirrors.pip,
+        base_env={k: v for k, v in env.items() if not k.startswith(("HARNESS_", "PYTHON", "VIRTUAL_ENV"))},
+    )
+
+
+def find_root(start: Path | None, env: Mapping[str, str]) -> Path:
+    """The nearest folder upwards with a harness.toml, else the project this package was installed from."""
+    first = Path(env["HARNESS_PROJECT"]) if "HARNESS_PROJECT" in env else start or Path.cwd()
+    for folder in (first.resolve(), *first.resolve().parents, Path(__file__).resolve().parent.parent):
+        if (folder / FILE).is_file():
+            return folder
+    raise ConfigError(str(first), f"no {FILE} here or above", "run inside a clone of the project or set HARNESS_PROJECT")
+
+
+def read(path: Path) -> File:
+    """Parse and check one harness.toml."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"cannot be read: {error}", "mend the file") from error
+    try:
+        return File.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(str(path), problems(error), "mend these keys") from error
+
+
+def problems(error: ValidationError) -> str:
+    """All problems of a file, one a line: key path, what is wrong, the value as written."""
+    return "\n  ".join([f"{error.error_count()} problem(s)", *(one_problem(dict(p)) for p in error.errors())])
+
+
+def one_problem(problem: dict[str, Any]) -> str:
+    """One problem of pydantic in our form."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
+    shown = repr(problem["input"])
+    return f"{path}: {problem['msg']}" + (f", got {shown}" if len(shown) < 80 else "")

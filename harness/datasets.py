@@ -1,0 +1,155 @@
+"""Data files by content: a file is used only if its SHA-256 is the pinned one, and its counts can be held to a paper's.
+
+A folder of data is named by what it must hold, so two recipes that mean the same files share it. Refused: keeping
+anything of a wrong file, and guessing at a line that cannot be read.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.errors import DatasetError
+from harness.files import canonical_json, disk_errors, remove_tree, sha256_bytes, sha256_file, write_whole
+
+SIZES_FILE = ".sizes"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of an upstream at its pin: its path there, the SHA-256 it must have, the name a run looks for."""
+
+    path: str
+    sha256: str
+    name: str
+
+
+class Counts(NamedTuple):
+    """What a paper's table of data sets says: users, distinct items, interactions."""
+
+    users: int
+    items: int
+    interactions: int
+
+
+def materialise(files: Sequence[DataFile], read: Callable[[str], bytes], cache: Path, *, recheck: bool = False) -> Path:
+    """The folder that holds the files under their names, each verified; made on first use, then reused.
+
+    Args:
+        read: gives the content of a path; asked only for what is not there yet.
+        recheck: hash the files again where the folder is there; otherwise their sizes are compared.
+
+    Raises:
+        DatasetError: naming path, expected and found hash; nothing of a wrong file is kept.
+        SourceError: if `read` cannot have a file.
+    """
+    key = sha256_bytes(canonical_json(sorted([file.name, file.sha256] for file in files)).encode())
+    target = cache / "data" / key[:16]
+    if _is_whole(target, files, recheck):
+        return target
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        for file in files:
+            write_whole(_place(scratch / "new", file), _verified(file, read(file.path)))
+        write_whole(scratch / "new" / SIZES_FILE, _sizes(scratch / "new", files))
+        _move(scratch / "new", target, scratch / "old", files)
+    finally:
+        remove_tree(scratch)
+    return target
+
+
+def count_sequences(path: Path) -> Counts:
+    """Users, distinct items and interactions of a file with one line per user: user id, then item ids, in time order.
+
+    Raises:
+        DatasetError: naming the line that has no item, no number, or a user seen before.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(str(path), f"cannot be read: {error}", "check the data files of the recipe") from error
+    users, items, interactions = set[int](), set[int](), 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            user, *sequence = map(int, line.split())
+        except ValueError as error:
+            raise DatasetError(
+                f"{path}:{number}", f"no line of ids: {line[:40]!r}", "expected: user item ..."
+            ) from error
+        if not sequence or user in users:
+            what = f"user {user} has {'two lines' if user in users else 'no items'}"
+            raise DatasetError(f"{path}:{number}", what, "one line per user, with at least one item")
+        users.add(user)
+        items.update(sequence)
+        interactions += len(sequence)
+    return Counts(len(users), len(items), interactions)
+
+
+def compare(counts: Counts, expected: Counts, where: str) -> list[str]:
+    """Each count that differs from the expected one, as text; empty if all agree.
+
+    Args:
+        where: who says what is expected, for the text.
+    """
+    return [
+        f"{name}: {found:,} in the file, {value:,} in {where} ({found - value:+,})"
+        for name, found, value in zip(Counts._fields, counts, expected, strict=True)
+        if found != value
+    ]
+
+
+def _place(folder: Path, file: DataFile) -> Path:
+    """Where a file goes, inside the folder.
+
+    Raises:
+        DatasetError: for a name that leaves it or is the harness's own.
+    """
+    parts = Path(file.name).parts
+    if not parts or Path(file.name).is_absolute() or ".." in parts or file.name == SIZES_FILE:
+        raise DatasetError(file.path, f"name {file.name!r} leaves the data folder", "give a plain relative file name")
+    return folder / file.name
+
+
+def _verified(file: DataFile, data: bytes) -> bytes:
+    """The data, if it is the pinned one.
+
+    Raises:
+        DatasetError: with both hashes.
+    """
+    found = sha256_bytes(data)
+    if found != file.sha256:
+        what = f"expected SHA-256 {file.sha256}, found {found} ({len(data):,} bytes); nothing of it was kept"
+        raise DatasetError(file.path, what, "take the file from the pinned commit, or correct the hash in the recipe")
+    return data
+
+
+def _sizes(folder: Path, files: Sequence[DataFile]) -> str:
+    """Names and sizes as text: written last, compared before reuse."""
+    return canonical_json({file.name: (folder / file.name).stat().st_size for file in files})
+
+
+def _is_whole(folder: Path, files: Sequence[DataFile], recheck: bool) -> bool:
+    """Whether the folder is there and holds the files with the sizes, or hashes, that they had."""
+    try:
+        whole = (folder / SIZES_FILE).read_text(encoding="utf-8") == _sizes(folder, files)
+        return whole and (not recheck or all(sha256_file(folder / file.name) == file.sha256 for file in files))
+    except OSError:
+        return False
+
+
+def _move(fresh: Path, target: Path, aside: Path, files: Sequence[DataFile]) -> None:
+    """Put the fresh folder in place; one made by another process meanwhile serves as well."""
+    with disk_errors(target):
+        if target.exists():
+            os.rename(target, aside)
+        try:
+            os.rename(fresh, target)
+        except OSError:
+            if not _is_whole(target, files, recheck=False):
+                raise

@@ -1,0 +1,156 @@
+"""A lock to a virtual environment, or the interpreter at hand; nothing here knows runs or recipes.
+
+A virtual environment lies in the cache under its lock's hash, is made once, installs only wheels whose hashes the lock
+has, and counts only once its marker is there; a half-made one is removed and made again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness.config import Environment
+from harness.errors import ConfigError, SetupError
+from harness.files import disk_errors, remove_tree, sha256_file, write_json
+from harness.process import capture
+
+LIST_PACKAGES = (
+    "import importlib.metadata as m, json, platform;"
+    "print(json.dumps({'python': platform.python_version(),"
+    " **{d.metadata['Name'].lower(): d.version for d in m.distributions()}}))"
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which environment is wanted, and how.
+
+    Attributes:
+        kind: `venv` or `inherit`; the environment's own by default.
+        python: interpreter to inherit or to make the environment with.
+    """
+
+    name: str
+    environment: Environment
+    device: str
+    root: Path
+    cache: Path
+    pip_args: tuple[str, ...]
+    base_env: Mapping[str, str]
+    kind: str = ""
+    python: str = sys.executable
+
+    @property
+    def inherits(self) -> bool:
+        """Whether the interpreter at hand is used as it is."""
+        return (self.kind or self.environment.kind) == "inherit"
+
+    @property
+    def lock(self) -> Path:
+        """The lock file for this device, system, machine and Python; the most specific one there is.
+
+        Raises:
+            ConfigError: the environment has none for it.
+        """
+        locks = self.environment.locks
+        version = f"py{sys.version_info.major}{sys.version_info.minor}"
+        words = (self.device, platform.system().lower(), platform.machine().lower(), version)
+        for length in range(len(words), 0, -1):
+            if (name := "-".join(words[:length])) in locks:
+                return self.root / locks[name]
+        where = f"harness.toml: environments.{self.name}.locks"
+        raise ConfigError(where, f"no lock for {'-'.join(words)}", f"known: {', '.join(locks) or '(none)'}")
+
+
+def identity(request: Request) -> dict[str, str]:
+    """What stands for the environment in a run's key: the lock's hash, or the versions that would be inherited.
+
+    Raises:
+        ConfigError: no lock. SetupError: an inherited interpreter lacks a package.
+    """
+    if not request.inherits:
+        if not request.lock.is_file():
+            raise ConfigError(str(request.lock), "no such lock", "restore it from the repository")
+        return {"lock": sha256_file(request.lock)}
+    have = packages(request.python, request.base_env)
+    wanted = request.environment.packages
+    missing = [name for name in wanted if name not in have]
+    if missing:
+        fix = "install them there, or use the locked environment: --environment venv"
+        raise SetupError(request.python, f"lacks {', '.join(missing)}", fix)
+    return {name: have[name] for name in wanted} | {"python": ".".join(have["python"].split(".")[:2])}
+
+
+def packages(python: str, base_env: Mapping[str, str]) -> dict[str, str]:
+    """Versions of an interpreter and of all its packages, names in lower case.
+
+    Raises:
+        SetupError: if the interpreter cannot be run.
+    """
+    found: dict[str, str] = json.loads(capture([python, "-c", LIST_PACKAGES], base_env))
+    return found
+
+
+def realise(request: Request) -> Path:
+    """The interpreter of the environment, made if need be.
+
+    Raises:
+        SetupError: packages cannot be installed; the message ends with pip's last lines.
+        StoreError: the disk is full or not writable.
+    """
+    if request.inherits:
+        return Path(request.python)
+    version = f"{sys.version_info.major}{sys.version_info.minor}"
+    folder = request.cache / "environments" / f"{request.name}-{sha256_file(request.lock)[:12]}-py{version}"
+    marker = folder / "packages.json"
+    with disk_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not marker.is_file():
+            make(folder, request)
+            write_json(marker, packages(str(folder / "bin" / "python"), request.base_env))
+    return folder / "bin" / "python"
+
+
+def make(folder: Path, request: Request) -> None:
+    """Make a virtual environment in place and install the lock into it."""
+    remove_tree(folder)
+    env = {**request.base_env, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    env.pop("PYTHONPATH", None)
+    try:
+        capture([request.python, "-m", "venv", str(folder)], env)
+        install = ["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--no-deps", "--progress-bar", "off"]
+        capture([str(folder / "bin" / "python"), *install, *request.pip_args, "-r", str(request.lock)], env)
+    except SetupError as error:
+        remove_tree(folder)
+        fix = "see pip's lines above; another index or mirror goes into [mirrors] pip of harness.toml or HARNESS_PIP_ARGS"
+        raise SetupError(f"environment {request.name}", error.what, fix) from error
+
+
+def resolved(python: Path, base_env: Mapping[str, str]) -> dict[str, str]:
+    """Packages of a realised environment, from its marker where there is one."""
+    marker = python.parent.parent / "packages.json"
+    if marker.is_file():
+        found: dict[str, str] = json.loads(marker.read_text())
+        return found
+    return packages(str(python), base_env)
+
+
+def child_env(base_env: Mapping[str, str], python: Path, threads: int, device: str) -> dict[str, str]:
+    """Environment variables of a run: a fixed number of threads, no GPU unless asked for, quiet progress bars."""
+    count = str(threads)
+    env = dict(base_env)
+    env.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), count))
+    env.update(PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1", PYTHONHASHSEED="0", TQDM_MININTERVAL="30")
+    if device == "cpu":
+        env["CUDA_VISIBLE_DEVICES"] = ""
+    if python.is_absolute():
+        env["PATH"] = f"{python.parent}{os.pathsep}{env.get('PATH', '')}"
+    return env

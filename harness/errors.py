@@ -1,0 +1,99 @@
+"""Exception classes of the harness, each with the exit code that its remedy deserves.
+
+HarnessError
+├── ArgumentError, ConfigError, RecipeError, PatchError    2: something a person wrote must change
+├── SourceError, DatasetError, SetupError, StoreError      3: the surroundings broke (Git, data, packages, disk)
+├── RunError, MetricsError                                 4: an upstream's run failed or cannot be trusted
+└── Interrupted                                            130: Ctrl-C; what was finished is kept
+
+Exit code 1 is no exception: the harness ran, and the verdict is not "reproduced".
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HarnessError(Exception):
+    """A failure with its place, its cause and a way out; printed as two lines by the command line."""
+
+    exit_code = 3
+
+    def __init__(self, where: str, what: str, fix: str = "") -> None:
+        super().__init__(where, what, fix)
+        self.where, self.what, self.fix = where, what, fix
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f"\n  fix: {self.fix}" if self.fix else "")
+
+
+class ArgumentError(HarnessError):
+    """An argument of the command line names something unknown or impossible."""
+
+    exit_code = 2
+
+
+class ConfigError(HarnessError):
+    """harness.toml or an environment variable is wrong."""
+
+    exit_code = 2
+
+
+class RecipeError(HarnessError):
+    """A recipe, dataset list or file of published numbers is wrong."""
+
+    exit_code = 2
+
+
+class PatchError(HarnessError):
+    """A patch does more than insert, lacks its header, or does not fit the pinned files."""
+
+    exit_code = 2
+
+
+class SourceError(HarnessError):
+    """An upstream cannot be had at its pin."""
+
+
+class DatasetError(HarnessError):
+    """A data file is missing or is not the one the recipe pins."""
+
+
+class SetupError(HarnessError):
+    """An environment cannot be made, or an executor cannot start a run."""
+
+
+class StoreError(HarnessError):
+    """Records cannot be read or written (disk full, permissions, damaged file)."""
+
+
+class RunError(HarnessError):
+    """An upstream's run ended without usable results."""
+
+    exit_code = 4
+
+
+class MetricsError(HarnessError):
+    """Ranks or metrics that cannot be used: missing users, NaN, sets that cannot be paired."""
+
+    exit_code = 4
+
+
+class Interrupted(HarnessError):
+    """Stopped by the user."""
+
+    exit_code = 130
+
+
+def near_misses(value: str, known: Iterable[str]) -> str:
+    """Text of a fix for an unknown name: the nearest known names, then all of them.
+
+    Args:
+        value: what was written.
+        known: what would have been accepted.
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(value, names, n=2)
+    hint = f"did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
+    return f"{hint}known: {', '.join(names) or '(none)'}"

@@ -1,0 +1,145 @@
+"""What a run left behind, and whether it can be trusted; silent is not success.
+
+A run counts only if its command ended with 0, its ranks cover the users that the recipe states, and the probe proves
+the network and the loss that were asked for. Metrics that do not follow from the ranks are flagged, not dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.errors import MetricsError
+from harness.executors.contract import Outcome, RunFolder
+from harness.files import sha256_file
+from harness.metrics import agrees_with_printed
+from harness.plan import Run
+from harness.records import Ranks
+
+FaultClass = Literal["setup", "patch", "environment", "training", "metrics"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a run cannot be used.
+
+    Attributes:
+        kind: setup, patch, environment, training or metrics.
+        reason: one line.
+    """
+
+    kind: FaultClass
+    reason: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run left, judged.
+
+    Attributes:
+        disagreements: printed metrics that do not follow from the ranks; empty where all do.
+        events: what the probe reported, in order.
+    """
+
+    fault: Fault | None
+    events: Sequence[Mapping[str, Any]]
+    disagreements: Sequence[str] = ()
+
+    def last(self, kind: str) -> Mapping[str, Any]:
+        """The last event of a kind, empty if there was none."""
+        return next((e for e in reversed(self.events) if e.get("event") == kind), {})
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """Events of the probe; a last line that was cut off by a kill is left out."""
+    if not path.is_file():
+        return []
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return found
+
+
+def read_ranks(path: Path, view: str = "printed") -> Ranks:
+    """Ranks of a split as the probe wrote them.
+
+    Args:
+        view: `printed` is what the upstream's own metrics come from.
+    Raises:
+        MetricsError: missing, damaged, or without this view.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            columns = ("user", f"above_{view}", f"tied_{view}", f"candidates_{view}")
+            users, above, tied, candidates = (file[name].astype(np.int64) for name in columns)
+            return Ranks(users, above, tied, candidates, json.loads(str(file["protocol"])))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise MetricsError(path.name, f"cannot be used: {error}", "rerun with --retry-failed") from error
+
+
+def judge(run: Run, folder: RunFolder, outcome: Outcome) -> Evidence:
+    """Everything a run left, with the first fault found."""
+    events = read_events(folder.events)
+    fault = next(faults(run, folder, outcome, events), None)
+    if fault is not None:
+        return Evidence(fault, events)
+    printed = Evidence(None, events).last("printed").get("metrics", {})
+    return Evidence(None, events, agrees_with_printed(read_ranks(folder.ranks("test")), printed))
+
+
+def faults(run: Run, folder: RunFolder, outcome: Outcome, events: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+    """Faults of a run, the most telling first."""
+    if outcome.timed_out:
+        yield Fault("training", f"timed out after {outcome.seconds:.0f} s")
+    if outcome.status != 0:
+        yield Fault("training", ended(outcome.status))
+    reported = Evidence(None, events)
+    yield from proof_faults(run, folder, reported)
+    if not reported.last("printed"):
+        yield Fault("metrics", "the probe saw no printed test metrics")
+    try:
+        yield from rank_faults(run, read_ranks(folder.ranks("test")))
+    except MetricsError as error:
+        yield Fault("metrics", f"{error.where}: {error.what}")
+
+
+def ended(status: int) -> str:
+    """An exit status in words."""
+    if status >= 0:
+        return f"ended with status {status}" + (" (killed, perhaps out of memory)" if status == 137 else "")
+    name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
+    return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+def proof_faults(run: Run, folder: RunFolder, reported: Evidence) -> Iterator[Fault]:
+    """Faults in the proof of the network and of the loss."""
+    model = reported.last("model")
+    if model.get("name") != run.model:
+        yield Fault("patch", f"asked for model {run.model}, the probe reports {model.get('name')}")
+    if run.checkpoint and model.get("checkpoint_sha256") != sha256_file(folder.out / run.checkpoint):
+        yield Fault("patch", "the pre-trained checkpoint was not loaded")
+    computed = reported.last("loss").get("computed")
+    if run.proof and (computed is None or run.proof not in computed):
+        found = "no known loss" if computed == [] else "nothing" if computed is None else " or ".join(computed)
+        yield Fault("patch", f"asked for loss {run.proof}, the first batch was trained with {found}")
+
+
+def rank_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
+    """Faults in the ranks: users missing or twice, impossible counts."""
+    n_users = len(ranks.users)
+    if n_users != run.users:
+        yield Fault("metrics", f"ranks of {n_users} users, expected {run.users}")
+    if len(np.unique(ranks.users)) != n_users:
+        yield Fault("metrics", "a user has more than one rank")
+    if (ranks.above < 0).any() or (ranks.tied < 1).any() or (ranks.above + ranks.tied > ranks.candidates).any():
+        yield Fault("metrics", "ranks outside the number of candidates")

@@ -1,0 +1,169 @@
+"""Carries out what a plan lacks: locks, prepares, waits, judges and stores, so that a kill at any point loses no finished run.
+
+The order of steps at a run's end is what makes it safe: judge, free the space of its outputs, put the record into the
+work folder, copy the whole into the store by rename, remove the work folder. A harness that finds a record in a work
+folder only does the last two.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from harness import recording
+from harness.errors import DatasetError, HarnessError, SourceError
+from harness.evidence import Evidence, judge
+from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
+from harness.files import remove_tree, write_json
+from harness.plan import Run
+from harness.preparation import Workshop
+from harness.recipes import Dataset
+from harness.store import Record, Store
+
+SHARED_POLL_S = 0.2
+
+
+class Observer:
+    """Hears how an execution goes; the silent one."""
+
+    def started(self, run: PreparedRun) -> None:
+        """A run began."""
+
+    def finished(self, run: Run, record: Record) -> None:
+        """A run's record is in the store."""
+
+    def gap(self, run: Run, error: HarnessError) -> None:
+        """A run could not begin."""
+
+    def waiting(self, run: Run) -> None:
+        """Another harness holds this run."""
+
+    def tick(self) -> None:
+        """Time passes."""
+
+
+@dataclass
+class Execution:
+    """Carries out runs of one recipe.
+
+    Attributes:
+        resolved: machine, packages and own commit for the records, asked for once and only if something runs.
+        gaps: runs that could not begin, with why; nothing of them is stored.
+    """
+
+    store: Store
+    workshop: Workshop
+    data: Mapping[str, Dataset]
+    executor: Executor
+    jobs: int
+    resolved: Callable[[], Mapping[str, Any]]
+    observer: Observer = field(default_factory=Observer)
+    retry_failed: bool = False
+    gaps: dict[str, HarnessError] = field(default_factory=dict)
+
+    def needed(self, runs: Sequence[Run]) -> list[Run]:
+        """Runs without a usable record, each key once."""
+        unique = {run.key: run for run in runs}
+        return [run for run in unique.values() if not self.have(run)]
+
+    def have(self, run: Run) -> bool:
+        """Whether the store has this run; a failed one counts unless a retry was asked for."""
+        record = self.store.read(run.key)
+        return record is not None and (record.finished or not self.retry_failed)
+
+    def carry_out(self, runs: Sequence[Run]) -> None:
+        """Carry out every run that is needed, each by us or by another harness on the same store.
+
+        Raises:
+            HarnessError: what stops all runs: no source, no environment, a full disk.
+            KeyboardInterrupt: after all children were ended.
+        """
+        missing = self.needed(runs)
+        if not missing:
+            return
+        self.workshop.tree, self.workshop.python  # noqa: B018  what all runs share fails before the first begins
+        going: dict[str, tuple[Run, FileLock]] = {}
+        others: list[Run] = []
+
+        def ended(prepared: PreparedRun, outcome: Outcome) -> None:
+            run, lock = going.pop(prepared.key)
+            self.keep(run, prepared.folder, outcome)
+            lock.release()
+
+        try:
+            wait(self.executor, self.prepared(missing, going, others), self.jobs, ended, self.observer.tick)
+            for run in others:
+                self.await_other(run)
+        finally:
+            for _, lock in going.values():
+                lock.release()
+        if left := [run for run in others if not self.have(run)]:
+            self.carry_out(left)
+
+    def prepared(self, runs: Sequence[Run], going: dict[str, tuple[Run, FileLock]], others: list[Run]) -> Iterator[PreparedRun]:
+        """Prepare runs one by one, taking each one's lock; those that another harness holds go to `others`."""
+        for run in runs:
+            lock = self.store.lock(run.key)
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                others.append(run)
+                continue
+            prepared = None if self.have(run) or self.adopt(run) else self.try_prepare(run)
+            if prepared is None:
+                lock.release()
+                continue
+            going[run.key] = (run, lock)
+            self.observer.started(prepared)
+            yield prepared
+
+    def try_prepare(self, run: Run) -> PreparedRun | None:
+        """The prepared run; None and a gap where its data or checkpoint cannot be had."""
+        try:
+            return self.workshop.prepare(run, self.data[run.dataset])
+        except (SourceError, DatasetError) as error:
+            self.gaps[run.key] = error
+            self.observer.gap(run, error)
+            return None
+
+    def work(self, run: Run) -> RunFolder:
+        """The run's folder while it is under way."""
+        return RunFolder(self.workshop.config.cache / "work" / run.key)
+
+    def keep(self, run: Run, folder: RunFolder, outcome: Outcome) -> None:
+        """Judge a run that ended and put its record into the store."""
+        evidence: Evidence = judge(run, folder, outcome)
+        content = recording.content(run, self.workshop.recipe.protocol, outcome, evidence, self.resolved())
+        remove_tree(folder.out)
+        write_json(folder.path / "record.json", content)
+        self.put_away(run, folder, content)
+
+    def adopt(self, run: Run) -> bool:
+        """Store a record that a harness left in its work folder when it was killed or the disk was full."""
+        path = self.work(run).path / "record.json"
+        if not path.is_file():
+            return False
+        self.put_away(run, self.work(run), json.loads(path.read_text(encoding="utf-8")))
+        return True
+
+    def put_away(self, run: Run, folder: RunFolder, content: Mapping[str, Any]) -> None:
+        """Copy a finished work folder into the store, then remove it."""
+        self.store.write(content, folder, self.workshop.symbols(run, self.data[run.dataset]))
+        remove_tree(folder.path)
+        self.observer.finished(run, Record(self.store.folder(run.key), content))
+
+    def await_other(self, run: Run) -> None:
+        """Wait until the harness that holds a run is done with it."""
+        self.observer.waiting(run)
+        while True:
+            self.observer.tick()
+            try:
+                with self.store.lock(run.key).acquire(timeout=SHARED_POLL_S):
+                    return
+            except Timeout:
+                time.sleep(SHARED_POLL_S)

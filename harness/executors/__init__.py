@@ -1,0 +1,1 @@
+"""Ways to carry out a prepared run."""

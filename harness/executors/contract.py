@@ -1,0 +1,139 @@
+"""What every executor promises, and the waiting that is written once over it.
+
+A prepared run is a command with its folder and environment; an executor knows nothing of recipes or metrics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.files import remove_tree
+
+FASTEST_POLL_S, SLOWEST_POLL_S = 0.002, 0.1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The names of the files of a run; nobody else spells them."""
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        """Standard output and error of the upstream."""
+        return self.path / "log.txt"
+
+    @property
+    def events(self) -> Path:
+        """What the probe reported."""
+        return self.path / "events.jsonl"
+
+    @property
+    def out(self) -> Path:
+        """Where the upstream may write."""
+        return self.path / "out"
+
+    def ranks(self, split: str) -> Path:
+        """Ranks of a split."""
+        return self.path / f"ranks-{split}.npz"
+
+    def renew(self) -> None:
+        """Make the folder, empty.
+
+        Raises:
+            OSError: if it cannot be made.
+        """
+        remove_tree(self.path)
+        self.out.mkdir(parents=True)
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run ready to be carried out.
+
+    Attributes:
+        mark: identifies its processes on this machine.
+        timeout_s: seconds after which its whole process tree is ended.
+    """
+
+    key: str
+    label: str
+    command: tuple[str, ...]
+    cwd: Path
+    env: dict[str, str]
+    folder: RunFolder
+    mark: str
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run's command ended.
+
+    Attributes:
+        status: exit status, negative for a signal.
+        seconds: wall time from start to end.
+    """
+
+    status: int
+    seconds: float
+    timed_out: bool = False
+
+
+class Executor(Protocol):
+    """Carries out prepared runs one way."""
+
+    def submit(self, run: PreparedRun) -> Any:
+        """Start a run and return a handle. Raises SetupError if it cannot be started."""
+
+    def poll(self, handle: Any) -> Outcome | None:
+        """The outcome, None while it runs. Raises nothing; a timeout is an outcome."""
+
+    def cancel(self, handle: Any) -> None:
+        """End a run and all its processes; returns when they are gone."""
+
+
+def wait(
+    executor: Executor,
+    runs: Iterator[PreparedRun],
+    jobs: int,
+    ended: Callable[[PreparedRun, Outcome], None],
+    tick: Callable[[], None],
+) -> None:
+    """Keep up to `jobs` runs going until the iterator is empty and all have ended.
+
+    Args:
+        runs: taken from only when there is room.
+        ended: called in this thread for each outcome.
+        tick: called between polls.
+    Raises:
+        KeyboardInterrupt: after ending all that ran; whatever `runs`, `ended` or `tick` raise, likewise.
+    """
+    going: list[tuple[PreparedRun, Any]] = []
+    pause = FASTEST_POLL_S
+    try:
+        while True:
+            while len(going) < jobs and (run := next(runs, None)) is not None:
+                going.append((run, executor.submit(run)))
+                pause = FASTEST_POLL_S
+            if not going:
+                return
+            still = []
+            for run, handle in going:
+                outcome = executor.poll(handle)
+                if outcome is None:
+                    still.append((run, handle))
+                else:
+                    ended(run, outcome)
+            pause = FASTEST_POLL_S if len(still) < len(going) else min(pause * 1.2, SLOWEST_POLL_S)
+            going = still
+            tick()
+            if len(going) == jobs:
+                time.sleep(pause)
+    finally:
+        for _, handle in going:
+            executor.cancel(handle)

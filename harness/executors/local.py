@@ -1,0 +1,43 @@
+"""Runs as processes of this machine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from harness.executors.contract import Outcome, PreparedRun
+from harness.process import Child, spawn
+
+
+@dataclass
+class Running:
+    """A process and when it must end."""
+
+    child: Child
+    timeout_s: float
+
+
+class LocalExecutor:
+    """Carries out runs as child processes, each in a session of its own."""
+
+    def submit(self, run: PreparedRun) -> Running:
+        """Start the run's command.
+
+        Raises:
+            SetupError: if the program cannot be started.
+        """
+        return Running(spawn(run.command, run.cwd, run.env, run.folder.log, run.mark), run.timeout_s)
+
+    def poll(self, handle: Running) -> Outcome | None:
+        """The outcome, None while it runs; a run past its time is ended with all its processes."""
+        status = handle.child.poll()
+        seconds = time.monotonic() - handle.child.started
+        if status is not None:
+            return Outcome(status, seconds)
+        if seconds > handle.timeout_s:
+            return Outcome(handle.child.end(), seconds, timed_out=True)
+        return None
+
+    def cancel(self, handle: Running) -> None:
+        """End the run and everything it started."""
+        handle.child.end()

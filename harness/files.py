@@ -1,0 +1,92 @@
+"""SHA-256 and writing whole or not at all.
+
+Every file of the harness is written beside its place and renamed into it, so that a reader, or a rerun after a
+kill, finds the old content or the new, never half of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StoreError
+
+
+def sha256_bytes(data: bytes) -> str:
+    """SHA-256 of `data` as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes as 64 hexadecimal digits.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """JSON text that is equal for equal values: keys sorted, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Translate a failing disk into a message with a way out.
+
+    Raises:
+        StoreError: for no space, no permission, a read-only or failing file system.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            fix = "free some space and run the same command again: finished runs are kept"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            fix = "make the folder writable, or choose others with HARNESS_RESULTS and HARNESS_CACHE"
+        else:
+            fix = "check the disk and run the same command again: finished runs are kept"
+        raise StoreError(str(path), f"cannot write: {os.strerror(error.errno or 0)}", fix) from error
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Put `content` at `path` atomically, making parent folders as needed.
+
+    Raises:
+        StoreError: if the disk is full or the folder cannot be written; the old file is then untouched.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary: str | None = None
+    with disk_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+            temporary = None
+        finally:
+            if temporary:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Put `value` at `path` as indented JSON, atomically; see `write_whole`."""
+    write_whole(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder if it is there; what cannot be removed is left for a later call."""
+    shutil.rmtree(path, ignore_errors=True)

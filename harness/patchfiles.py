@@ -1,0 +1,235 @@
+"""The text of a patch: parsed, judged, and written again.
+
+A patch inserts and does nothing else: no deleted line, no context line and no heading behind `@@`, because three of
+four upstreams carry no licence and nothing of theirs may stand in this repository. What cannot be read raises; what
+can be read but is refused is collected with its line, so that a person learns of every mistake at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import PatchError, near_misses
+from harness.files import sha256_bytes
+
+NO_BLOB = "0" * 40  # the pre-image of a new file
+REQUIRED = ("Upstream", "Version", "What", "Why")
+KEYS = (*REQUIRED, "Equation")
+DIFF_LINE = re.compile(r"diff --git a/(.+) b/(.+)")
+HUNK_LINE = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(.*)")
+INDEX_LINE = re.compile(r"index ([0-9a-f]+)\.\.([0-9a-f]+)(?: (\d+))?")
+FILE_MODES = ("100644", "100755")
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """Lines to insert after line `after` (0: before the first) of the file as it was before the patch."""
+
+    after: int
+    start: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FilePatch:
+    """What a patch does to one file: its blobs before and after, its insertions, the number of added lines."""
+
+    path: str
+    pre_blob: str
+    post_blob: str
+    hunks: tuple[Hunk, ...]
+    added: int
+    mode: str = ""  # of a new file
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One patch; `problems` says what lint has against its text, each as `file:line: what`."""
+
+    name: str
+    path: Path
+    header: dict[str, str]
+    sha256: str
+    files: tuple[FilePatch, ...]
+    problems: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def commit(self) -> str:
+        """The pinned commit that the header names, or nothing."""
+        return self.header.get("Upstream", "").rpartition(" ")[2]
+
+
+class _Reader:
+    """Lines of a patch with a position, and the problems found so far."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.lines, self.at = path, text.removesuffix("\n").split("\n"), 0
+        self.problems: list[str] = []
+
+    @property
+    def line(self) -> str | None:
+        """The current line; None at the end."""
+        return self.lines[self.at] if self.at < len(self.lines) else None
+
+    def here(self, back: int = 0) -> str:
+        """The place of the current line, or of one before it."""
+        return f"{self.path}:{min(self.at - back, len(self.lines) - 1) + 1}"
+
+    def problem(self, what: str, back: int = 0) -> None:
+        """Note something that lint refuses."""
+        self.problems.append(f"{self.here(back)}: {what}")
+
+
+def parse(path: Path, data: bytes | None = None) -> Patch:
+    """The patch in a file, or in `data` that is to become this file.
+
+    Raises:
+        PatchError: if it cannot be read as a patch at all; what is only refused is in `problems`.
+    """
+    try:
+        data = path.read_bytes() if data is None else data
+        reader = _Reader(path, data.decode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise PatchError(str(path), f"cannot be read: {error}", "patches are UTF-8 text") from error
+    header = _header(reader)
+    files: list[FilePatch] = []
+    while reader.line is not None:
+        files.append(_file(reader))
+        if files[-1].path in [file.path for file in files[:-1]]:
+            reader.problem(f"{files[-1].path} has two sections; one holds all insertions of a file", back=1)
+    if not files:
+        raise PatchError(str(path), "no 'diff --git' line: nothing to apply", "write patches with `harness patch new`")
+    return Patch(path.name, path, header, sha256_bytes(data), tuple(files), tuple(reader.problems))
+
+
+def render(header: dict[str, str], files: tuple[FilePatch, ...]) -> str:
+    """The text of a patch: what `parse` reads, as `git diff -U0 --full-index` writes it without headings."""
+    lines = [f"{key}: {header[key]}".replace("\n", "\n  ") for key in header] + [""]
+    for file in files:
+        new = file.pre_blob == NO_BLOB
+        lines.append(f"diff --git a/{file.path} b/{file.path}")
+        lines += [f"new file mode {file.mode}"] if new else []
+        lines.append(f"index {file.pre_blob}..{file.post_blob}" + ("" if new else f" {file.mode or FILE_MODES[0]}"))
+        if file.hunks:
+            lines += ["--- /dev/null" if new else f"--- a/{file.path}", f"+++ b/{file.path}"]
+        for hunk in file.hunks:
+            count = f",{len(hunk.lines)}" if len(hunk.lines) != 1 else ""
+            lines.append(f"@@ -{hunk.after},0 +{hunk.start}{count} @@")
+            lines += [f"+{line}" for line in hunk.lines]
+    return "\n".join(lines) + "\n"
+
+
+def _header(reader: _Reader) -> dict[str, str]:
+    """The `Key: value` lines before the first file; further lines of a value are indented."""
+    header: dict[str, str] = {}
+    key = ""
+    while reader.line is not None and not reader.line.startswith("diff --git "):
+        match = re.fullmatch(r"([A-Z][A-Za-z-]*):\s*(.*)", reader.line)
+        if match:
+            key = match[1]
+            if key in header:
+                reader.problem(f"header key {key!r} twice")
+            if key not in KEYS:
+                reader.problem(f"unknown header key {key!r}; {near_misses(key, KEYS)}")
+            header[key] = match[2].strip()
+        elif key and reader.line.startswith((" ", "\t")) and reader.line.strip():
+            header[key] += "\n" + reader.line.strip()
+        elif reader.line.strip():
+            reader.problem(f"{reader.line!r} is neither 'Key: value' nor an indented continuation")
+        reader.at += 1
+    for missing in [key for key in REQUIRED if not header.get(key, "").strip()]:
+        reader.problems.append(f"{reader.path}:1: header has no {missing!r}")
+    if not re.fullmatch(r"\S+ [0-9a-f]{40}", header.get("Upstream", "x " + NO_BLOB)):
+        reader.problems.append(f"{reader.path}:1: header 'Upstream' must be a name and a full commit hash")
+    return header
+
+
+def _file(reader: _Reader) -> FilePatch:
+    """One `diff --git` section, headers and hunks."""
+    match = DIFF_LINE.fullmatch(reader.line or "")
+    if not match or match[1] != match[2]:
+        reader.problem("names two files, or one that needs quoting")
+    path = match[2] if match else ""
+    _judge_path(reader, path)
+    reader.at += 1
+    pre, post, mode, new = "", "", "", False
+    for line in _until_hunks(reader):
+        if index := INDEX_LINE.fullmatch(line):
+            pre, post, mode = index[1], index[2], index[3] or mode
+        elif created := re.fullmatch(r"new file mode (\d+)", line):
+            mode, new = created[1], True
+        elif line not in (f"--- a/{path}", f"+++ b/{path}") and not (new and line == "--- /dev/null"):
+            reader.problem(f"{line!r}: only insertions into text files and new text files are allowed", back=1)
+    _judge_blobs(reader, path, pre, post, mode, new)
+    hunks = tuple(_hunks(reader, path))
+    if not hunks and not new:
+        reader.problem(f"{path or 'this section'} has no insertion", back=1)
+    return FilePatch(path, pre, post, hunks, sum(len(hunk.lines) for hunk in hunks), mode)
+
+
+def _until_hunks(reader: _Reader) -> Iterator[str]:
+    """The lines between `diff --git` and the first hunk, each consumed."""
+    while reader.line is not None and not reader.line.startswith(("@@", "diff --git ")):
+        reader.at += 1
+        yield reader.lines[reader.at - 1]
+
+
+def _judge_path(reader: _Reader, path: str) -> None:
+    """Refuse paths that leave the tree or reach into Git's own folder."""
+    parts = path.split("/")
+    git_folder = any(part.lower().rstrip(". ") in (".git", "git~1") for part in parts)
+    if git_folder or {"", ".", ".."} & set(parts) or re.search(r'[\\"\x00-\x1f:]', path):
+        reader.problem(f"path {path!r} leaves the tree, is Git's own, or cannot be written everywhere")
+
+
+def _judge_blobs(reader: _Reader, path: str, pre: str, post: str, mode: str, new: bool) -> None:
+    """Refuse short or missing hashes, links, submodules, and a new file that claims a pre-image."""
+    if not (len(pre) == len(post) == 40):
+        reader.problem(f"{path}: no index line with two full blob hashes (git diff --full-index)", back=1)
+    if mode not in FILE_MODES:
+        reader.problem(f"{path}: mode {mode or 'missing'}; only plain files ({', '.join(FILE_MODES)})", back=1)
+    if new != (pre == NO_BLOB):
+        reader.problem(f"{path}: a new file, and only that, has pre-image {NO_BLOB}", back=1)
+
+
+def _hunks(reader: _Reader, path: str) -> Iterator[Hunk]:
+    """The hunks of one file; positions must ascend and fit the lines inserted before."""
+    last, shift = -1, 0
+    while reader.line is not None and not reader.line.startswith("diff --git "):
+        match = HUNK_LINE.fullmatch(reader.line)
+        if not match:
+            raise PatchError(reader.here(), f"{reader.line!r} is no hunk", "write patches with `harness patch new`")
+        after, old, start, new = (int(match[i] or 1) for i in range(1, 5))  # a count of 1 is not written
+        if match[5]:
+            reader.problem(f"text behind @@: {match[5].strip()!r} is a line of the upstream; strip it")
+        if old:
+            reader.problem(
+                f"{path}: replaces or shows {old} line(s) from line {after} on; only insertions (-N,0) are allowed"
+            )
+        elif after <= last or start != after + 1 + shift:
+            reader.problem(f"position {match[0]} does not follow from the hunks before it")
+        reader.at += 1
+        lines = tuple(_inserted(reader, after, new))
+        last, shift = after, shift + len(lines)
+        yield Hunk(after, start, lines)
+
+
+def _inserted(reader: _Reader, after: int, count: int) -> Iterator[str]:
+    """The inserted lines of a hunk whose head has just been consumed."""
+    head, found = reader.at, 0
+    while reader.line is not None and not reader.line.startswith(("@@", "diff --git ")):
+        if reader.line.startswith("+"):
+            found += 1
+            yield reader.line[1:]
+        elif reader.line.startswith("-"):
+            reader.problem("deletes a line; a patch only inserts")
+        elif reader.line.startswith("\\"):
+            reader.problem("a file that ends without a newline: add one, or insert before the last line")
+        else:
+            reader.problem("a context line: nothing of the upstream may stand here (git diff -U0)")
+        reader.at += 1
+    if found != count:
+        reader.problems.append(f"{reader.path}:{head}: head says {count} line(s) inserted after {after}, found {found}")

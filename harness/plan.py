@@ -1,0 +1,232 @@
+"""From a recipe and settings to runs with content keys. Pure: nothing is fetched, made or run here.
+
+The key of a run is the SHA-256 of all that can change its numbers: the upstream's commit, every patch and overlay
+file, the environment's lock, the data by hash, the command with its seed, device and threads. Labels (artifact, system)
+are not in it, so two tables that need the same run share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.errors import ArgumentError, near_misses
+from harness.files import canonical_json, sha256_bytes
+from harness.recipes import Dataset, Recipe, Scalar, System
+
+FORMAT = 1
+KEY_DIGITS = 20
+FILTERS = ("dataset", "system", "model", "loss")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line says about a table.
+
+    Attributes:
+        where: allowed values by filter key (dataset, system, model, loss).
+        seeds: None for the recipe's own.
+        options: option values that were set by hand.
+    """
+
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    seeds: tuple[int, ...] | None = None
+    profile: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """The pinned content that every run of a recipe shares, by hash.
+
+    Attributes:
+        patches, overlay: SHA-256 by file name.
+        environment: what stands for the environment: a lock's hash, or the versions of an inherited interpreter.
+    """
+
+    commit: str
+    patches: Mapping[str, str]
+    overlay: Mapping[str, str]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A cell with a seed.
+
+    Attributes:
+        key: content key.
+        inputs: what was hashed; the command in it has $DATA and $OUT for folders.
+        epoch_cap: the most epochs it can train, None if it trains none.
+    """
+
+    key: str
+    artifact: str
+    upstream: str
+    dataset: str
+    system: str
+    model: str
+    loss: str
+    proof: str
+    seed: int | None
+    users: int
+    checkpoint: str | None
+    epoch_cap: int | None
+    inputs: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """For messages: dataset, system and seed."""
+        return f"{self.dataset} {self.system}" + ("" if self.seed is None else f" seed {self.seed}")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command with $DATA and $OUT."""
+        return tuple(self.inputs["command"])
+
+
+def content_key(inputs: Mapping[str, Any]) -> str:
+    """The content key of a run's inputs."""
+    return sha256_bytes(canonical_json({"format": FORMAT, **inputs}).encode())[:KEY_DIGITS]
+
+
+def options(recipe: Recipe, settings: Settings) -> dict[str, Scalar]:
+    """Option values: the recipe's, changed by the profile, then by hand.
+
+    Raises:
+        ArgumentError: unknown profile or option, or a value of another type.
+    """
+    if settings.profile and settings.profile not in recipe.profiles:
+        raise ArgumentError("--profile", f"unknown profile {settings.profile!r}", near_misses(settings.profile, recipe.profiles))
+    values = {**recipe.options, **recipe.profiles.get(settings.profile, {})}
+    for name, text in settings.options.items():
+        if name not in values:
+            raise ArgumentError("--set", f"unknown option {name!r}", near_misses(name, values))
+        kind = type(recipe.options[name])
+        try:
+            values[name] = kind(text)
+        except ValueError as error:
+            raise ArgumentError("--set", f"{name}={text!r} is no {kind.__name__}", f"its default is {recipe.options[name]}") from error
+    return values
+
+
+def check_where(recipe: Recipe, where: Mapping[str, Sequence[str]]) -> None:
+    """Refuse filters that name nothing.
+
+    Raises:
+        ArgumentError: unknown key or value.
+    """
+    models, losses = {s.model for s in recipe.systems.values()}, {s.loss for s in recipe.systems.values()}
+    known = {"dataset": set(recipe.datasets), "system": set(recipe.systems), "model": models, "loss": losses}
+    for key, values in where.items():
+        if key not in known:
+            raise ArgumentError("--where", f"unknown key {key!r}", near_misses(key, known))
+        for value in values:
+            if value not in known[key]:
+                raise ArgumentError("--where", f"unknown {key} {value!r}", near_misses(value, known[key]))
+
+
+def systems(recipe: Recipe, where: Mapping[str, Sequence[str]]) -> dict[str, System]:
+    """The systems asked for, floors always among them, in the recipe's order.
+
+    Raises:
+        ArgumentError: unknown filter, or nothing left.
+    """
+    check_where(recipe, where)
+
+    def wanted(name: str, system: System) -> bool:
+        facts = {"system": name, "model": system.model, "loss": system.loss}
+        return system.floor or all(facts[k] in v for k, v in where.items() if k in facts)
+
+    chosen = {name: system for name, system in recipe.systems.items() if wanted(name, system)}
+    if all(s.floor for s in chosen.values()):
+        raise ArgumentError("--where", "no system is left", "loosen the filter")
+    return chosen
+
+
+def runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: Settings) -> list[Run]:
+    """All runs of the table asked for: datasets × systems × seeds, in the recipe's order.
+
+    Raises:
+        ArgumentError: unknown filters, options, profile or device.
+    """
+    chosen = systems(recipe, settings.where)
+    values = options(recipe, settings)
+    if settings.device not in recipe.devices:
+        raise ArgumentError("--device", f"unknown device {settings.device!r}", near_misses(settings.device, recipe.devices))
+    seeds = settings.seeds or recipe.seeds
+    names = [n for n in data if n in settings.where.get("dataset", tuple(data))]
+    return [
+        one_run(recipe, pinned, settings, values, name, data[name], key, chosen[key], seed)
+        for name in names
+        for key in chosen
+        for seed in (seeds if chosen[key].seeded else (None,))
+    ]
+
+
+def one_run(
+    recipe: Recipe, pinned: Pinned, settings: Settings, values: Mapping[str, Scalar],
+    name: str, data: Dataset, key: str, system: System, seed: int | None,
+) -> Run:  # fmt: skip
+    """One cell with a seed."""
+    checkpoint = data.checkpoint if system.checkpoint else None
+    words = system.command or (*recipe.command, *system.arguments, *recipe.devices[settings.device])
+    variables = {
+        "data": "$DATA", "out": "$OUT", "dataset": data.name, "sequences": data.sequences, "seed": seed,
+        "model": system.model, "loss": system.loss, "checkpoint_epochs": checkpoint.epochs if checkpoint else 0,
+        **values,
+    }  # fmt: skip
+    inputs = {
+        "upstream": pinned.commit,
+        "patches": dict(pinned.patches),
+        "overlay": dict(pinned.overlay),
+        "environment": dict(pinned.environment),
+        "data": {f.name: f.sha256 for f in data.files},
+        "checkpoint": {checkpoint.name: checkpoint.content} if checkpoint else {},
+        "command": [word.format(**variables) for word in words],
+        "device": settings.device,
+        "threads": settings.threads,
+    }
+    cap = values.get(recipe.epoch_cap) if not system.command else None
+    return Run(
+        key=content_key(inputs), artifact=recipe.artifact, upstream=recipe.upstream, dataset=name, system=key,
+        model=system.model, loss=system.loss, proof=system.proven_loss, seed=seed, users=data.users,
+        checkpoint=checkpoint.name if checkpoint else None,
+        epoch_cap=int(cap) if cap is not None else None, inputs=inputs,
+    )  # fmt: skip
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Why two runs have different keys, in words.
+
+    Args:
+        old, new: inputs of an earlier record and of a planned run.
+    """
+    found: list[str] = []
+    if old.get("upstream") != new.get("upstream"):
+        found.append(f"upstream commit changed from {str(old.get('upstream'))[:8]} to {str(new.get('upstream'))[:8]}")
+    titles = {"patches": "patch", "overlay": "overlay", "environment": "environment", "data": "data", "checkpoint": "checkpoint"}
+    for part, title in titles.items():
+        found += [f"{title} {text}" for text in changed_entries(old.get(part) or {}, new.get(part) or {})]
+    for part in ("device", "threads"):
+        if old.get(part) != new.get(part):
+            found.append(f"{part} changed from {old.get(part)} to {new.get(part)}")
+    if old.get("command") != new.get("command"):
+        found.append(f"command changed: {changed_words(old.get('command') or [], new.get('command') or [])}")
+    return found
+
+
+def changed_entries(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[str]:
+    """Which entries of a part differ: '0002-choose-the-model changed', 'x added', 'y removed'."""
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield f"{name.removesuffix('.patch')} " + ("added" if name not in old else "removed" if name not in new else "changed")
+
+
+def changed_words(old: Sequence[str], new: Sequence[str]) -> str:
+    """The words of a command that differ."""
+    gone, come = [w for w in old if w not in new], [w for w in new if w not in old]
+    return f"{' '.join(gone) or '(nothing)'} became {' '.join(come) or '(nothing)'}"

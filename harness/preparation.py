@@ -1,0 +1,237 @@
+"""From pinned names to folders that a run can start in: source tree, data, environment.
+
+A source tree is the upstream at its pin with one patch series applied and the overlay beside it; it is made once per
+content and looked over before each use, since a run could have written into it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from filelock import FileLock
+
+from harness import datasets, environments, patches, sources
+from harness.config import Config, Upstream
+from harness.errors import ConfigError, DatasetError, SetupError
+from harness.executors.contract import PreparedRun, RunFolder
+from harness.files import canonical_json, disk_errors, sha256_bytes, sha256_file, write_json, write_whole
+from harness.gitcommand import blob_hash
+from harness.plan import Pinned, Run
+from harness.process import capture, end_tree
+from harness.recipes import Checkpoint, Dataset, Recipe
+
+OVERLAY = "harness_overlay"
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Makes what the runs of one recipe need; everything is made at most once and kept in the cache.
+
+    Attributes:
+        request: the environment asked for.
+    """
+
+    config: Config
+    recipe: Recipe
+    request: environments.Request
+    threads: int
+    timeout_s: float
+    _data: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def upstream(self) -> Upstream:
+        """The recipe's upstream."""
+        return self.config.upstream(self.recipe.upstream)
+
+    @property
+    def pin(self) -> sources.Pin:
+        """The recipe's upstream at its commit."""
+        return sources.Pin(self.recipe.upstream, self.upstream.url, self.upstream.commit)
+
+    @cached_property
+    def series(self) -> patches.Series:
+        """The patch series of the upstream."""
+        return patches.load(self.config.root / "patches" / self.recipe.upstream)
+
+    @cached_property
+    def pinned(self) -> Pinned:
+        """All pinned content, by hash; nothing is fetched for it."""
+        folder = self.config.root / "patches" / "overlay"
+        missing = [name for name in self.upstream.overlay if not (folder / name).is_file()]
+        if missing:
+            where = f"harness.toml: upstreams.{self.recipe.upstream}.overlay"
+            raise ConfigError(where, f"no such files: {', '.join(missing)}", f"put them into {folder}")
+        return Pinned(
+            commit=self.upstream.commit,
+            patches={p.name: p.sha256 for p in self.series.patches},
+            overlay={name: sha256_file(folder / name) for name in self.upstream.overlay},
+            environment=environments.identity(self.request),
+        )
+
+    @cached_property
+    def clone(self) -> Path:
+        """The bare clone of the upstream."""
+        return sources.clone(self.pin, self.config.cache, self.config.git_mirror)
+
+    @cached_property
+    def python(self) -> Path:
+        """The interpreter of the environment."""
+        return environments.realise(self.request)
+
+    @cached_property
+    def tree(self) -> Path:
+        """The patched source tree, made if need be."""
+        content = {"commit": self.pin.commit, "patches": self.pinned.patches, "overlay": self.pinned.overlay}
+        digest = sha256_bytes(canonical_json(content).encode())[:12]
+        folder = self.config.cache / "trees" / f"{self.recipe.upstream}-{digest}"
+        with disk_errors(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            marker = folder.with_suffix(".json")
+            if not (marker.is_file() and tree_is_as_made(folder, json.loads(marker.read_text()))):
+                marker.unlink(missing_ok=True)
+                write_json(marker, self.make_tree(folder))
+        return folder
+
+    def make_tree(self, folder: Path) -> dict[str, str]:
+        """Check out, patch and add the overlay; return the hashes of all files."""
+        sources.checkout(self.clone, self.pin, self.upstream.code, folder)
+        patches.apply(self.series, folder)
+        with disk_errors(folder):
+            for name in self.upstream.overlay:
+                target = folder / OVERLAY / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.config.root / "patches" / "overlay" / name, target)
+        return tree_hashes(folder)
+
+    def data(self, dataset: Dataset) -> Path:
+        """The folder with a dataset's files, each checked by hash, their counts by the recipe's.
+
+        Raises:
+            SourceError, DatasetError: a file cannot be had or is another one.
+        """
+        if dataset.name not in self._data:
+            self._data[dataset.name] = self.make_data(dataset)
+        return self._data[dataset.name]
+
+    def make_data(self, dataset: Dataset) -> Path:
+        """Put a dataset's files together; see `data`."""
+        files = [datasets.DataFile(path=f.path or f"generated:{f.name}", sha256=f.sha256, name=f.name) for f in dataset.files]
+        made: dict[str, bytes] = {}
+
+        def read(path: str) -> bytes:
+            if not path.startswith("generated:"):
+                return sources.read_blob(self.clone, self.pin, path)
+            if not made:
+                made.update(self.generate(dataset))
+            return made[path.removeprefix("generated:")]
+
+        folder = datasets.materialise(files, read, self.config.cache)
+        counts = datasets.count_sequences(folder / dataset.sequences)
+        expected = datasets.Counts(dataset.users, dataset.items, dataset.interactions)
+        odd = datasets.compare(counts, expected, dataset.name)
+        if odd:
+            raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
+        return folder
+
+    def generate(self, dataset: Dataset) -> dict[str, bytes]:
+        """The files that the upstream's own generator makes."""
+        with tempfile.TemporaryDirectory(prefix="harness-data-") as folder:
+            words = [w.format(data=folder) for w in dataset.generate]
+            env = {**self.child_env(), "PYTHONPATH": str(self.tree)}
+            capture([str(self.python), str(self.tree / words[1]), *words[2:]], env)
+            return {f.name: (Path(folder) / f.name).read_bytes() for f in dataset.files if not f.path}
+
+    def child_env(self) -> dict[str, str]:
+        """Environment variables of a run, but for its own folder."""
+        return environments.child_env(self.config.base_env, self.python, self.threads, self.request.device)
+
+    def prepare(self, run: Run, dataset: Dataset) -> PreparedRun:
+        """A run folder, empty but for the checkpoint, and the command with real folders in it.
+
+        Raises:
+            SourceError, DatasetError, PatchError, SetupError, StoreError: whatever cannot be had.
+        """
+        data, tree, python = self.data(dataset), self.tree, self.python
+        folder = RunFolder(self.config.cache / "work" / run.key)
+        mark = f"{run.key}@{folder.path}"
+        if folder.path.exists():
+            end_tree(None, mark)  # what a killed harness left running
+        with disk_errors(folder.path):
+            folder.renew()
+        if run.checkpoint is not None and dataset.checkpoint is not None:
+            write_whole(folder.out / run.checkpoint, self.checkpoint(dataset.checkpoint))
+        words = [w.replace("$DATA", str(data)).replace("$OUT", str(folder.out)) for w in run.command]
+        if words[0] == "python":
+            words[0] = str(python)
+        env = {**self.child_env(), "HARNESS_PROBE_DIR": str(folder.path)}
+        return PreparedRun(run.key, run.label, tuple(words), tree, env, folder, mark, self.timeout_s)
+
+    def checkpoint(self, checkpoint: Checkpoint) -> bytes:
+        """The bytes of a checkpoint, checked against its pin.
+
+        Raises:
+            SourceError: the mirror lacks it. DatasetError: it is another file.
+        """
+        data = sources.read_blob(self.clone, self.pin, checkpoint.path)
+        found = f"sha256:{sha256_bytes(data)}" if checkpoint.sha256 else f"blob:{blob_hash(data)}"
+        if found != checkpoint.content:
+            fix = "the recipe pins another file: correct recipes/data or the mirror"
+            raise DatasetError(checkpoint.path, f"is {found}, expected {checkpoint.content}", fix)
+        return data
+
+    def symbols(self, run: Run, dataset: Dataset) -> dict[str, str]:
+        """Folders of this machine and what stands for them in a stored log."""
+        work = RunFolder(self.config.cache / "work" / run.key)
+        pairs = {
+            str(work.out): "$OUT", str(work.path): "$RUN", str(self.tree): "$TREE", str(self.data(dataset)): "$DATA",
+            str(self.python.parent.parent): "$ENVIRONMENT", str(self.config.cache): "$CACHE",
+            str(self.config.root): "$PROJECT", str(Path.home()): "$HOME",
+        }  # fmt: skip
+        return {path: symbol for path, symbol in pairs.items() if path != "/"}
+
+
+def tree_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a source tree, Git's own aside."""
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ".git" and "__pycache__" not in p.parts)
+    return {str(p.relative_to(folder)): sha256_file(p) for p in files}
+
+
+def tree_is_as_made(folder: Path, made: Mapping[str, str]) -> bool:
+    """Whether a source tree still has exactly the files it was made with."""
+    return folder.is_dir() and tree_hashes(folder) == made
+
+
+def describe_machine(python: Path, base_env: Mapping[str, str], device: str) -> dict[str, object]:
+    """What a record says of the machine: packages, platform, processor, GPU and driver."""
+    facts: dict[str, object] = {
+        "packages": environments.resolved(python, base_env),
+        "platform": platform.platform(terse=True),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "cpu": cpu_name(),
+    }
+    if device == "cuda":
+        query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+        try:
+            facts["gpus"] = capture(query, base_env).strip().splitlines()
+        except SetupError as error:
+            facts["gpus"] = [f"unknown: {error.what.splitlines()[0]}"]
+    return facts
+
+
+def cpu_name() -> str:
+    """The processor's name, "" where the system does not tell."""
+    try:
+        lines: Sequence[str] = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

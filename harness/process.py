@@ -1,0 +1,133 @@
+"""The only place that starts processes: a list of arguments, a folder, an environment, and a way to end all of it.
+
+A child gets its own session and a mark in its environment, so that everything it started can be found and ended, also
+by a later harness after this one was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import SetupError
+
+MARK = "HARNESS_RUN"
+GRACE_S = 3.0
+
+
+@dataclass
+class Child:
+    """A running process with its log.
+
+    Attributes:
+        mark: value of HARNESS_RUN in its environment and in that of all its descendants.
+        started: seconds of the monotonic clock.
+    """
+
+    process: subprocess.Popen[bytes]
+    mark: str
+    started: float
+
+    def poll(self) -> int | None:
+        """Exit status, negative for a signal; None while it runs."""
+        return self.process.poll()
+
+    def end(self) -> int:
+        """End the whole process tree, politely first, and return the exit status."""
+        end_tree(self.process.pid, self.mark)
+        return self.process.wait()
+
+
+def spawn(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path, mark: str) -> Child:
+    """Start a process whose output, both streams, goes to `log`.
+
+    Raises:
+        SetupError: if the program cannot be started.
+    """
+    try:
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                list(command),
+                cwd=cwd,
+                env={**env, MARK: mark},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise SetupError(command[0], f"cannot be started: {error.strerror}", "check the environment") from error
+    return Child(process, mark, time.monotonic())
+
+
+def capture(command: Sequence[str], env: Mapping[str, str], log: Path | None = None) -> str:
+    """Standard output of a command that must succeed; with `log`, both streams go there too.
+
+    Raises:
+        SetupError: if it cannot be started or fails; the message ends with its last lines.
+    """
+    try:
+        done = subprocess.run(list(command), env=dict(env), capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise SetupError(command[0], f"cannot be started: {error.strerror}", "check the path") from error
+    if log is not None:
+        log.write_text(done.stdout + done.stderr)
+    if done.returncode:
+        tail = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+        raise SetupError(" ".join(command[:4]), f"failed with status {done.returncode}:\n    {tail}")
+    return done.stdout
+
+
+def marked(mark: str) -> list[int]:
+    """Process ids of every living process that carries this mark; empty where there is no /proc."""
+    needle = f"{MARK}={mark}".encode()
+    found = []
+    for entry in os.scandir("/proc") if sys.platform == "linux" else ():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if needle in Path(entry.path, "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+    return found
+
+
+def end_tree(pid: int | None, mark: str) -> None:
+    """End a process group and everything with this mark: SIGTERM, a few seconds of grace, SIGKILL."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        living = signal_all(pid, mark, number)
+        deadline = time.monotonic() + GRACE_S
+        while living and time.monotonic() < deadline:
+            time.sleep(0.02)
+            living = [p for p in living if alive(p)]
+        if not living and not marked(mark):
+            return
+
+
+def signal_all(pid: int | None, mark: str, number: int) -> list[int]:
+    """Send a signal to the group of `pid` and to all marked processes; return those it was sent to."""
+    if pid is not None:
+        with contextlib.suppress(OSError):
+            os.killpg(pid, number)
+    others = marked(mark)
+    for other in others:
+        with contextlib.suppress(OSError):
+            os.kill(other, number)
+    return sorted({*others, *([pid] if pid is not None else [])})
+
+
+def alive(pid: int) -> bool:
+    """Whether a process exists and is not a zombie."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, IndexError):
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return True

@@ -1,0 +1,55 @@
+"""What record.json says: the run, what went in, how it ended, what was resolved on the way.
+
+docs/records.md describes every key for a reader of records.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from harness.evidence import Evidence
+from harness.executors.contract import Outcome
+from harness.plan import Run
+
+FORMAT = 1
+
+
+def content(run: Run, protocol: Mapping[str, str], outcome: Outcome, evidence: Evidence, resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """record.json of a run that was carried out.
+
+    Args:
+        protocol: of the recipe; part of every number's signature.
+        resolved: packages, machine and the harness's own commit.
+    """
+    fault = evidence.fault
+    return {
+        "format": FORMAT,
+        "key": run.key,
+        "artifact": run.artifact,
+        "upstream": run.upstream,
+        "dataset": run.dataset,
+        "system": run.system,
+        "model": run.model,
+        "loss": run.loss,
+        "seed": run.seed,
+        "status": "failed" if fault else "finished",
+        "fault": {"kind": fault.kind, "reason": fault.reason} if fault else None,
+        "inputs": dict(run.inputs),
+        "protocol": dict(protocol),
+        "exit_status": outcome.status,
+        "seconds": round(outcome.seconds, 3),
+        "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "network": without_tags(evidence.last("model")),
+        "proof": without_tags(evidence.last("loss")),
+        "end": without_tags(evidence.last("end")),
+        "printed": evidence.last("printed").get("metrics"),
+        "disagreements": list(evidence.disagreements),
+        "resolved": dict(resolved),
+    }
+
+
+def without_tags(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """An event's facts, None for no event."""
+    return {k: v for k, v in event.items() if k not in ("event", "t")} or None

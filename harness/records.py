@@ -1,0 +1,90 @@
+"""The values that pass between store, statistics, tables and verdicts: what a run left, what a paper printed.
+
+Plain frozen data, no behaviour beyond derived properties; nothing here reads or writes a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Status = Literal["finished", "failed", "missing"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """Ranks of one split, one row per user.
+
+    Attributes:
+        users: shape (n_users,), int64, the upstream's own user ids, unique.
+        above: shape (n_users,), candidates scored strictly above the held-out item.
+        tied: shape (n_users,), candidates with its score, the item itself included, so at least 1.
+        candidates: shape (n_users,), how many candidates were ranked.
+        protocol: how: split, ranking (full or sampled), seen (what happens to items the user has had).
+    """
+
+    users: npt.NDArray[np.int64]
+    above: npt.NDArray[np.int64]
+    tied: npt.NDArray[np.int64]
+    candidates: npt.NDArray[np.int64]
+    protocol: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """One run as tables see it: a cell with a seed.
+
+    Attributes:
+        seed: None for a system without randomness (popularity): it stands for every seed.
+        reason: why it failed or is missing, one line, "" if finished.
+        ranks: None unless finished.
+        epochs: epochs trained; None where there is no such thing.
+        epoch_cap: the most epochs it could have trained.
+        agrees: the metrics recomputed from ranks equal the ones the upstream printed.
+        printed: the upstream's own test metrics, as it printed them.
+    """
+
+    key: str
+    dataset: str
+    system: str
+    seed: int | None
+    status: Status
+    reason: str = ""
+    ranks: Ranks | None = None
+    epochs: int | None = None
+    best_epoch: int | None = None
+    epoch_cap: int | None = None
+    seconds: float | None = None
+    peak_memory_mb: float | None = None
+    agrees: bool = True
+    printed: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Published:
+    """One number as a paper prints it.
+
+    Attributes:
+        decimals: printed decimals, so that the rounding interval is value ± 0.5 · 10^-decimals.
+        mark: the paper's own significance mark, "" if none.
+    """
+
+    dataset: str
+    system: str
+    metric: str
+    value: float
+    decimals: int
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of a paper, written in the recipe before any run: `better` beats `worse` on `metric`, per dataset."""
+
+    better: str
+    worse: str
+    metric: str

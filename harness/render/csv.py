@@ -1,0 +1,72 @@
+"""A table's numbers for other programs: one row for each cell, and one for each claim, with eight decimals.
+
+Eight decimals can be rounded again and are the same on every machine, which the last digits of a float are not.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from harness.tables import Cell, ClaimRow, Comparison, Row, Table
+
+VALUE_COLUMNS = (
+    "artifact", "dataset", "metric", "system", "mean", "low", "high", "n_seeds", "published", "difference", "verdict",
+    "runs",
+)  # fmt: skip
+CLAIM_COLUMNS = (
+    "artifact", "dataset", "metric", "better", "worse", "gain", "relative", "paper_relative", "t", "p", "p_holm", "d_z",
+    "low", "high", "interval_over", "n_users", "n_seeds", "wins", "ties", "losses", "overruled_by_seeds", "verdict",
+)  # fmt: skip
+
+
+def values(table: Table) -> str:
+    """One row for each cell; empty fields where there is nothing; several runs set apart by semicolons."""
+    rows = [(table.spec.artifact, *_value(row, cell)) for row in table.rows for cell in row.cells]
+    return _text(VALUE_COLUMNS, rows)
+
+
+def claims(table: Table) -> str:
+    """One row for each claim on each dataset; empty fields where nothing could be compared."""
+    return _text(CLAIM_COLUMNS, [(table.spec.artifact, *_claim(row)) for row in table.claims])
+
+
+def _value(row: Row, cell: Cell) -> tuple[object, ...]:
+    estimate = cell.estimate
+    ours = (estimate.mean, estimate.low, estimate.high, estimate.n_seeds) if estimate else ("",) * 4
+    paper = f"{cell.published.value:.{cell.published.decimals}f}" if cell.published else ""
+    return (row.dataset, row.metric, cell.system, *ours, paper, cell.difference, cell.verdict, ";".join(cell.keys))
+
+
+def _claim(row: ClaimRow) -> tuple[object, ...]:
+    c, head = row.comparison, (row.dataset, row.claim.metric, row.claim.better, row.claim.worse)
+    if c is None:
+        return (*head, "", "", row.paper_relative, *("",) * 13, row.verdict)
+    return (*head, c.gain, c.relative, row.paper_relative, *_tested(c), row.verdict)
+
+
+def _tested(c: Comparison) -> tuple[object, ...]:
+    test, interval = c.test, c.interval
+    overruled = "yes" if c.overruled else "no"
+    over = (interval.low, interval.high, interval.basis, test.n, len(c.per_seed))
+    return (test.statistic, _p(test.p), _p(c.p_holm), test.dz, *over, *c.wins, overruled)
+
+
+def _p(p: float) -> str:
+    return f"{p:.6g}"
+
+
+def _field(value: object) -> object:
+    if isinstance(value, float):
+        text = f"{value:.8f}"
+        return text.lstrip("-") if not text.strip("-0.") else text
+    return "" if value is None else value
+
+
+def _text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_field(value) for value in row] for row in rows)
+    return buffer.getvalue()

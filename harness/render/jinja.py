@@ -1,0 +1,33 @@
+"""Templates filled in; what a template prints is escaped once, by the format's own rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def rendered(template: str, escape: Callable[[object], str], **values: object) -> str:
+    """The template filled in.
+
+    Blocks are <% %>, values << >>, comments <# #>, since LaTeX is full of braces.
+
+    Args:
+        escape: applied to every value that the template prints.
+    """
+    environment = Environment(
+        loader=PackageLoader("harness.render"),
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+        autoescape=False,  # that would be HTML; `finalize` escapes
+        finalize=escape,
+    )
+    return environment.get_template(template).render(**values)

@@ -1,0 +1,41 @@
+"""A table as LaTeX, to be read with \\input; needs booktabs and no other package.
+
+Names keep their letters. What TeX reads as a command is escaped, and the few signs of ours that pdflatex's fonts lack
+become commands.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.render.jinja import rendered
+from harness.render.view import view
+from harness.tables import Table
+
+_COMMANDS = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "×": r"$\times$",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "–": "--",
+    **{sign: rf"\{sign}" for sign in "&%$#_"},
+}
+_NEGATIVE = re.compile(r"(?<![\w.-])-(?=[0-9])")
+
+
+def escape(text: object) -> str:
+    """Text that LaTeX sets as it is, on one line, a minus sign before a number included."""
+    plain = _NEGATIVE.sub("−", " ".join(str(text).split()))
+    return "".join(_COMMANDS.get(sign, sign) for sign in plain)
+
+
+def render(table: Table) -> str:
+    """The table as LaTeX floats, one for each dataset's values, claims and seeds."""
+    return rendered("table.tex.j2", escape, table=view(table))

@@ -1,0 +1,21 @@
+"""A table as GitHub-flavoured Markdown."""
+
+from __future__ import annotations
+
+import re
+
+from harness.render.jinja import rendered
+from harness.render.view import view
+from harness.tables import Table
+
+_SPECIAL = re.compile(r"([\\`*_<>\[\]|~$])")
+
+
+def escape(text: object) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()).replace("&", "&amp;"))
+
+
+def render(table: Table) -> str:
+    """The table as a Markdown document."""
+    return rendered("table.md.j2", escape, table=view(table))

@@ -1,0 +1,55 @@
+"""All rounding: numbers to the text that a table shows. "" stands for what is not there."""
+
+from __future__ import annotations
+
+METRIC_DECIMALS = 4
+
+
+def metric(value: float | None) -> str:
+    """A metric with four decimals."""
+    return "" if value is None else f"{value:.{METRIC_DECIMALS}f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference of metrics with its sign; no sign before a zero."""
+    return "" if value is None else _without_sign_of_zero(f"{value:+.{METRIC_DECIMALS}f}")
+
+
+def percent(fraction: float | None) -> str:
+    """A relative difference in percent with its sign and one decimal, without the percent sign."""
+    return "" if fraction is None else _without_sign_of_zero(f"{100 * fraction:+.1f}")
+
+
+def p_value(p: float) -> str:
+    """A p-value with two significant digits, or "<0.001"."""
+    return "<0.001" if p < 0.001 else f"{p:#.2g}"
+
+
+def plain(value: float, decimals: int) -> str:
+    """A statistic with some decimals; "inf" where it is."""
+    return _without_sign_of_zero(f"{value:.{decimals}f}")
+
+
+def count(number: int) -> str:
+    """A count with thousands set apart by commas."""
+    return f"{number:,}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration: seconds up to two minutes, then minutes, then hours."""
+    if value is None:
+        return ""
+    if value < 120:
+        return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
+
+
+def megabytes(value: float | None) -> str:
+    """A size in MB, from 10,000 MB on in GB."""
+    if value is None:
+        return ""
+    return f"{value:.0f} MB" if value < 10_000 else f"{value / 1000:.1f} GB"
+
+
+def _without_sign_of_zero(text: str) -> str:
+    return text if any(c in text for c in "123456789if") else text.lstrip("+-")

@@ -1,0 +1,96 @@
+"""A table on the console, 100 to 120 columns wide: what holds, what does not, and what seeds make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import RenderableType
+from rich.panel import Panel
+from rich.table import Table as Grid
+from rich.text import Text
+
+from harness.render.view import DatasetView, SeedBlock, ValueBlock, ValueText, view
+from harness.tables import Table
+
+_SIGNS = {"reproduced": ("=", "green"), "differs": ("≠", "red"), "inconclusive": ("?", "yellow"), "–": ("", "")}
+_CLAIMS = {"supported": "bold green", "contradicted": "bold red", "direction only": "yellow", "inconclusive": "yellow"}
+LEGEND = "= reproduced, ≠ differs, ? inconclusive; u: interval over users; † printed otherwise; ‡ ties matter"
+
+
+def blocks(table: Table) -> list[RenderableType]:
+    """The table's parts from top to bottom, each to be printed by itself; the signature comes last."""
+    seen = view(table)
+    parts: list[RenderableType] = [Panel(Text(banner, style="bold"), border_style="red") for banner in seen.banners]
+    parts.append(Text.assemble((f"{seen.artifact}: {seen.title}\n", "bold"), seen.summary))
+    if seen.alarms:
+        text = Text("\n".join(f"• {alarm}" for alarm in seen.alarms))
+        parts.append(Panel(text, title="Seeds may overturn what users seem to show", border_style="bold red"))
+    for dataset in seen.datasets:
+        parts += _dataset(dataset)
+    parts.append(Text(seen.claim_caption, style="dim"))
+    parts.append(Text(seen.signature, style="dim"))
+    return parts
+
+
+def _dataset(dataset: DatasetView) -> Iterator[RenderableType]:
+    yield Text(f"\n{dataset.label} ({dataset.users})", style="bold")
+    for block in dataset.values:
+        yield _values(block)
+    yield Text(LEGEND, style="dim")
+    if dataset.notes:
+        yield Text("\n".join(f"• {note}" for note in dataset.notes))
+    if dataset.claims:
+        yield _claims(dataset)
+    for seeds in dataset.seeds:
+        yield _seeds(seeds)
+    if dataset.spreads:
+        yield Text("\n".join(f"• {line}" for line in dataset.spreads))
+
+
+def _grid(first: str) -> Grid:
+    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    grid.add_column(first, overflow="fold")
+    return grid
+
+
+def _values(block: ValueBlock) -> Grid:
+    grid = _grid("")
+    for metric in block.metrics:
+        for title in (metric, "paper", "diff %"):
+            grid.add_column(title, justify="right", no_wrap=True)
+        grid.add_column("")
+    for line in block.lines:
+        name = Text(line.system, style="italic" if line.is_floor else "")
+        grid.add_row(name, *(part for cell in line.cells for part in _value(cell)), end_section=line.is_floor)
+    return grid
+
+
+def _value(cell: ValueText) -> tuple[Text, Text, Text, Text]:
+    style = {1: "bold", 2: "underline"}.get(cell.place, "")
+    ours = Text.assemble((cell.ours, style), f" ±{cell.half}" if cell.half else "", cell.basis, cell.marks)
+    sign, colour = _SIGNS.get(cell.verdict, (cell.verdict, "red"))
+    return ours, Text(cell.paper), Text(cell.percent), Text(sign, style=colour)
+
+
+def _claims(dataset: DatasetView) -> Grid:
+    grid = _grid("claim")
+    for title in ("metric", "gain", "95 % interval", "gain %", "paper %", "p (Holm)", "seeds"):
+        grid.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
+    grid.add_column("verdict", no_wrap=True)
+    told = ""
+    for c in dataset.claims:
+        verdict = Text(c.verdict + (" (!)" if c.alarm else ""), style=_CLAIMS.get(c.verdict, "red"))
+        cells = (c.metric, c.gain, c.interval + c.basis, c.percent, c.paper, c.p_holm, c.seeds)
+        grid.add_row(Text("" if c.claim == told else c.claim), *map(Text, cells), verdict)
+        told = c.claim
+    return grid
+
+
+def _seeds(block: SeedBlock) -> Grid:
+    grid = _grid(f"{block.metric} (epochs)")
+    for title in (*map(str, block.seeds), "least to greatest", "paper"):
+        grid.add_column(title, justify="right", no_wrap=True)
+    for row in block.rows:
+        grid.add_row(Text(row.system), *map(Text, (*row.cells, row.range, row.paper)))
+    return grid

@@ -1,0 +1,162 @@
+"""Sentences about a table: banners, notes, captions, signature; plain text that each format escapes for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.render import numbers
+from harness.tables import ClaimRow, Comparison, Note, Spread, Table, TableSpec
+
+
+def listed(items: Sequence[str]) -> str:
+    """Items as prose: "a, b and c"."""
+    return " and ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+
+
+def claim_name(spec: TableSpec, row: ClaimRow) -> str:
+    """What the claim says, by the systems' labels."""
+    return f"{spec.system(row.claim.better).label} > {spec.system(row.claim.worse).label}"
+
+
+def banners(table: Table) -> list[str]:
+    """What must be read before any number of the table."""
+    kinds = [note.kind for note in table.notes]
+    found = []
+    if "demonstration" in kinds:
+        found.append("DEMONSTRATION. It shows the machinery on generated data and says nothing about any paper.")
+    if "quick" in kinds:
+        found.append("NOT A REPRODUCTION. Profile 'quick' cuts training short; no number here speaks of the paper's.")
+    return found
+
+
+def alarms(table: Table, dataset: str) -> list[str]:
+    """One warning for each claim where users, or single seeds, show a difference that other seeds might not."""
+    rows = [(row, row.comparison) for row in table.claims if row.dataset == dataset]
+    return [_alarm(table.spec, row, c) for row, c in rows if c and (c.overruled or c.misleading_seeds)]
+
+
+def _alarm(spec: TableSpec, row: ClaimRow, c: Comparison) -> str:
+    interval = f"[{numbers.signed(c.interval.low)}, {numbers.signed(c.interval.high)}]"
+    text = f"{spec.dataset(row.dataset).label}, {row.claim.metric}, {claim_name(spec, row)}: "
+    if c.overruled:
+        text += f"the test over users finds a difference (Holm p {_p(c.p_holm)}), but "
+    text += f"over users × seeds the gain {numbers.signed(c.gain)} has the interval {interval}, which contains 0."
+    for sign, direction in ((1, "for"), (-1, "against")):
+        seeds = [g for g in c.misleading_seeds if g.gain * sign > 0]
+        if seeds:
+            told = listed([f"{g.seed} ({numbers.signed(g.gain)}, p {_p(g.p)})" for g in seeds])
+            text += f" Alone, {'seeds' if len(seeds) > 1 else 'seed'} {told} would have spoken {direction} it."
+    return text
+
+
+def _p(p: float) -> str:
+    text = numbers.p_value(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def summary(table: Table) -> str:
+    """How many values and claims hold, in one sentence."""
+    values = [cell.verdict for row in table.rows for cell in row.cells if cell.published]
+    claims = [row.verdict for row in table.claims]
+    parts = []
+    if values:
+        parts.append(f"{values.count('reproduced')} of {len(values)} published values reproduced{_rest(values)}")
+    if claims:
+        parts.append(f"{claims.count('supported')} of {len(claims)} claims supported{_rest(claims)}")
+    text = "; ".join(parts) or "No published values and no claims to judge"
+    return f"{text}."
+
+
+def _rest(verdicts: Sequence[str]) -> str:
+    others = [v for v in dict.fromkeys(verdicts) if v not in ("reproduced", "supported")]
+    return f" ({', '.join(f'{verdicts.count(v)} {v}' for v in others)})" if others else ""
+
+
+def spread_line(spec: TableSpec, spread: Spread) -> str:
+    """How far apart the seeds of a claim's systems lie, beside the paper's gain."""
+    widest, system = max((spread.worse, spread.claim.worse), (spread.better, spread.claim.better))
+    gain = abs(spread.paper_gain)
+    times = f"{widest / gain:.1f} times" if gain else "beside"
+    return (
+        f"{spread.claim.metric}: {spread.n_seeds} seeds of {spec.system(system).label} lie up to "
+        f"{numbers.metric(widest)} apart, {times} the paper's gain of {numbers.metric(gain)} "
+        f"({spec.system(spread.claim.better).label} over {spec.system(spread.claim.worse).label})."
+    )
+
+
+def note_line(spec: TableSpec, note: Note) -> str:
+    """A note as a sentence; "" for those that are banners."""
+    writers: dict[str, Callable[[TableSpec, Note], str]] = {
+        "failed": lambda s, n: f"Failed: {_run(s, n)}: {n.text}.",
+        "missing": lambda s, n: f"Missing: {_run(s, n)}: {n.text}.",
+        "disagrees": lambda s, n: f"† {_run(s, n)}: {n.text}.",
+        "ties": lambda s, n: f"‡ {n.metric}: tied scores would change a printed digit of {_names(s, n)}.",
+        "floor": lambda s, n: f"{n.metric}: below {_floor(s, n)}: {_valued(s, n)}.",
+        "paper floor": lambda s, n: f"{n.metric}: the paper's own numbers below {_floor(s, n)}: {_valued(s, n)}.",
+        "one seed": lambda *_: "One seed: no interval or verdict here knows how much another seed would change.",
+        "two seeds": lambda *_: "Two seeds: intervals over seeds are rough (in simulation 88 % may stand for 95 %).",
+        "unequal seeds": lambda s, n: f"Fewer than {len(s.seeds)} seeds: {_counted(s, n)}.",
+        "same digits": lambda s, n: f"{n.metric}: single runs that print the paper's number: {_seeded(s, n)}.",
+    }
+    return writers[note.kind](spec, note) if note.kind in writers else ""
+
+
+def _run(spec: TableSpec, note: Note) -> str:
+    return spec.system(note.system).label + ("" if note.seed is None else f", seed {note.seed}")
+
+
+def _names(spec: TableSpec, note: Note) -> str:
+    return "; ".join(spec.system(key).label for key, _ in note.values)
+
+
+def _floor(spec: TableSpec, note: Note) -> str:
+    key, value = note.values[0]
+    return f"{spec.system(key).label} ({numbers.metric(value)})"
+
+
+def _valued(spec: TableSpec, note: Note) -> str:
+    return "; ".join(f"{spec.system(key).label} {numbers.metric(value)}" for key, value in note.values[1:])
+
+
+def _counted(spec: TableSpec, note: Note) -> str:
+    return "; ".join(f"{spec.system(key).label} {value:.0f}" for key, value in note.values)
+
+
+def _seeded(spec: TableSpec, note: Note) -> str:
+    """Systems, each with the seeds named by the note's values; -1 stands for no seed."""
+    seeds: dict[str, list[str]] = {}
+    for key, seed in note.values:
+        seeds.setdefault(spec.system(key).label, []).extend([] if seed < 0 else [f"{seed:.0f}"])
+    return "; ".join(f"{label} (seed {listed(own)})" if own else label for label, own in seeds.items())
+
+
+def signature(spec: TableSpec) -> str:
+    """The facts that travel with every number of the table, in the manner of sacreBLEU."""
+    facts = {key: value for key, value in spec.signature.items() if value}
+    facts.setdefault("ties", "mean")
+    facts.setdefault("test", "paired t over users")
+    facts.setdefault("correction", "Holm")
+    facts.setdefault("seeds", ",".join(map(str, spec.seeds)))
+    return " | ".join(f"{key}:{value}" for key, value in facts.items() if value)
+
+
+def value_caption(table: Table) -> str:
+    """How the values and their verdicts came about."""
+    margin = f"{100 * table.spec.margin_relative:g} %"
+    seeds = table.spec.seeds
+    over = f"Mean over {len(seeds)} seeds ({', '.join(map(str, seeds))}) of the mean" if len(seeds) > 1 else "Mean"
+    return (
+        f"{over} over users; ± half the 95 % t interval over seeds, or over users where marked u (one seed, or "
+        f"nothing random). Difference: ours against the paper's, in percent. Verdict: two one-sided tests at 5 % "
+        f"against the printed value ± {margin} and its rounding. Best bold, second underlined."
+    )
+
+
+def claim_caption(table: Table) -> str:
+    """How the claims were tested: test, n, correction, seeds."""
+    users = listed([f"{table.spec.dataset(key).label} {numbers.count(n)}" for key, n in table.n_users.items()])
+    return (
+        f"Paired t-test over users (n: {users}; each user's mean over seeds), two-sided; Holm's correction over all "
+        f"{table.n_tests} tests of this table. Interval: 95 %, uncorrected, over users × seeds where there are two or "
+        f"more seeds, else over users. Supported: significant, and the interval above 0."
+    )

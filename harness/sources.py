@@ -1,0 +1,300 @@
+"""Upstream code at its pin: one bare clone per upstream, one sparse work tree per use, single files by content.
+
+A clone of a local mirror borrows the mirror's objects (what `git clone --shared` does, without starting anything in
+the mirror), one of a remote holds trees and fetches file contents when they are needed. So a mirror that lacks an
+upstream's big files still serves. Refused: writing to a mirror, a pin that is no full commit hash, the user's Git
+configuration where it could change a byte, and a checkout that is not whole, whatever its exit status says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import string
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from filelock import FileLock
+
+from harness.errors import ConfigError, SourceError, near_misses
+from harness.files import disk_errors, remove_tree, write_whole
+from harness.gitcommand import Answer, blob_hash, last_line, must_git, run_git
+
+MIRROR_VARIABLE = "HARNESS_GIT_MIRROR"
+_REDIRECT = f"to use a mirror, set {MIRROR_VARIABLE}='/srv/mirrors/{{owner}}/{{name}}.git'"
+ORIGIN_FILE = "harness-origin"  # inside a clone: where its objects come from
+# Higher than any .gitattributes of an upstream: what is checked out is the blob, byte for byte, on every machine.
+ATTRIBUTES = "* -text !eol !filter !ident !working-tree-encoding !diff !whitespace\n"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """An upstream at one commit: its short name, where it lives, the full hash.
+
+    Raises:
+        SourceError: if the commit is not 40 hexadecimal digits; branches, tags and short hashes move.
+    """
+
+    name: str
+    url: str
+    commit: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[0-9a-f]{40}", self.commit):
+            raise SourceError(self.name, f"pin {self.commit!r} is no full commit hash", "give 40 hexadecimal digits")
+
+
+class _Entry(NamedTuple):
+    """A checked out file of the index."""
+
+    mode: str
+    blob: str
+    path: str
+
+
+def mirror_url(pin: Pin, template: str) -> str:
+    """Where the template sends an upstream: `{host}`, `{owner}` and `{name}` are taken from its URL.
+
+    Raises:
+        ConfigError: for a field that does not exist or braces that do not match.
+    """
+    where = f"{MIRROR_VARIABLE}={template}"
+    known = dict(zip(("host", "owner", "name"), _url_parts(pin.url), strict=True))
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ConfigError(where, f"not a template: {error}", "write fields as {owner}, a brace as {{") from error
+    for _, field, format_spec, conversion in parsed:
+        if field is not None and (field not in known or format_spec or conversion):
+            raise ConfigError(where, f"unknown field {field!r}", near_misses(field, known))
+    return template.format(**known)
+
+
+def clone(pin: Pin, cache: Path, template: str | None) -> Path:
+    """The bare clone of an upstream in `cache`, with the pinned commit in it; made on first use.
+
+    Args:
+        template: redirects remote URLs to a mirror; None for none. A file:// or plain-path URL is never redirected.
+
+    Raises:
+        ConfigError: for a wrong template.
+        SourceError: if the mirror or the network is not there, or the commit is not in it.
+    """
+    redirected = template is not None and not _is_local(pin.url)
+    source = mirror_url(pin, template) if template is not None and redirected else pin.url
+    origin = str(_objects_of(pin, source, template if redirected else None)) if _is_local(source) else source
+    digest = hashlib.sha256(pin.url.encode()).hexdigest()[:8]
+    target = cache / "clones" / f"{pin.name}-{digest}.git"
+    with _locked(target):
+        if _origin(target) != origin:
+            _make(target, origin)
+        _ensure_commit(target, pin, origin)
+    return target
+
+
+def checkout(clone: Path, pin: Pin, patterns: tuple[str, ...], destination: Path) -> Path:
+    """A detached work tree at the pin holding the files that match `patterns`, verified whole and unchanged.
+
+    Args:
+        patterns: as in a .gitignore, relative to the upstream's root (no-cone sparse patterns).
+        destination: replaced if it is a work tree already, also one that a killed process left half-made.
+
+    Raises:
+        SourceError: naming each file that could not be had, or if nothing matches.
+    """
+    destination = destination.absolute()
+    with _locked(clone):
+        _clear(destination)
+        must_git(clone, "worktree", "prune")
+        must_git(clone, "worktree", "add", "--detach", "--no-checkout", str(destination), pin.commit)
+        must_git(destination, "sparse-checkout", "set", "--no-cone", *patterns)
+        answer = run_git(destination, "checkout", "--quiet", "--detach", pin.commit)
+        _require_whole(destination, pin, patterns, answer)
+    return destination
+
+
+def read_blob(clone: Path, pin: Pin, path: str) -> bytes:
+    """Content of one file of the pin.
+
+    Raises:
+        SourceError: if the pin has no such file, or its content is not to be had; `what` serves as a gap's reason.
+    """
+    listed = run_git(clone, "ls-tree", "--full-tree", "-z", pin.commit, "--", path)
+    match = re.fullmatch(r"\d+ blob ([0-9a-f]{40})\t(.+)\0", listed.out.decode(errors="replace"), re.DOTALL)
+    if listed.status or not match or match[2] != path:
+        raise SourceError(f"{pin.name}:{path}", f"no such file at pin {pin.commit}", "check the path in the recipe")
+    answer = run_git(clone, "cat-file", "blob", match[1])
+    if answer.status:
+        raise _lacking(pin, clone, [_Entry("", match[1], path)])
+    if blob_hash(answer.out) != match[1]:
+        what = f"damaged in {_origin(clone)}: not the content of {match[1]}"
+        raise SourceError(f"{pin.name}:{path}", what, _mend(pin))
+    return answer.out
+
+
+def _url_parts(url: str) -> tuple[str, str, str]:
+    """Host, owner and name of a URL, an scp-like address or a path."""
+    scp = re.fullmatch(r"(?:[^@/]+@)?([^:/]+):(?!//)(.+)", url)
+    host, path = (scp[1], scp[2]) if scp else (urlsplit(url).hostname or "localhost", urlsplit(url).path)
+    owner, _, name = path.strip("/").removesuffix(".git").rpartition("/")
+    return host, owner, name
+
+
+def _is_local(url: str) -> bool:
+    """Whether the address is a folder of this machine."""
+    return url.startswith(("/", "file://", ".", "~")) or not re.match(r"[\w.+-]+(@[^:/]+)?:", url)
+
+
+def _objects_of(pin: Pin, source: str, template: str | None) -> Path:
+    """Object folder of a local repository, bare or not.
+
+    Raises:
+        SourceError: if there is no repository.
+    """
+    plain = unquote(urlsplit(source).path) if source.startswith("file://") else source
+    folder = Path(plain).expanduser().absolute()
+    for candidate in (folder / "objects", folder / ".git" / "objects"):
+        if candidate.is_dir():
+            return candidate.resolve()
+    if template is None:
+        raise SourceError(pin.name, f"no Git repository at {folder}", "check the upstream's url in harness.toml")
+    fix = f"mirror it there (git clone --mirror {pin.url} {folder}), or correct or unset {MIRROR_VARIABLE}"
+    raise SourceError(f"{MIRROR_VARIABLE}={template}", f"no mirror of {pin.name} at {folder}", fix)
+
+
+@contextlib.contextmanager
+def _locked(clone: Path) -> Iterator[None]:
+    """Hold the clone's lock; the kernel drops it with the process, so none is ever left behind."""
+    with disk_errors(clone):
+        clone.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(clone.with_suffix(".lock"))
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _origin(clone: Path) -> str:
+    """Where the clone takes its objects from."""
+    file = clone / ORIGIN_FILE
+    return file.read_text() if file.is_file() else ""
+
+
+def _make(target: Path, origin: str) -> None:
+    """Make the clone beside its place and rename it into it; leftovers of killed attempts go."""
+    for leftover in target.parent.glob(f".{target.name}.*"):
+        remove_tree(leftover)
+    with disk_errors(target.parent):
+        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    fresh = scratch / "new"
+    must_git(scratch, "init", "--quiet", "--bare", "--template=", str(fresh))
+    write_whole(fresh / "info" / "attributes", ATTRIBUTES)
+    if origin.startswith("/"):
+        write_whole(fresh / "objects" / "info" / "alternates", origin + "\n")
+    else:
+        for key, value in (
+            ("core.repositoryFormatVersion", "1"), ("extensions.partialClone", "origin"),
+            ("remote.origin.url", origin), ("remote.origin.promisor", "true"),
+            ("remote.origin.partialCloneFilter", "blob:none"),
+        ):  # fmt: skip
+            must_git(fresh, "config", key, value)
+    write_whole(fresh / ORIGIN_FILE, origin)
+    with disk_errors(target):
+        if target.exists():
+            os.rename(target, scratch / "old")
+        os.rename(fresh, target)
+    remove_tree(scratch)
+
+
+def _ensure_commit(target: Path, pin: Pin, origin: str) -> None:
+    """Have the pinned commit in the clone and a ref on it.
+
+    Raises:
+        SourceError: if the origin has no such commit or cannot be reached.
+    """
+    ref = f"refs/pins/{pin.commit}"
+    if origin.startswith("/"):
+        found = run_git(target, "cat-file", "-t", pin.commit)
+        if found.text != "commit":
+            raise _not_in(pin, origin)
+    elif run_git(target, "show-ref", "--verify", "--quiet", ref).status:
+        fetch = ("fetch", "--quiet", "--no-tags", "--depth=1", "--filter=blob:none", "origin")
+        answer = run_git(target, *fetch, f"{pin.commit}:{ref}")
+        if "not our ref" in answer.err or "unadvertised object" in answer.err:
+            raise _not_in(pin, origin)
+        if answer.status:
+            what = f"cannot fetch from {origin}: {last_line(answer.err)}"
+            raise SourceError(pin.name, what, f"check the network; {_REDIRECT}")
+
+
+def _clear(destination: Path) -> None:
+    """Make room for a work tree.
+
+    Raises:
+        SourceError: if something else than a work tree is there; it is left alone.
+    """
+    if not destination.exists():
+        return
+    if any(destination.iterdir()) and not (destination / ".git").is_file():
+        raise SourceError(str(destination), "holds files that are no checkout", "move it or choose another folder")
+    with disk_errors(destination):
+        scratch = tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.")
+        os.rename(destination, Path(scratch) / "old")  # a kill while removing must not leave a tree without .git
+    remove_tree(Path(scratch))
+
+
+def _require_whole(tree: Path, pin: Pin, patterns: tuple[str, ...], answer: Answer) -> None:
+    """Compare every file that should be there with its blob; Git's exit status proves nothing.
+
+    Raises:
+        SourceError: for missing, wrong or no files, or another commit.
+    """
+    listed = must_git(tree, "ls-files", "-t", "-s", "-z").out.decode(errors="surrogateescape")
+    entries = [_Entry(*m) for m in re.findall(r"H (\d+) ([0-9a-f]{40}) 0\t([^\0]+)", listed) if m[0] != "160000"]
+    missing = [entry for entry in entries if not os.path.lexists(tree / entry.path)]
+    if missing:
+        raise _lacking(pin, tree, missing)
+    if answer.status or must_git(tree, "rev-parse", "HEAD").text != pin.commit:
+        raise SourceError(f"{pin.name}: {tree}", f"checkout failed: {last_line(answer.err)}", _mend(pin))
+    if not entries:
+        what = f"nothing at {pin.commit} matches {' '.join(patterns)}"
+        raise SourceError(pin.name, what, "check the sparse patterns")
+    wrong = [entry.path for entry in entries if _content_hash(tree / entry.path) != entry.blob]
+    if wrong or run_git(tree, "diff", "--quiet", "--no-ext-diff", "HEAD").status:
+        raise SourceError(f"{pin.name}: {tree}", f"files differ from the pin: {', '.join(wrong)}", _mend(pin))
+
+
+def _content_hash(path: Path) -> str:
+    """Blob hash of a checked out file; of a symbolic link, that of its target's name."""
+    if path.is_symlink():
+        return blob_hash(os.fsencode(os.readlink(path)))
+    return blob_hash(path.read_bytes()) if path.is_file() else ""
+
+
+def _lacking(pin: Pin, folder: Path, entries: list[_Entry]) -> SourceError:
+    """The error for contents that the clone's origin does not have."""
+    clone = Path(must_git(folder, "rev-parse", "--path-format=absolute", "--git-common-dir").text)
+    names = ", ".join(f"{entry.path} (blob {entry.blob})" for entry in entries[:5])
+    more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
+    origin = _origin(clone)
+    if not origin.startswith("/"):
+        return SourceError(pin.name, f"cannot fetch {names}{more} from {origin}", f"check the network; {_REDIRECT}")
+    return SourceError(pin.name, f"{origin} lacks {names}{more}", _mend(pin))
+
+
+def _not_in(pin: Pin, origin: str) -> SourceError:
+    """The error for a commit that the origin does not have."""
+    what = f"pin {pin.commit} is not in {origin}"
+    return SourceError(pin.name, what, f"update the mirror (git fetch in it), or check the pin against {pin.url}")
+
+
+def _mend(pin: Pin) -> str:
+    """What to do about an incomplete or damaged origin."""
+    return f"complete the mirror from {pin.url}, or unset {MIRROR_VARIABLE} to fetch from there"

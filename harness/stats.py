@@ -1,0 +1,258 @@
+"""Estimates, paired tests, correction and equivalence over users and seeds.
+
+Unit: a user. Systems are compared on the same users, paired by id; different user sets are an error. Only
+`scipy.special` is imported: `scipy.stats` and statsmodels cost more start-up than a whole report may take, and both
+serve as oracles in the tests instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]
+
+from harness.errors import MetricsError
+
+Floats = npt.NDArray[np.float64]
+Users = npt.NDArray[np.int64]
+Basis = Literal["users", "seeds", "users x seeds"]
+
+CONFIDENCE = 0.95
+ALPHA = 0.05
+#: Differences between users' means over seeds below this are rounding of the mean, not wins or losses.
+ROUNDING = 1e-12
+
+
+class Interval(NamedTuple):
+    """A mean with its two-sided confidence interval, and over what it was allowed to vary."""
+
+    mean: float
+    low: float
+    high: float
+    standard_error: float
+    df: float
+    basis: Basis
+
+
+class Estimate(NamedTuple):
+    """A system's metric: mean over seeds of the mean over users. `sd` is that of the seeds' means, NaN for one seed."""
+
+    mean: float
+    low: float
+    high: float
+    n_seeds: int
+    sd: float
+    n_users: int
+    standard_error: float
+    df: float
+    basis: Basis
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """A paired t-test over users, two-sided, with the mean difference, its interval and Cohen's d_z."""
+
+    __test__: ClassVar[bool] = False  # the name starts with Test, but pytest is not meant
+
+    statistic: float
+    p: float
+    n: int
+    mean: float
+    low: float
+    high: float
+    dz: float
+
+
+class Wins(NamedTuple):
+    """How many users the first system serves better, equally well, worse."""
+
+    wins: int
+    ties: int
+    losses: int
+
+
+class Equivalence(NamedTuple):
+    """Two one-sided tests: `p` is the larger of the two, `low` and `high` bound what counts as equivalent."""
+
+    p: float
+    low: float
+    high: float
+    equivalent: bool
+    different: bool
+
+
+def in_order_of(users: Users, a_users: Users, a_values: Floats) -> Floats:
+    """`a_values` sorted into the order of `users`.
+
+    Raises:
+        MetricsError: if the two are not the same users, each once.
+    """
+    if np.array_equal(users, a_users) and len(np.unique(users)) == len(users):
+        return a_values
+    odd = np.setxor1d(users, a_users)
+    repeated = len(np.unique(users)) < len(users) or len(np.unique(a_users)) < len(a_users)
+    if len(odd) or repeated:
+        what = f"cannot pair {len(users)} with {len(a_users)} users, {len(odd)} unmatched: {odd[:3].tolist()}"
+        raise MetricsError("users", what + (", some repeated" if repeated else ""), "compare runs on the same split")
+    order = np.argsort(a_users)
+    return a_values[order[np.searchsorted(a_users, users, sorter=order)]]
+
+
+def align(a_users: Users, a_values: Floats, b_users: Users, b_values: Floats) -> tuple[Floats, Floats]:
+    """Values of `a` and `b` for the same users, in the order of `a_users`.
+
+    Raises:
+        MetricsError: if the two are not the same users, each once.
+    """
+    return a_values, in_order_of(a_users, b_users, b_values)
+
+
+def t_interval(mean: float, standard_error: float, df: float, basis: Basis) -> Interval:
+    """Mean with the 95 % t interval of a standard error; without spread both ends are the mean."""
+    half = float(stdtrit(df, 0.5 + CONFIDENCE / 2)) * standard_error if standard_error > 0 else 0.0
+    return Interval(mean, mean - half, mean + half, standard_error, df, basis)
+
+
+def _over_users(values: Floats) -> Interval:
+    if len(values) < 2:
+        raise MetricsError("statistics", f"{len(values)} user(s): no spread to estimate", "use at least two users")
+    spread = float(values.std(ddof=1)) if np.ptp(values) > ROUNDING else 0.0
+    return t_interval(float(values.mean()), spread / math.sqrt(len(values)), len(values) - 1.0, "users")
+
+
+def paired_t(differences: Floats) -> TestResult:
+    """Two-sided paired t-test of the mean difference against 0.
+
+    Without any spread t is undefined: equal systems give t = 0 and p = 1, a constant difference gives t = ±inf and
+    p = 0, as the limits are.
+
+    Args:
+        differences: shape (n_users,), first minus second system, one per user.
+    Raises:
+        MetricsError: for fewer than two users.
+    """
+    n = len(differences)
+    mean, low, high, standard_error, df, _ = _over_users(differences)
+    if standard_error > 0:
+        statistic = mean / standard_error
+    else:
+        statistic = 0.0 if abs(mean) <= ROUNDING else math.copysign(math.inf, mean)
+    p = float(2 * stdtr(df, -abs(statistic)))
+    return TestResult(statistic, p, n, mean, low, high, statistic / math.sqrt(n))
+
+
+def count_wins(differences: Floats) -> Wins:
+    """Users with a positive, no and a negative difference; up to `ROUNDING` is none."""
+    wins, losses = int((differences > ROUNDING).sum()), int((differences < -ROUNDING).sum())
+    return Wins(wins, len(differences) - wins - losses, losses)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values, in the order given; [] for none.
+
+    Source: Holm, Scandinavian Journal of Statistics 6, 1979.
+    """
+    n, largest = len(p_values), 0.0
+    adjusted = [0.0] * n
+    for step, index in enumerate(sorted(range(n), key=lambda i: p_values[i])):
+        largest = max(largest, (n - step) * p_values[index])
+        adjusted[index] = min(1.0, largest)
+    return adjusted
+
+
+def seed_mean(values: Sequence[Floats]) -> Floats:
+    """Each user's mean over seeds.
+
+    Args:
+        values: one array of shape (n_users,) per seed, all in the same order of users.
+    """
+    return values[0] if len(values) == 1 else np.mean(values, axis=0)
+
+
+def mean_over_seeds(values: Sequence[Floats]) -> Estimate:
+    """A system's mean with a 95 % interval: t over the seeds' means, so for training noise on these very users.
+
+    One seed says nothing of training noise; the interval is then that over users. So it is where several seeds agree
+    in the mean by chance (metrics on few users are coarse) while their users differ: a spread of 0 would claim
+    certainty. Seeds equal user by user have no noise, and an interval of no width.
+
+    Args:
+        values: one array of shape (n_users,) per seed, all in the same order of users.
+    Raises:
+        MetricsError: for fewer than two users.
+    """
+    means = np.array([v.mean() for v in values])
+    n_seeds, n_users, mean = len(values), len(values[0]), float(means.mean())
+    sd = float(means.std(ddof=1)) if n_seeds > 1 else math.nan
+    identical = n_seeds > 1 and all(np.array_equal(v, values[0]) for v in values[1:])
+    if n_seeds == 1 or (sd <= ROUNDING and not identical):
+        spread = _over_users(seed_mean(values))
+    else:
+        spread = t_interval(mean, 0.0 if identical else sd / math.sqrt(n_seeds), n_seeds - 1.0, "seeds")
+    return Estimate(mean, spread.low, spread.high, n_seeds, sd, n_users, spread.standard_error, spread.df, spread.basis)
+
+
+def users_by_seeds(differences: Floats) -> Interval:
+    """Mean difference with a 95 % interval in which other users and other seeds could have been drawn.
+
+    Balanced crossed design without replication: d[s, u] = mean + seed[s] + user[u] + rest[s, u], all random. With the
+    mean squares MS of the two-way analysis of variance the variance of the mean is
+    var_users / n_users + var_seeds / n_seeds + var_rest / (n_users · n_seeds), which is
+    (MS_users + MS_seeds - MS_rest) / (n_users · n_seeds); a component estimated below 0 counts as 0. Degrees of freedom
+    after Satterthwaite (Biometrics Bulletin 2, 1946): the square of that sum over the sum of MS² / df.
+    Coverage in simulation (normal effects, 300 users, seed effects from none to 25 times the users' share): 94 to
+    96 % with five seeds, 93 to 96 % with three, 88 to 97 % with two: two seeds are too few.
+    One seed: the interval is that over users, and its basis says so.
+
+    Args:
+        differences: shape (n_seeds, n_users). Seeds of the two systems may be paired in any way: they share no
+            randomness that would have to match, only the label.
+    Raises:
+        MetricsError: for fewer than two users.
+    """
+    n_seeds, n_users = differences.shape
+    if n_seeds == 1 or n_users < 2:
+        return _over_users(differences[0])
+    by_seed, by_user, mean = differences.mean(axis=1), differences.mean(axis=0), float(differences.mean())
+    df_seeds, df_users = n_seeds - 1.0, n_users - 1.0
+    rest = differences - by_seed[:, None] - by_user[None, :] + mean
+    ms_rest = float((rest**2).sum()) / (df_seeds * df_users)
+    ms_seeds = n_users * float(by_seed.var(ddof=1))
+    ms_users = max(n_seeds * float(by_user.var(ddof=1)), ms_rest)
+    if ms_seeds <= ms_rest:  # no sign of a seed effect: its variance is 0 and users are all that is left
+        total, df = ms_users, df_users
+    else:
+        total = ms_users + ms_seeds - ms_rest
+        df = total**2 / (ms_users**2 / df_users + ms_seeds**2 / df_seeds + ms_rest**2 / (df_seeds * df_users))
+    standard_error = math.sqrt(total / (n_seeds * n_users))
+    return t_interval(mean, standard_error if standard_error > ROUNDING else 0.0, df, "users x seeds")
+
+
+def tost(
+    estimate: float, standard_error: float, df: float, published: float, half_width_rounding: float, margin: float
+) -> Equivalence:
+    """Is an estimate equivalent to a printed number? Two one-sided t-tests at 5 % each.
+
+    A printed number stands for every value that prints so; the estimate is compared with the nearest of them, so the
+    bounds are published ± (margin + half_width_rounding). `equivalent`: the 90 % interval lies within the bounds.
+    `different`: it lies wholly outside. Neither: the data cannot say. Without spread the estimate itself decides.
+
+    Args:
+        half_width_rounding: 0.5 · 10^-decimals of the printed number.
+        margin: absolute, fixed before any run.
+    Source: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987.
+    """
+    reach = margin + half_width_rounding + ROUNDING
+    low, high = published - reach, published + reach
+    if standard_error <= 0:
+        inside = low <= estimate <= high
+        return Equivalence(0.0 if inside else 1.0, low, high, inside, not inside)
+    p_low = float(stdtr(df, (low - estimate) / standard_error))
+    p_high = float(stdtr(df, (estimate - high) / standard_error))
+    p = max(p_low, p_high)
+    return Equivalence(p, low, high, p < 0.05, p > 0.95)

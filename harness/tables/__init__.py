@@ -1,0 +1,70 @@
+"""Runs and published numbers to a `Table`: values, claims, seeds and notes, nothing rounded.
+
+A failed or unusable run leaves a gap with its reason and the rest of the table stands. Verdicts are not given here:
+`harness.verdicts.judge` takes the table and fills them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.metrics import parse
+from harness.records import Published, RunResult
+from harness.tables.cells import (
+    Cell,
+    ClaimRow,
+    ClaimVerdict,
+    Comparison,
+    DatasetSpec,
+    Gap,
+    Note,
+    Row,
+    SeedGain,
+    SeedLine,
+    Spread,
+    SystemSeeds,
+    SystemSpec,
+    Table,
+    TableSpec,
+    ValueVerdict,
+)
+from harness.tables.claims import claim_rows, corrected
+from harness.tables.notes import dataset_notes, general_notes
+from harness.tables.sample import sample
+from harness.tables.seeds import spreads, system_seeds
+from harness.tables.values import value_rows
+
+__all__ = [
+    "Cell", "ClaimRow", "ClaimVerdict", "Comparison", "DatasetSpec", "Gap", "Note", "Row", "SeedGain", "SeedLine",
+    "Spread", "SystemSeeds", "SystemSpec", "Table", "TableSpec", "ValueVerdict", "build",
+]  # fmt: skip
+
+
+def build(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Published] = ()) -> Table:
+    """The table of an artifact from its runs; verdicts are still to be given.
+
+    Args:
+        results: of any datasets and seeds; those that `spec` does not ask for are passed over.
+    Raises:
+        ArgumentError: for an unknown metric, or a claim about a system that the table does not have.
+        MetricsError: if two results stand for the same run.
+    """
+    for metric in spec.metrics:
+        parse(metric)
+    samples = [sample(spec, dataset, results) for dataset in spec.datasets]
+    rows = {s.dataset: value_rows(spec, s, published) for s in samples}
+    claims = {s.dataset: claim_rows(spec, s, published) for s in samples}
+    gaps = tuple(gap for s in samples for gap in s.gaps)
+    notes = [note for s in samples for note in dataset_notes(spec, s, rows[s.dataset])]
+    together = corrected([row for own in claims.values() for row in own])
+    return Table(
+        spec,
+        {s.dataset: len(s.users) for s in samples},
+        tuple(row for own in rows.values() for row in own),
+        together,
+        tuple(block for s in samples for block in system_seeds(spec, s)),
+        tuple(line for s in samples for line in spreads(s, claims[s.dataset])),
+        (*general_notes(spec, gaps), *notes),
+        gaps,
+        sum(row.comparison is not None for row in together),
+    )

@@ -1,0 +1,297 @@
+"""What a table is made of: all that rendering and judging need, unrounded, without a path or a template.
+
+Frozen data. `verdict` fields are filled in by `harness.verdicts`; until then they say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.errors import ArgumentError, near_misses
+from harness.records import Claim, Published, Status
+from harness.stats import ALPHA, Estimate, Interval, TestResult, Wins
+
+ValueVerdict = Literal["reproduced", "differs", "inconclusive", "failed", "not run", "unpublished", "not judged"]
+ClaimVerdict = Literal["supported", "direction only", "contradicted", "inconclusive", "failed", "not run", "not judged"]
+NoteKind = Literal[
+    "demonstration", "quick", "failed", "missing", "disagrees", "ties", "floor", "paper floor", "one seed", "two seeds",
+    "unequal seeds", "same digits",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A dataset of a table; `users` is how many its test split must have, None where nobody knows."""
+
+    key: str
+    label: str
+    users: int | None = None
+
+
+@dataclass(frozen=True)
+class SystemSpec:
+    """A system of a table; `is_floor` marks the baseline that everything should beat."""
+
+    key: str
+    label: str
+    is_floor: bool = False
+    published_label: str = ""
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """What a table has to show.
+
+    Attributes:
+        systems: in the order of the table; floors are moved to the front.
+        margin_relative: fraction of a published value within which ours counts as equal to it.
+        seeds: those asked for.
+        signature: facts that travel with the numbers, in order (upstream, commit, protocol, profile, options,
+            environment, ...); "profile" set to "quick" marks the whole table.
+        demonstration: it shows the machinery and proves nothing about a paper.
+    """
+
+    artifact: str
+    title: str
+    metrics: tuple[str, ...]
+    datasets: tuple[DatasetSpec, ...]
+    systems: tuple[SystemSpec, ...]
+    claims: tuple[Claim, ...] = ()
+    margin_relative: float = 0.05
+    seeds: tuple[int, ...] = ()
+    signature: Mapping[str, str] = field(default_factory=dict)
+    demonstration: bool = False
+
+    @property
+    def columns(self) -> tuple[SystemSpec, ...]:
+        """Systems in the order of the table, floors first."""
+        return tuple(sorted(self.systems, key=lambda s: not s.is_floor))
+
+    @property
+    def quick(self) -> bool:
+        """Whether the profile cuts training short, so that nothing here is a reproduction."""
+        return self.signature.get("profile") == "quick"
+
+    def system(self, key: str) -> SystemSpec:
+        """The system of that key.
+
+        Raises:
+            ArgumentError: if there is none.
+        """
+        for system in self.systems:
+            if system.key == key:
+                return system
+        known = near_misses(key, [s.key for s in self.systems])
+        raise ArgumentError(f"{self.artifact}: system", f"unknown system {key!r}", known)
+
+    def dataset(self, key: str) -> DatasetSpec:
+        """The dataset of that key.
+
+        Raises:
+            ArgumentError: if there is none.
+        """
+        for dataset in self.datasets:
+            if dataset.key == key:
+                return dataset
+        known = near_misses(key, [d.key for d in self.datasets])
+        raise ArgumentError(f"{self.artifact}: dataset", f"unknown dataset {key!r}", known)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A run that cannot be counted, and why; `seed` is None where the system or the whole cell is meant."""
+
+    dataset: str
+    system: str
+    seed: int | None
+    status: Status
+    reason: str
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A system's value on one metric of one dataset.
+
+    Attributes:
+        gap: why there is no estimate, None if there is one.
+        seedless: nothing random went into it, so its value is exact on these users.
+        place: 1 for the best of the row, 2 for the second, 0 otherwise.
+        keys: of the runs that went into it.
+        same_digits: seeds (None: seedless) whose value prints as the paper's.
+        disagrees: some of its runs printed other metrics than their ranks give.
+        ties: scores tied with the held-out item's would change a printed digit.
+    """
+
+    system: str
+    estimate: Estimate | None = None
+    published: Published | None = None
+    gap: Gap | None = None
+    seedless: bool = False
+    place: int = 0
+    keys: tuple[str, ...] = ()
+    same_digits: tuple[int | None, ...] = ()
+    disagrees: bool = False
+    ties: bool = False
+    verdict: ValueVerdict = "not judged"
+
+    @property
+    def difference(self) -> float | None:
+        """Ours minus the paper's."""
+        return self.estimate.mean - self.published.value if self.estimate and self.published else None
+
+    @property
+    def relative(self) -> float | None:
+        """The difference as a fraction of the paper's value."""
+        value = self.published.value if self.published else 0.0
+        return self.difference / value if self.difference is not None and value else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of one dataset over all systems, in the order of `TableSpec.columns`."""
+
+    dataset: str
+    metric: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class SeedGain:
+    """What a single seed would have said: the gain, and the paired t-test's p over users, uncorrected."""
+
+    seed: int | None
+    gain: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A claim's numbers; differences are averaged over the seeds that both systems have."""
+
+    better_mean: float
+    worse_mean: float
+    test: TestResult
+    p_holm: float
+    interval: Interval
+    wins: Wins
+    per_seed: tuple[SeedGain, ...]
+
+    @property
+    def gain(self) -> float:
+        """Mean difference over users and seeds."""
+        return self.test.mean
+
+    @property
+    def relative(self) -> float | None:
+        """The gain as a fraction of the worse system's mean."""
+        return self.gain / self.worse_mean if self.worse_mean else None
+
+    @property
+    def significant(self) -> bool:
+        """Whether the test over users, corrected over the table, finds a difference."""
+        return self.p_holm < ALPHA
+
+    @property
+    def seed_aware(self) -> bool:
+        """Whether the interval allows for other seeds."""
+        return self.interval.basis == "users x seeds"
+
+    @property
+    def open_to_seeds(self) -> bool:
+        """Whether, with other seeds, there might be no difference or the opposite one."""
+        return self.seed_aware and self.interval.low <= 0 <= self.interval.high
+
+    @property
+    def overruled(self) -> bool:
+        """The test over users finds a difference that other seeds might not show."""
+        return self.significant and self.open_to_seeds
+
+    @property
+    def misleading_seeds(self) -> tuple[SeedGain, ...]:
+        """Single seeds that would have counted as significant although other seeds might not show it."""
+        return tuple(g for g in self.per_seed if g.p < ALPHA) if self.open_to_seeds else ()
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """A claim on one dataset; `paper_gain` and `paper_relative` are None where the paper prints too little."""
+
+    dataset: str
+    claim: Claim
+    comparison: Comparison | None = None
+    paper_gain: float | None = None
+    paper_relative: float | None = None
+    gap: Gap | None = None
+    verdict: ClaimVerdict = "not judged"
+
+
+@dataclass(frozen=True)
+class SeedLine:
+    """One run: `values` holds each metric's mean over users, empty where the run cannot be counted."""
+
+    seed: int | None
+    status: Status
+    key: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    epochs: int | None = None
+    best_epoch: int | None = None
+    epoch_cap: int | None = None
+    seconds: float | None = None
+    peak_memory_mb: float | None = None
+
+
+@dataclass(frozen=True)
+class SystemSeeds:
+    """A system's runs on one dataset; `ranges` holds each metric's least and greatest mean over seeds."""
+
+    dataset: str
+    system: str
+    lines: tuple[SeedLine, ...]
+    ranges: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far apart seeds of a claim's systems lie, beside what the paper gains by the claim."""
+
+    dataset: str
+    claim: Claim
+    better: float
+    worse: float
+    paper_gain: float
+    n_seeds: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a reader must know; rendering puts it into words.
+
+    Attributes:
+        values: names (labels or system keys) with a number each; what they are depends on the kind.
+    """
+
+    kind: NoteKind
+    dataset: str = ""
+    system: str = ""
+    metric: str = ""
+    seed: int | None = None
+    text: str = ""
+    values: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A rebuilt artifact; `n_tests` is the size of the family that Holm's correction covers."""
+
+    spec: TableSpec
+    n_users: Mapping[str, int]
+    rows: tuple[Row, ...]
+    claims: tuple[ClaimRow, ...]
+    seeds: tuple[SystemSeeds, ...]
+    spreads: tuple[Spread, ...]
+    notes: tuple[Note, ...]
+    gaps: tuple[Gap, ...]
+    n_tests: int

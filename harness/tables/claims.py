@@ -1,0 +1,82 @@
+"""The claims block: does the better system beat the worse one, for users and for seeds?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.records import Claim, Published
+from harness.stats import Floats, count_wins, holm, paired_t, users_by_seeds
+from harness.tables.cells import ClaimRow, Comparison, Gap, SeedGain, TableSpec
+from harness.tables.sample import Sample
+
+
+def claim_rows(spec: TableSpec, sample: Sample, published: Sequence[Published]) -> list[ClaimRow]:
+    """One row for each claim on the dataset; p-values are not corrected yet.
+
+    Raises:
+        ArgumentError: if a claim names a system that the table does not have.
+    """
+    numbers = {(p.system, p.metric): p.value for p in published if p.dataset == sample.dataset}
+    return [_claim_row(sample, claim, numbers) for claim in spec.claims if _known(spec, claim)]
+
+
+def corrected(rows: Sequence[ClaimRow]) -> tuple[ClaimRow, ...]:
+    """The rows with Holm's correction over all that could be tested."""
+    adjusted = iter(holm([row.comparison.test.p for row in rows if row.comparison]))
+    return tuple(
+        replace(row, comparison=replace(row.comparison, p_holm=next(adjusted))) if row.comparison else row
+        for row in rows
+    )
+
+
+def _known(spec: TableSpec, claim: Claim) -> bool:
+    """True; claims on metrics that the table does not show are left out."""
+    return bool(spec.system(claim.better) and spec.system(claim.worse)) and claim.metric in spec.metrics
+
+
+def _claim_row(sample: Sample, claim: Claim, numbers: dict[tuple[str, str], float]) -> ClaimRow:
+    better, worse = numbers.get((claim.better, claim.metric)), numbers.get((claim.worse, claim.metric))
+    gain = better - worse if better is not None and worse is not None else None
+    row = ClaimRow(sample.dataset, claim, None, gain, gain / worse if gain is not None and worse else None)
+    for system in (claim.better, claim.worse):
+        if not sample.seeds(system):
+            return replace(row, gap=sample.gap(system))
+    seeds = common_seeds(sample, claim)
+    if not seeds:
+        return replace(row, gap=Gap(sample.dataset, claim.better, None, "missing", "no seed that both systems have"))
+    return replace(row, comparison=_comparison(sample, claim, seeds))
+
+
+def common_seeds(sample: Sample, claim: Claim) -> tuple[int | None, ...]:
+    """Seeds that both systems have; a system without randomness has them all."""
+    better, worse = sample.seeds(claim.better), sample.seeds(claim.worse)
+    if better == (None,) or worse == (None,):
+        return worse if better == (None,) else better
+    return tuple(seed for seed in better if seed in worse)
+
+
+def _values(sample: Sample, system: str, seeds: Sequence[int | None], metric: str) -> Floats:
+    """Shape (n_seeds, n_users); a system without randomness repeats its one run."""
+    own = [None] * len(seeds) if sample.seeds(system) == (None,) else list(seeds)
+    return np.stack([sample.values[system, seed, metric] for seed in own])
+
+
+def _comparison(sample: Sample, claim: Claim, seeds: Sequence[int | None]) -> Comparison:
+    better = _values(sample, claim.better, seeds, claim.metric)
+    worse = _values(sample, claim.worse, seeds, claim.metric)
+    differences = better - worse
+    by_user = differences.mean(axis=0)
+    tests = [paired_t(row) for row in differences]
+    test = paired_t(by_user)
+    return Comparison(
+        float(better.mean()),
+        float(worse.mean()),
+        test,
+        test.p,
+        users_by_seeds(differences),
+        count_wins(by_user),
+        tuple(SeedGain(seed, t.mean, t.p) for seed, t in zip(seeds, tests, strict=True)),
+    )

@@ -1,0 +1,74 @@
+"""What a reader must know before believing a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.tables.cells import Gap, Note, Row, TableSpec
+from harness.tables.sample import Sample
+
+
+def general_notes(spec: TableSpec, gaps: Sequence[Gap]) -> list[Note]:
+    """Notes on the table as a whole, then one for each run that cannot be counted."""
+    notes = [Note("demonstration")] if spec.demonstration else []
+    notes += [Note("quick")] if spec.quick else []
+    order = {"failed": 0, "missing": 1}
+    for gap in sorted(gaps, key=lambda g: order[g.status]):
+        notes.append(
+            Note(
+                "failed" if gap.status == "failed" else "missing",
+                gap.dataset,
+                gap.system,
+                seed=gap.seed,
+                text=gap.reason,
+            )
+        )
+    return notes
+
+
+def dataset_notes(spec: TableSpec, sample: Sample, rows: Sequence[Row]) -> list[Note]:
+    """Notes on one dataset: disagreements, ties, systems below the floor, seeds."""
+    notes = [
+        Note("disagrees", sample.dataset, system, seed=seed, text=line)
+        for (system, seed), lines in sample.disagreements.items()
+        for line in lines
+    ]
+    for row in rows:
+        ties = [(cell.system, 0.0) for cell in row.cells if cell.ties]
+        if ties:
+            notes.append(Note("ties", row.dataset, metric=row.metric, values=tuple(ties)))
+        notes += _below_floor(spec, row)
+        notes += _same_digits(row)
+    return notes + list(_seed_notes(sample, spec))
+
+
+def _below_floor(spec: TableSpec, row: Row) -> Iterator[Note]:
+    """Systems below the best floor: ours, and by the paper's numbers. The first value is the floor's."""
+    floors = [(c.estimate.mean, c.system) for c in row.cells if c.estimate and spec.system(c.system).is_floor]
+    if not floors:
+        return
+    floor, name = max(floors)
+    others = [cell for cell in row.cells if not spec.system(cell.system).is_floor]
+    ours = [(c.system, c.estimate.mean) for c in others if c.estimate and c.estimate.mean < floor]
+    papers = [(c.system, c.published.value) for c in others if c.published and c.published.value < floor]
+    if ours:
+        yield Note("floor", row.dataset, metric=row.metric, values=((name, floor), *ours))
+    if papers:
+        yield Note("paper floor", row.dataset, metric=row.metric, values=((name, floor), *papers))
+
+
+def _same_digits(row: Row) -> Iterator[Note]:
+    """Runs that print the paper's very number; their seeds are the values, -1 for none."""
+    runs = [(cell.system, -1.0 if seed is None else float(seed)) for cell in row.cells for seed in cell.same_digits]
+    if runs:
+        yield Note("same digits", row.dataset, metric=row.metric, values=tuple(runs))
+
+
+def _seed_notes(sample: Sample, spec: TableSpec) -> Iterator[Note]:
+    counts = {s.key: len(sample.seeds(s.key)) for s in spec.columns if sample.seeds(s.key) not in ((), (None,))}
+    most = max(counts.values(), default=0)
+    if most in (1, 2):
+        yield Note("one seed" if most == 1 else "two seeds", sample.dataset)
+    fewer = tuple((system, float(n)) for system, n in counts.items() if n < len(spec.seeds))
+    if fewer:
+        yield Note("unequal seeds", sample.dataset, values=fewer)

@@ -1,0 +1,162 @@
+"""The runs of one dataset that may be compared: the same users in the same order, under the same protocol.
+
+A run that does not fit becomes a gap with its reason; the others go on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness import metrics
+from harness.errors import MetricsError
+from harness.records import Ranks, RunResult, Status
+from harness.stats import Floats, Users, in_order_of
+from harness.tables.cells import DatasetSpec, Gap, TableSpec
+
+#: Users and protocol, which all runs of a dataset must share.
+Fit = tuple[bytes, tuple[tuple[str, str], ...]]
+
+Place = tuple[str, int | None]  # system, seed
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Comparable runs of one dataset.
+
+    Attributes:
+        runs: all runs by system and seed, those that cannot be counted included.
+        ranks: of the runs that count, rows in the order of `users`.
+        disagreements: for each run that counts, where the metrics it printed are not those of its ranks.
+        gaps: one for each run that cannot be counted or does not exist.
+    """
+
+    dataset: str
+    users: Users
+    runs: dict[Place, RunResult]
+    ranks: dict[Place, Ranks]
+    values: dict[tuple[str, int | None, str], Floats]
+    disagreements: dict[Place, tuple[str, ...]]
+    gaps: tuple[Gap, ...]
+
+    def seeds(self, system: str) -> tuple[int | None, ...]:
+        """Seeds of the system's runs that count, in the order asked for; (None,) where it has no randomness."""
+        return tuple(seed for key, seed in self.ranks if key == system)
+
+    def per_seed(self, system: str, metric: str) -> list[Floats]:
+        """Users' values of each counted run, in the order of `seeds`."""
+        return [self.values[system, seed, metric] for seed in self.seeds(system)]
+
+    def gap(self, system: str) -> Gap:
+        """Why the system has no counted run: its first failure, or that it was not run."""
+        own = [gap for gap in self.gaps if gap.system == system]
+        failed = [gap for gap in own if gap.status == "failed"]
+        return (failed or own or [Gap(self.dataset, system, None, "missing", "not run")])[0]
+
+
+def sample(spec: TableSpec, dataset: DatasetSpec, results: Sequence[RunResult]) -> Sample:
+    """The dataset's runs, checked and brought into one order of users.
+
+    Raises:
+        MetricsError: if two results stand for the same system and seed.
+    """
+    runs = _asked_for(spec, dataset, results)
+    usable, gaps = _usable(runs, dataset)
+    users = next(iter(usable.values())).users if usable else np.array([], dtype=np.int64)
+    ranks = {place: _reordered(own, users) for place, own in usable.items()}
+    values = {(*place, m): metrics.per_user(own, m) for place, own in ranks.items() for m in spec.metrics}
+    disagreements = {place: _disagreements(runs[place]) for place in ranks}
+    return Sample(dataset.key, users, runs, ranks, values, disagreements, (*gaps, *_absent(spec, dataset, runs)))
+
+
+def _usable(runs: dict[Place, RunResult], dataset: DatasetSpec) -> tuple[dict[Place, Ranks], list[Gap]]:
+    """Ranks of the runs that can be compared with most others, and a gap for each other run."""
+    gaps = [_gap(run) for run in runs.values() if run.status != "finished"]
+    usable: dict[Place, Ranks] = {}
+    fits: dict[Place, Fit] = {}
+    for place, run in runs.items():
+        if run.status == "finished":
+            try:
+                usable[place], fits[place] = _checked(run, dataset)
+            except MetricsError as error:
+                gaps.append(_gap(run, error.what))
+    for common, _ in Counter(fits.values()).most_common(1):
+        for place in [place for place, fit in fits.items() if fit != common]:
+            gaps.append(_gap(runs[place], _odd_one_out(fits[place], common)))
+            del usable[place]
+    return usable, gaps
+
+
+def _disagreements(run: RunResult) -> tuple[str, ...]:
+    """Where the run's printed metrics are not those of its ranks; its record's word counts where we find nothing."""
+    lines = tuple(metrics.agrees_with_printed(run.ranks, run.printed)) if run.ranks else ()
+    if run.agrees or lines:
+        return lines
+    return ("its record says that the metrics it printed are not those of its ranks",)
+
+
+def _asked_for(spec: TableSpec, dataset: DatasetSpec, results: Sequence[RunResult]) -> dict[Place, RunResult]:
+    """Results of the dataset by system and seed, in the order of the table."""
+    found: dict[Place, RunResult] = {}
+    for run in results:
+        if run.dataset != dataset.key or run.seed not in (None, *spec.seeds):
+            continue
+        if (run.system, run.seed) in found:
+            what = f"two runs for {run.system}, seed {run.seed}: {found[run.system, run.seed].key} and {run.key}"
+            raise MetricsError(f"{spec.artifact}: {dataset.key}", what, "give a table one result for each run")
+        found[run.system, run.seed] = run
+    places = [(system.key, seed) for system in spec.columns for seed in (None, *spec.seeds)]
+    return {place: found[place] for place in places if place in found}
+
+
+def _absent(spec: TableSpec, dataset: DatasetSpec, runs: dict[Place, RunResult]) -> list[Gap]:
+    """A gap for each run that does not exist, or one for all of a system's."""
+    gaps = []
+    for system in (s.key for s in spec.columns):
+        if (system, None) in runs:
+            continue
+        absent: list[int | None] = [seed for seed in spec.seeds if (system, seed) not in runs]
+        if len(absent) == len(spec.seeds):
+            absent = [None]
+        gaps += [Gap(dataset.key, system, seed, "missing", "not run") for seed in absent]
+    return gaps
+
+
+def _gap(run: RunResult, reason: str = "") -> Gap:
+    status: Status = "missing" if run.status == "missing" else "failed"
+    text = reason or run.reason or ("not run" if status == "missing" else "failed without a reason")
+    return Gap(run.dataset, run.system, run.seed, status, text, run.key)
+
+
+def _checked(run: RunResult, dataset: DatasetSpec) -> tuple[Ranks, Fit]:
+    """The run's ranks and what must be the same in all runs of the dataset: users and protocol.
+
+    Raises:
+        MetricsError: if the ranks cannot be used.
+    """
+    ranks = run.ranks
+    if ranks is None:
+        raise MetricsError(run.key, "finished without ranks")
+    metrics.check(ranks)
+    if dataset.users is not None and len(ranks.users) != dataset.users:
+        raise MetricsError(run.key, f"has {len(ranks.users)} users, the recipe states {dataset.users}")
+    return ranks, (np.sort(ranks.users).tobytes(), tuple(sorted(ranks.protocol.items())))
+
+
+def _odd_one_out(fit: Fit, common: Fit) -> str:
+    if fit[0] != common[0]:
+        return "its users are not those of the other runs"
+    odd = sorted({*fit[1]} ^ {*common[1]})
+    return f"its protocol is not that of the other runs ({', '.join(sorted({name for name, _ in odd}))})"
+
+
+def _reordered(ranks: Ranks, users: Users) -> Ranks:
+    """`ranks` with rows in the order of `users`."""
+    if np.array_equal(ranks.users, users):
+        return ranks
+    rows = in_order_of(users, ranks.users, np.arange(len(users), dtype=np.float64)).astype(np.int64)
+    above, tied, candidates = (column[rows] for column in (ranks.above, ranks.tied, ranks.candidates))
+    return replace(ranks, users=users, above=above, tied=tied, candidates=candidates)

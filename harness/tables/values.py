@@ -1,0 +1,59 @@
+"""The value block: our means beside the paper's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness import metrics
+from harness.records import Published
+from harness.stats import Floats, mean_over_seeds
+from harness.tables.cells import Cell, Row, TableSpec
+from harness.tables.sample import Sample
+
+PRINTED_DECIMALS = 4
+
+
+def value_rows(spec: TableSpec, sample: Sample, published: Sequence[Published]) -> list[Row]:
+    """One row for each metric: a cell for each system, best and second marked."""
+    numbers = {(p.system, p.metric): p for p in published if p.dataset == sample.dataset}
+    rows = []
+    for metric in spec.metrics:
+        cells = [_cell(sample, s.key, metric, numbers.get((s.key, metric))) for s in spec.columns]
+        rows.append(Row(sample.dataset, metric, _placed(cells)))
+    return rows
+
+
+def _cell(sample: Sample, system: str, metric: str, published: Published | None) -> Cell:
+    seeds, values = sample.seeds(system), sample.per_seed(system, metric)
+    if not values:
+        return Cell(system, published=published, gap=sample.gap(system))
+    return Cell(
+        system,
+        mean_over_seeds(values),
+        published,
+        seedless=seeds == (None,),
+        keys=tuple(sample.runs[system, seed].key for seed in seeds),
+        same_digits=tuple(s for s, v in zip(seeds, values, strict=True) if published and _prints_as(v, published)),
+        disagrees=any(sample.disagreements[system, seed] for seed in seeds),
+        ties=_ties_matter(sample, system, metric, published.decimals if published else PRINTED_DECIMALS),
+    )
+
+
+def _prints_as(values: Floats, published: Published) -> bool:
+    return abs(float(values.mean()) - published.value) <= 0.5 * 10.0**-published.decimals + 1e-12
+
+
+def _ties_matter(sample: Sample, system: str, metric: str, decimals: int) -> bool:
+    """Whether optimistic and pessimistic ties give means over seeds that print differently."""
+    bounds = [metrics.means_bounds(sample.ranks[system, seed], metric) for seed in sample.seeds(system)]
+    pessimistic, optimistic = (math.fsum(side) / len(bounds) for side in zip(*bounds, strict=True))
+    return round(pessimistic, decimals) != round(optimistic, decimals)
+
+
+def _placed(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells with the best and the second best mean marked; equal means share a place."""
+    means = sorted({cell.estimate.mean for cell in cells if cell.estimate}, reverse=True)[:2]
+    places = {mean: place for place, mean in enumerate(means, start=1)}
+    return tuple(replace(c, place=places.get(c.estimate.mean, 0)) if c.estimate else c for c in cells)

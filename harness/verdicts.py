@@ -1,0 +1,81 @@
+"""What the runs say of a paper's numbers and claims, and the exit code that follows.
+
+A value is compared by two one-sided tests (TOST) with the printed number, within the recipe's margin and the number's
+own rounding. What may vary are the seeds, not the users: the paper's number and ours are of the very same users, so
+sampling of users cannot explain a difference between them; training noise can. One seed tells nothing of that noise:
+its verdict rests on the spread over users, as the best stand-in there is, and the table says so. A system without
+randomness is compared exactly.
+
+A claim is about users and seeds alike: it is supported only where the paired test over users is significant after
+correction and, with two or more seeds, the interval over users and seeds leaves 0 out as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from harness.stats import tost
+from harness.tables import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Table, ValueVerdict
+
+
+def judge(table: Table) -> Table:
+    """The table with a verdict in every cell and claim."""
+    margin = table.spec.margin_relative
+    rows = tuple(
+        replace(row, cells=tuple(replace(cell, verdict=value_verdict(cell, margin)) for cell in row.cells))
+        for row in table.rows
+    )
+    claims = tuple(replace(row, verdict=claim_verdict(row)) for row in table.claims)
+    return replace(table, rows=rows, claims=claims)
+
+
+def value_verdict(cell: Cell, margin_relative: float) -> ValueVerdict:
+    """Whether the cell's value is the paper's.
+
+    "reproduced" where the 90 % interval lies within the margin around the printed value, "differs" where it lies
+    wholly outside, "inconclusive" where the data cannot say; "failed", "not run" or "unpublished" where there is
+    nothing to compare.
+    """
+    if cell.estimate is None:
+        return _absent(cell.gap)
+    if cell.published is None:
+        return "unpublished"
+    margin = margin_relative * abs(cell.published.value)
+    rounding = 0.5 * 10.0**-cell.published.decimals
+    standard_error = 0.0 if cell.seedless else cell.estimate.standard_error
+    answer = tost(cell.estimate.mean, standard_error, cell.estimate.df, cell.published.value, rounding, margin)
+    return "reproduced" if answer.equivalent else "differs" if answer.different else "inconclusive"
+
+
+def claim_verdict(row: ClaimRow) -> ClaimVerdict:
+    """Whether the claim holds: see `_of_comparison`; "failed" or "not run" where nothing could be compared."""
+    return _of_comparison(row.comparison) if row.comparison else _absent(row.gap)
+
+
+def _of_comparison(comparison: Comparison) -> ClaimVerdict:
+    """Sign and certainty of a gain.
+
+    certain and positive: supported; certain and negative: contradicted; uncertain and positive: direction only;
+    uncertain and negative, or none at all: inconclusive.
+    """
+    certain = comparison.significant and not comparison.open_to_seeds
+    if comparison.gain > 0:
+        return "supported" if certain else "direction only"
+    return "contradicted" if certain and comparison.gain < 0 else "inconclusive"
+
+
+def _absent(gap: Gap | None) -> Literal["failed", "not run"]:
+    return "failed" if gap is not None and gap.status == "failed" else "not run"
+
+
+def exit_code(table: Table) -> int:
+    """0 where all that was asked for holds, else 1.
+
+    That is: every run counted, its printed metrics those of its ranks, every published value reproduced, every claim
+    supported. A table without published numbers (the demonstration) is judged by its runs and claims alone.
+    """
+    cells = [cell for row in table.rows for cell in row.cells]
+    values = all(cell.verdict in ("reproduced", "unpublished") and not cell.disagrees for cell in cells)
+    claims = all(row.verdict == "supported" for row in table.claims)
+    return 0 if values and claims and not table.gaps else 1

@@ -1,0 +1,160 @@
+"""The steps of `reproduce`, `plan` and `status`, in order; each step is a module of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+from harness import environments, plan, recipes
+from harness.config import Config
+from harness.execution import Execution, Observer
+from harness.executors.local import LocalExecutor
+from harness.gitcommand import run_git
+from harness.plan import Run, Settings
+from harness.preparation import Workshop, describe_machine
+from harness.recipes import Dataset, Recipe
+from harness.records import Published, RunResult
+from harness.store import Store
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How runs are carried out; nothing here changes a table.
+
+    Attributes:
+        jobs: runs at a time.
+        environment: `venv`, `inherit`, or "" for what harness.toml says.
+        python: interpreter to inherit, or to make environments with.
+    """
+
+    jobs: int = 1
+    timeout_s: float = 172_800
+    environment: str = ""
+    python: str = sys.executable
+    retry_failed: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request for a table: configuration, recipe, settings, and all that follows from them."""
+
+    config: Config
+    name: str
+    settings: Settings
+    ways: Ways = field(default_factory=Ways)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe asked for."""
+        return recipes.load(self.config.root, self.name, self.config.file.aliases)
+
+    @cached_property
+    def data(self) -> dict[str, Dataset]:
+        """The recipe's datasets."""
+        return recipes.datasets(self.config.root, self.recipe)
+
+    @cached_property
+    def published(self) -> tuple[Published, ...]:
+        """The paper's numbers."""
+        return recipes.published(self.config.root, self.recipe)
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """Makes what runs need."""
+        config, ways = self.config, self.ways
+        request = environments.Request(
+            name=self.recipe.environment,
+            environment=config.environment(self.recipe.environment),
+            device=self.settings.device,
+            root=config.root,
+            cache=config.cache,
+            pip_args=config.pip_args,
+            base_env=config.base_env,
+            kind=ways.environment,
+            python=ways.python,
+        )
+        return Workshop(config, self.recipe, request, self.settings.threads, ways.timeout_s)
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """The planned runs."""
+        return plan.runs(self.recipe, self.data, self.workshop.pinned, self.settings)
+
+    @cached_property
+    def store(self) -> Store:
+        """Where records lie."""
+        return Store(self.config.results, self.config.cache)
+
+    def execution(self, observer: Observer) -> Execution:
+        """What carries out the runs of this job."""
+        seen: dict[str, Any] = {}
+
+        def resolved() -> Mapping[str, Any]:
+            if not seen:
+                python, base_env = self.workshop.python, self.config.base_env
+                seen.update(describe_machine(python, base_env, self.settings.device), harness=own_version(self.config))
+            return seen
+
+        return Execution(
+            self.store, self.workshop, self.data, LocalExecutor(), self.ways.jobs, resolved, observer, self.ways.retry_failed
+        )
+
+    def results(self, execution: Execution | None = None) -> list[RunResult]:
+        """What the store holds of the planned runs; gaps of this execution are told as such."""
+        found = [self.store.result(run) for run in self.runs]
+        gaps = execution.gaps if execution else {}
+        return [
+            r if r.key not in gaps else RunResult(r.key, r.dataset, r.system, r.seed, "missing", str(gaps[r.key]).splitlines()[0])
+            for r in found
+        ]
+
+    @property
+    def variant(self) -> str:
+        """What tells this table's files apart from those of the same artifact with other settings."""
+        settings = self.settings
+        parts = [f"{key}={'+'.join(values)}" for key, values in sorted(settings.where.items())]
+        parts += [f"profile={settings.profile}"] if settings.profile else []
+        parts += [f"{key}={value}" for key, value in sorted(settings.options.items())]
+        parts += [f"seeds={'+'.join(map(str, settings.seeds))}"] if settings.seeds else []
+        parts += [settings.device] if settings.device != "cpu" else []
+        return ",".join(parts).replace("/", "-") or "full"
+
+
+def own_version(config: Config) -> dict[str, Any]:
+    """The harness's own version, commit and whether its work tree was changed."""
+    commit = run_git(config.root, "rev-parse", "HEAD")
+    code = ("harness", "patches", "recipes", "dockerfiles", "harness.toml")
+    dirty = run_git(config.root, "status", "--porcelain", "--", *code)
+    return {
+        "version": version("seqrec-harness"),
+        "commit": commit.text if commit.status == 0 else None,
+        "dirty": bool(dirty.text) if dirty.status == 0 else None,
+    }
+
+
+def reproduce(job: Job, observer: Observer) -> tuple[list[RunResult], Execution]:
+    """Carry out what the store lacks and return every run of the table as it then stands.
+
+    Raises:
+        HarnessError: what stops all runs; finished ones are in the store.
+    """
+    execution = job.execution(observer)
+    execution.carry_out(job.runs)
+    return job.results(execution), execution
+
+
+def reasons(job: Job, runs: Sequence[Run]) -> dict[str, str]:
+    """Why each of these runs must run, in words: never run, failed before, or what changed since a similar record."""
+    told = {}
+    for run in runs:
+        record = job.store.read(run.key)
+        if record is not None:
+            told[run.key] = f"failed before ({record.reason})"
+            continue
+        near = [plan.changes(r.content["inputs"], run.inputs) for r in job.store.relatives(run) if r.content["seed"] == run.seed]
+        told[run.key] = "; ".join(min(near, key=lambda found: len(found))) if near else "never run"
+    return told
