@@ -157,7 +157,9 @@ def find_root(start: Path | None, env: Mapping[str, str]) -> Path:
     for folder in (first.resolve(), *first.resolve().parents, Path(__file__).resolve().parent.parent):
         if (folder / FILE).is_file():
             return folder
-    raise ConfigError(str(first), f"no {FILE} here or above", "run inside a clone of the project or set HARNESS_PROJECT")
+    raise ConfigError(
+        str(first), f"no {FILE} here or above", "run inside a clone of the project or set HARNESS_PROJECT"
+    )
 
 
 def read(path: Path) -> File:

@@ -21,6 +21,7 @@ from harness.errors import ConfigError, SetupError
 from harness.files import disk_errors, remove_tree, sha256_file, write_json
 from harness.process import capture
 
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIST_PACKAGES = (
     "import importlib.metadata as m, json, platform;"
     "print(json.dumps({'python': platform.python_version(),"
@@ -60,8 +61,7 @@ class Request:
             ConfigError: the environment has none for it.
         """
         locks = self.environment.locks
-        version = f"py{sys.version_info.major}{sys.version_info.minor}"
-        words = (self.device, platform.system().lower(), platform.machine().lower(), version)
+        words = (self.device, platform.system().lower(), platform.machine().lower(), f"py{PYTHON.replace('.', '')}")
         for length in range(len(words), 0, -1):
             if (name := "-".join(words[:length])) in locks:
                 return self.root / locks[name]
@@ -78,7 +78,7 @@ def identity(request: Request) -> dict[str, str]:
     if not request.inherits:
         if not request.lock.is_file():
             raise ConfigError(str(request.lock), "no such lock", "restore it from the repository")
-        return {"lock": sha256_file(request.lock)}
+        return {"lock": sha256_file(request.lock), "python": PYTHON}
     have = packages(request.python, request.base_env)
     wanted = request.environment.packages
     missing = [name for name in wanted if name not in have]
@@ -107,8 +107,7 @@ def realise(request: Request) -> Path:
     """
     if request.inherits:
         return Path(request.python)
-    version = f"{sys.version_info.major}{sys.version_info.minor}"
-    folder = request.cache / "environments" / f"{request.name}-{sha256_file(request.lock)[:12]}-py{version}"
+    folder = request.cache / "environments" / f"{request.name}-{sha256_file(request.lock)[:12]}-py{PYTHON}"
     marker = folder / "packages.json"
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -126,11 +125,23 @@ def make(folder: Path, request: Request) -> None:
     env.pop("PYTHONPATH", None)
     try:
         capture([request.python, "-m", "venv", str(folder)], env)
-        install = ["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--no-deps", "--progress-bar", "off"]
+        install = [
+            "-m",
+            "pip",
+            "install",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--no-deps",
+            "--progress-bar",
+            "off",
+        ]
         capture([str(folder / "bin" / "python"), *install, *request.pip_args, "-r", str(request.lock)], env)
     except SetupError as error:
         remove_tree(folder)
-        fix = "see pip's lines above; another index or mirror goes into [mirrors] pip of harness.toml or HARNESS_PIP_ARGS"
+        fix = (
+            "see pip's lines above; another index or mirror goes into [mirrors] pip of harness.toml or HARNESS_PIP_ARGS"
+        )
         raise SetupError(f"environment {request.name}", error.what, fix) from error
 
 

@@ -105,7 +105,9 @@ class Execution:
         if left := [run for run in others if not self.have(run)]:
             self.carry_out(left)
 
-    def prepared(self, runs: Sequence[Run], going: dict[str, tuple[Run, FileLock]], others: list[Run]) -> Iterator[PreparedRun]:
+    def prepared(
+        self, runs: Sequence[Run], going: dict[str, tuple[Run, FileLock]], others: list[Run]
+    ) -> Iterator[PreparedRun]:
         """Prepare runs one by one, taking each one's lock; those that another harness holds go to `others`."""
         for run in runs:
             lock = self.store.lock(run.key)

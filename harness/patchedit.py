@@ -220,6 +220,7 @@ def _edits(base: Texts, tree: Path) -> tuple[FilePatch, ...]:
     if not diff:
         raise PatchError(str(tree), "nothing was edited", "edit the tree by hand, then run this again")
     stripped = re.sub(r"^(@@ -\S+ \+\S+ @@).*$", r"\1", diff, flags=re.MULTILINE)
+    stripped = re.sub(r"^diff --git [ab]/(.+) [ab]/\1$", r"diff --git a/\1 b/\1", stripped, flags=re.MULTILINE)
     return _checked(tree, dict.fromkeys(KEYS, f"x {NO_BLOB}"), stripped).files
 
 

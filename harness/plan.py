@@ -43,7 +43,7 @@ class Pinned:
     """The pinned content that every run of a recipe shares, by hash.
 
     Attributes:
-        patches, overlay: SHA-256 by file name.
+        patches: hash of what each does to the pinned files, by name. overlay: SHA-256 by file name.
         environment: what stands for the environment: a lock's hash, or the versions of an inherited interpreter.
     """
 
@@ -100,7 +100,9 @@ def options(recipe: Recipe, settings: Settings) -> dict[str, Scalar]:
         ArgumentError: unknown profile or option, or a value of another type.
     """
     if settings.profile and settings.profile not in recipe.profiles:
-        raise ArgumentError("--profile", f"unknown profile {settings.profile!r}", near_misses(settings.profile, recipe.profiles))
+        raise ArgumentError(
+            "--profile", f"unknown profile {settings.profile!r}", near_misses(settings.profile, recipe.profiles)
+        )
     values = {**recipe.options, **recipe.profiles.get(settings.profile, {})}
     for name, text in settings.options.items():
         if name not in values:
@@ -109,7 +111,9 @@ def options(recipe: Recipe, settings: Settings) -> dict[str, Scalar]:
         try:
             values[name] = kind(text)
         except ValueError as error:
-            raise ArgumentError("--set", f"{name}={text!r} is no {kind.__name__}", f"its default is {recipe.options[name]}") from error
+            raise ArgumentError(
+                "--set", f"{name}={text!r} is no {kind.__name__}", f"its default is {recipe.options[name]}"
+            ) from error
     return values
 
 
@@ -156,7 +160,9 @@ def runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: 
     chosen = systems(recipe, settings.where)
     values = options(recipe, settings)
     if settings.device not in recipe.devices:
-        raise ArgumentError("--device", f"unknown device {settings.device!r}", near_misses(settings.device, recipe.devices))
+        raise ArgumentError(
+            "--device", f"unknown device {settings.device!r}", near_misses(settings.device, recipe.devices)
+        )
     seeds = settings.seeds or recipe.seeds
     names = [n for n in data if n in settings.where.get("dataset", tuple(data))]
     return [
@@ -208,7 +214,13 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     if old.get("upstream") != new.get("upstream"):
         found.append(f"upstream commit changed from {str(old.get('upstream'))[:8]} to {str(new.get('upstream'))[:8]}")
-    titles = {"patches": "patch", "overlay": "overlay", "environment": "environment", "data": "data", "checkpoint": "checkpoint"}
+    titles = {
+        "patches": "patch",
+        "overlay": "overlay",
+        "environment": "environment",
+        "data": "data",
+        "checkpoint": "checkpoint",
+    }
     for part, title in titles.items():
         found += [f"{title} {text}" for text in changed_entries(old.get(part) or {}, new.get(part) or {})]
     for part in ("device", "threads"):
@@ -223,7 +235,9 @@ def changed_entries(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[
     """Which entries of a part differ: '0002-choose-the-model changed', 'x added', 'y removed'."""
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
-            yield f"{name.removesuffix('.patch')} " + ("added" if name not in old else "removed" if name not in new else "changed")
+            yield f"{name.removesuffix('.patch')} " + (
+                "added" if name not in old else "removed" if name not in new else "changed"
+            )
 
 
 def changed_words(old: Sequence[str], new: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from harness.errors import ConfigError, DatasetError, SetupError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.files import canonical_json, disk_errors, sha256_bytes, sha256_file, write_json, write_whole
 from harness.gitcommand import blob_hash
+from harness.patchfiles import Patch
 from harness.plan import Pinned, Run
 from harness.process import capture, end_tree
 from harness.recipes import Checkpoint, Dataset, Recipe
@@ -71,7 +72,7 @@ class Workshop:
             raise ConfigError(where, f"no such files: {', '.join(missing)}", f"put them into {folder}")
         return Pinned(
             commit=self.upstream.commit,
-            patches={p.name: p.sha256 for p in self.series.patches},
+            patches={p.name: effect(p) for p in self.series.patches},
             overlay={name: sha256_file(folder / name) for name in self.upstream.overlay},
             environment=environments.identity(self.request),
         )
@@ -124,7 +125,9 @@ class Workshop:
 
     def make_data(self, dataset: Dataset) -> Path:
         """Put a dataset's files together; see `data`."""
-        files = [datasets.DataFile(path=f.path or f"generated:{f.name}", sha256=f.sha256, name=f.name) for f in dataset.files]
+        files = [
+            datasets.DataFile(path=f.path or f"generated:{f.name}", sha256=f.sha256, name=f.name) for f in dataset.files
+        ]
         made: dict[str, bytes] = {}
 
         def read(path: str) -> bytes:
@@ -197,6 +200,11 @@ class Workshop:
             str(self.config.root): "$PROJECT", str(Path.home()): "$HOME",
         }  # fmt: skip
         return {path: symbol for path, symbol in pairs.items() if path != "/"}
+
+
+def effect(patch: Patch) -> str:
+    """What a patch does to the pinned files, as a hash; its header and name can change no number."""
+    return sha256_bytes(canonical_json(sorted((f.path, f.pre_blob, f.post_blob) for f in patch.files)).encode())
 
 
 def tree_hashes(folder: Path) -> dict[str, str]:

@@ -233,7 +233,9 @@ def read_yaml(path: Path) -> Any:
 def artifacts(root: Path) -> list[str]:
     """Names of all artifacts that have a recipe."""
     folder = root / "recipes"
-    return sorted(f"{p.parent.name}/{p.stem}" for p in folder.glob("*/*.yaml") if p.parent.name not in ("papers", "data"))
+    return sorted(
+        f"{p.parent.name}/{p.stem}" for p in folder.glob("*/*.yaml") if p.parent.name not in ("papers", "data")
+    )
 
 
 def load(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:

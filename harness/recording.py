@@ -16,7 +16,9 @@ from harness.plan import Run
 FORMAT = 1
 
 
-def content(run: Run, protocol: Mapping[str, str], outcome: Outcome, evidence: Evidence, resolved: Mapping[str, Any]) -> dict[str, Any]:
+def content(
+    run: Run, protocol: Mapping[str, str], outcome: Outcome, evidence: Evidence, resolved: Mapping[str, Any]
+) -> dict[str, Any]:
     """record.json of a run that was carried out.
 
     Args:

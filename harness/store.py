@@ -85,7 +85,9 @@ class Store:
         except (OSError, ValueError) as error:
             raise StoreError(str(folder), f"damaged record: {error}", "remove this folder and run again") from error
         if content.get("format") != FORMAT:
-            raise StoreError(str(folder), f"record format {content.get('format')!r}, known: {FORMAT}", "update the harness")
+            raise StoreError(
+                str(folder), f"record format {content.get('format')!r}, known: {FORMAT}", "update the harness"
+            )
         return Record(folder, content)
 
     def find(self, prefix: str) -> Record:
@@ -162,7 +164,9 @@ class Store:
         if not record.finished:
             return RunResult(*name, status="failed", reason=record.reason, **facts)
         try:
-            return RunResult(*name, status="finished", ranks=read_ranks(RunFolder(record.folder).ranks("test")), **facts)
+            return RunResult(
+                *name, status="finished", ranks=read_ranks(RunFolder(record.folder).ranks("test")), **facts
+            )
         except MetricsError as error:
             return RunResult(*name, status="failed", reason=str(error), **facts)
 

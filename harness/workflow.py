@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from harness import environments, plan, recipes
+from harness import environments, plan, recipes, render, tables
 from harness.config import Config
 from harness.execution import Execution, Observer
 from harness.executors.local import LocalExecutor
@@ -19,6 +20,8 @@ from harness.preparation import Workshop, describe_machine
 from harness.recipes import Dataset, Recipe
 from harness.records import Published, RunResult
 from harness.store import Store
+from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec
+from harness.verdicts import judge
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,14 @@ class Job:
             return seen
 
         return Execution(
-            self.store, self.workshop, self.data, LocalExecutor(), self.ways.jobs, resolved, observer, self.ways.retry_failed
+            self.store,
+            self.workshop,
+            self.data,
+            LocalExecutor(),
+            self.ways.jobs,
+            resolved,
+            observer,
+            self.ways.retry_failed,
         )
 
     def results(self, execution: Execution | None = None) -> list[RunResult]:
@@ -108,7 +118,9 @@ class Job:
         found = [self.store.result(run) for run in self.runs]
         gaps = execution.gaps if execution else {}
         return [
-            r if r.key not in gaps else RunResult(r.key, r.dataset, r.system, r.seed, "missing", str(gaps[r.key]).splitlines()[0])
+            r
+            if r.key not in gaps
+            else RunResult(r.key, r.dataset, r.system, r.seed, "missing", str(gaps[r.key]).splitlines()[0])
             for r in found
         ]
 
@@ -147,6 +159,58 @@ def reproduce(job: Job, observer: Observer) -> tuple[list[RunResult], Execution]
     return job.results(execution), execution
 
 
+def report(job: Job, results: Sequence[RunResult]) -> Table:
+    """The judged table of these runs."""
+    return judge(tables.build(table_spec(job), results, job.published))
+
+
+def table_spec(job: Job) -> TableSpec:
+    """What the table has to show: the part of the recipe that was asked for, and the signature of its numbers."""
+    recipe, settings = job.recipe, job.settings
+    chosen = plan.systems(recipe, settings.where)
+    names = list(dict.fromkeys(run.dataset for run in job.runs))
+    return TableSpec(
+        artifact=recipe.artifact,
+        title=recipe.title,
+        metrics=recipe.metrics,
+        datasets=tuple(DatasetSpec(name, job.data[name].label, job.data[name].users) for name in names),
+        systems=tuple(
+            SystemSpec(key, s.label, s.floor, f"{s.published.model}, {s.published.loss}" if s.published else "")
+            for key, s in chosen.items()
+        ),
+        claims=tuple(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
+        margin_relative=recipe.margin.relative,
+        seeds=settings.seeds or recipe.seeds,
+        signature=signature(job),
+        demonstration=recipe.demonstration,
+    )
+
+
+def signature(job: Job) -> dict[str, str]:
+    """What every number of a table depends on, in the manner of sacreBLEU."""
+    recipe, settings, values = job.recipe, job.settings, plan.options(job.recipe, job.settings)
+    facts = {"upstream": f"{recipe.upstream}@{job.workshop.pinned.commit[:12]}", **recipe.protocol}
+    facts["environment"] = (
+        job.recipe.environment if not job.ways.environment else f"{recipe.environment} ({job.ways.environment})"
+    )
+    facts["device"] = settings.device
+    facts |= {name: str(value) for name, value in values.items()}
+    if settings.profile:
+        facts["profile"] = settings.profile
+    return facts | {"harness": version("seqrec-harness")}
+
+
+def publish(job: Job, table: Table) -> Path:
+    """Write the table's files; where they lie.
+
+    Raises:
+        StoreError: the disk is full or not writable.
+    """
+    folder = job.store.table_folder(job.recipe.artifact, job.variant)
+    job.store.write_table(folder, {f"table{ending}": text for ending, text in render.files(table).items()})
+    return folder
+
+
 def reasons(job: Job, runs: Sequence[Run]) -> dict[str, str]:
     """Why each of these runs must run, in words: never run, failed before, or what changed since a similar record."""
     told = {}
@@ -155,6 +219,10 @@ def reasons(job: Job, runs: Sequence[Run]) -> dict[str, str]:
         if record is not None:
             told[run.key] = f"failed before ({record.reason})"
             continue
-        near = [plan.changes(r.content["inputs"], run.inputs) for r in job.store.relatives(run) if r.content["seed"] == run.seed]
+        near = [
+            plan.changes(r.content["inputs"], run.inputs)
+            for r in job.store.relatives(run)
+            if r.content["seed"] == run.seed
+        ]
         told[run.key] = "; ".join(min(near, key=lambda found: len(found))) if near else "never run"
     return told

@@ -5,10 +5,17 @@ Modules are imported inside the commands, so that `harness --help` does not wait
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 from harness.cli.app import app
 from harness.errors import HarnessError
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """A SIGTERM ends the harness as Ctrl-C does: children are ended, what was finished is kept."""
+    raise KeyboardInterrupt
 
 
 def main() -> None:
@@ -17,6 +24,7 @@ def main() -> None:
     Exit codes: 0 what was asked for holds; 1 it ran, but the verdict is not "reproduced"; 2 recipe, configuration,
     patch or arguments; 3 surroundings (Git, data, packages, disk); 4 an upstream's run failed; 130 interrupted.
     """
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         app(standalone_mode=True)
     except HarnessError as error:

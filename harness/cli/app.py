@@ -128,3 +128,38 @@ def plan(
     reporting.print_plan(
         job_of(artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project)
     )
+
+
+@app.command()
+def status(
+    artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
+    device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "", project: Project = None,
+) -> None:  # fmt: skip
+    """Show what each run of a table left: status, epochs, time, memory, reason of a failure."""
+    from harness.cli import reporting
+
+    reporting.print_status(
+        job_of(artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project)
+    )
+
+
+runs_app = typer.Typer(help="Look at single runs.", no_args_is_help=True)
+app.add_typer(runs_app, name="runs")
+
+
+@runs_app.command("show")
+def show(
+    key: Annotated[str, typer.Argument(help="a run's key or the beginning of it")],
+    log: Annotated[bool, typer.Option("--log", help="print the upstream's output instead")] = False,
+    project: Project = None,
+) -> None:
+    """Show one record: what went in, what came out, how long it took."""
+    from harness.cli import reporting
+    from harness.config import load
+
+    reporting.show_run(load(project), key, log)
+
+
+from harness.cli.patch import patch_app  # noqa: E402  below, since it uses the options above
+
+app.add_typer(patch_app, name="patch")

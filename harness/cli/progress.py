@@ -1,32 +1,127 @@
-"""Live progress."""
+"""Live progress of an execution: a bar over all runs with the time left, and a line for each run under way.
+
+In a terminal it is redrawn in place; in a pipe or a log each start and end is one line.
+"""
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bars
+
 from harness.errors import HarnessError
+from harness.estimates import Estimates, duration
+from harness.evidence import read_events
 from harness.execution import Observer
 from harness.executors.contract import PreparedRun
 from harness.plan import Run
 from harness.store import Record
 from harness.workflow import Job
 
+REFRESH_S = 1.0
+__all__ = ["Progress", "duration"]
+
 
 class Progress(Observer):
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    """Shows how an execution goes."""
+
+    def __init__(self, job: Job, console: Console) -> None:
+        self.job, self.console = job, console
+        self.runs = {run.key: run for run in job.runs}
+        self.going: dict[str, tuple[PreparedRun, float, int | None]] = {}
+        self.estimates = Estimates(job.store, job.data)
+        self.left: set[str] = set()
+        self.bars = Bars(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"),
+            console=console, transient=True, disable=not console.is_terminal, refresh_per_second=4,
+        )  # fmt: skip
+        self.total: int | None = None
+        self.shown = 0.0
 
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        pass
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.total is not None:
+            self.bars.stop()
+
+    def begin(self) -> None:
+        """Show the bar over all runs, once the first begins."""
+        if self.total is None:
+            missing = self.job.execution(
+                Observer(),
+            ).needed(self.job.runs)
+            self.left = {run.key for run in missing}
+            self.bars.start()
+            self.total = int(self.bars.add_task("runs", total=len(missing), state=""))
 
     def started(self, run: PreparedRun) -> None:
-        print("start", run.label, flush=True)
+        """A run began."""
+        self.begin()
+        bar = None
+        if self.console.is_terminal:
+            bar = int(self.bars.add_task(f"  {run.label}", total=self.runs[run.key].epoch_cap, state=""))
+        else:
+            self.console.print(f"start   {run.label}")
+        self.going[run.key] = (run, time.monotonic(), bar)
 
     def finished(self, run: Run, record: Record) -> None:
-        print("done", run.label, record.reason, record.content["seconds"], record.content.get("end"), flush=True)
+        """A run's record is in the store."""
+        self.begin()
+        _, _, bar = self.going.pop(run.key, (None, 0.0, None))
+        if bar is not None:
+            self.bars.remove_task(bar)  # type: ignore[arg-type]
+        self.left.discard(run.key)
+        self.bars.advance(self.total)  # type: ignore[arg-type]
+        end = record.content.get("end") or {}
+        epochs = f", {end['epochs']} epochs" if end.get("epochs") else ""
+        how = "done   " if record.finished else "FAILED "
+        reason = f": {record.reason}" if record.reason else ""
+        line = f"{how} {run.label} ({duration(record.content['seconds'])}{epochs}){reason}"
+        self.console.print(line, style=None if record.finished else "red")
+        if record.content["disagreements"]:
+            self.console.print(
+                f"        printed metrics do not follow from the ranks: {record.content['disagreements'][0]}"
+            )
 
     def gap(self, run: Run, error: HarnessError) -> None:
-        print("gap", run.label, error, flush=True)
+        """A run could not begin."""
+        self.begin()
+        self.left.discard(run.key)
+        self.bars.advance(self.total)  # type: ignore[arg-type]
+        self.console.print(f"NOT RUN {run.label}: {error.where}: {error.what}", style="red")
+
+    def waiting(self, run: Run) -> None:
+        """Another harness holds this run."""
+        self.console.print(f"waiting {run.label}: another harness is running it")
+
+    def tick(self) -> None:
+        """Once a second: epochs of the runs under way, and the time left."""
+        now = time.monotonic()
+        if not self.console.is_terminal or self.total is None or now - self.shown < REFRESH_S:
+            return
+        self.shown = now
+        for run, since, bar in self.going.values():
+            last = next((e for e in reversed(read_events(run.folder.events)) if e.get("event") == "epoch"), {})
+            value = f", {last['metric']} {last['value']:.4f}" if last else ""
+            state = f"{duration(now - since)}{value}"
+            self.bars.update(bar, completed=last.get("epoch", -1) + 1, state=state)  # type: ignore[arg-type]
+        self.bars.update(self.total, state=self.time_left(now))  # type: ignore[arg-type]
+
+    def time_left(self, now: float) -> str:
+        """The time left as far as records tell."""
+        seconds, unknown = 0.0, 0
+        for key in self.left:
+            about = self.estimates.seconds(self.runs[key])
+            if about is None:
+                unknown += 1
+                continue
+            since = self.going[key][1] if key in self.going else now
+            seconds += max(about.seconds - (now - since), 0.0)
+        text = f"about {duration(seconds / self.job.ways.jobs)} left" if seconds else ""
+        return ", ".join(part for part in (text, f"{unknown} of unknown length" if unknown else "") if part)

@@ -1,26 +1,160 @@
-"""What the commands print."""
+"""What the commands do and print."""
 
 from __future__ import annotations
 
-from harness import workflow
-from harness.cli.progress import Progress
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from harness import estimates, workflow
+from harness.cli.progress import Progress, duration
+from harness.config import Config
+from harness.errors import HarnessError
 from harness.execution import Observer
+from harness.store import Record, Store
 from harness.workflow import Job
+
+if TYPE_CHECKING:
+    from harness.plan import Run
+    from harness.tables import Table
+
+WIDEST = 120
+
+
+def console(stderr: bool = False) -> Console:
+    """Where commands print: as wide as the terminal up to what tables need, 120 columns in a pipe."""
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=WIDEST)
 
 
 def reproduce(job: Job) -> int:
-    """Carry out a job and print its table; the exit code."""
-    with Progress(job) as progress:
+    """Carry out a job, print its table and write it; the exit code."""
+    with Progress(job, console(stderr=True)) as progress:
         results, execution = workflow.reproduce(job, progress)
-    for r in results:
-        print(r.dataset, r.system, r.seed, r.status, r.reason, r.epochs, r.printed, r.agrees)
-    return 0
+    table = workflow.report(job, results)
+    print_table(table, workflow.publish(job, table), job.config.root)
+    tell_gaps(execution.gaps, job.runs)
+    return exit_code(table, execution.gaps, [r.status for r in results])
+
+
+def exit_code(table: Table, gaps: Mapping[str, HarnessError], statuses: list[str]) -> int:
+    """The error of a run that could not begin, then 4 for one that failed, then the verdict's."""
+    from harness.verdicts import exit_code as verdict
+
+    if gaps:
+        return max(error.exit_code for error in gaps.values())
+    return 4 if "failed" in statuses else verdict(table)
+
+
+def print_table(table: Table, folder: Path, root: Path) -> None:
+    """The table's blocks, then where its files are."""
+    from harness.render import terminal
+
+    out = console()
+    for block in terminal.blocks(table):
+        out.print(block)
+    shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
+    out.print(Text(f"\nWritten: {shown}/table.md, .tex, .csv", style="bold"), soft_wrap=True)
+
+
+def tell_gaps(gaps: Mapping[str, HarnessError], runs: list[Run]) -> None:
+    """Each reason why runs could not begin, once, with the runs it stopped."""
+    labels = {run.key: run.label for run in runs}
+    told: dict[str, list[str]] = {}
+    for key, error in gaps.items():
+        told.setdefault(str(error), []).append(labels[key])
+    for message, stopped in told.items():
+        more = f" and {len(stopped) - 3} more" if len(stopped) > 3 else ""
+        console(stderr=True).print(Text(f"harness: not run: {', '.join(stopped[:3])}{more}\n  {message}", style="red"))
 
 
 def print_plan(job: Job) -> None:
-    """Say what would run and why."""
+    """The runs of a table: what is there, what is missing and why, about how long and how large."""
     missing = job.execution(Observer()).needed(job.runs)
     told = workflow.reasons(job, missing)
-    for run in missing:
-        print(run.key, run.label, told[run.key])
-    print(len(job.runs), "runs", len(missing), "missing")
+    cost = estimates.Estimates(job.store, job.data)
+    grid = grid_of("key", "dataset", "system", "seed", "state", "about")
+    for run in job.runs:
+        record = job.store.read(run.key)
+        state = told[run.key] if run.key in told else record.reason if record and record.reason else "there"
+        about = cost.seconds(run) if run.key in told else None
+        shown = str(about) if about else "?" if run.key in told else ""
+        grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), state, shown)
+    out = console()
+    out.print(grid)
+    out.print(f"{len(job.runs)} runs, {len(job.runs) - len(missing)} there, {len(missing)} to run")
+    if missing:
+        out.print(cost.summary(missing, job.ways.jobs), soft_wrap=True)
+        for line in estimates.downloads(job, missing):
+            out.print(line, soft_wrap=True)
+
+
+def grid_of(*titles: str) -> Grid:
+    """A plain table for the terminal."""
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        grid.add_column(title, overflow="fold")
+    return grid
+
+
+def seed_text(seed: int | None) -> str:
+    """A seed, a dash where nothing is random."""
+    return "–" if seed is None else str(seed)
+
+
+def print_status(job: Job) -> None:
+    """Every run of a table with what its record says."""
+    grid = grid_of("key", "dataset", "system", "seed", "status", "epochs", "time", "peak MB", "reason")
+    counts: dict[str, int] = {}
+    for r in job.results():
+        counts[r.status] = counts.get(r.status, 0) + 1
+        epochs = "" if r.epochs is None else f"{r.epochs}" + (" (cap)" if r.epochs == r.epoch_cap else "")
+        time = "" if r.seconds is None else duration(r.seconds)
+        memory = "" if r.peak_memory_mb is None else f"{r.peak_memory_mb:.0f}"
+        reason = (
+            r.reason if r.status == "failed" else "" if r.agrees else "printed metrics do not follow from the ranks"
+        )
+        grid.add_row(r.key[:8], r.dataset, r.system, seed_text(r.seed), r.status, epochs, time, memory, reason)
+    out = console()
+    out.print(grid)
+    out.print(", ".join(f"{n} {status}" for status, n in sorted(counts.items())))
+
+
+def show_run(config: Config, key: str, log: bool) -> None:
+    """One record in full, or its log.
+
+    Raises:
+        StoreError: no such record.
+    """
+    record = Store(config.results, config.cache).find(key)
+    path = record.folder / "log.txt"
+    out = console()
+    if log:
+        out.print(Text(path.read_text(encoding="utf-8")), soft_wrap=True)
+        return
+    out.print(facts(record))
+    if not record.finished and path.is_file():
+        out.print(Text("\nlast lines of the log", style="bold"))
+        out.print(Text("\n".join(path.read_text(encoding="utf-8").splitlines()[-15:])), soft_wrap=True)
+    out.print(Text(f"\n{record.folder}", style="dim"), soft_wrap=True)
+
+
+def facts(record: Record) -> Grid:
+    """record.json as rows; nested parts as JSON."""
+    grid = Grid(box=None, pad_edge=False, show_header=False)
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in record.content.items():
+        if name == "resolved":
+            packages = value.get("packages", {})
+            value = {**value, "packages": f"{len(packages)} packages, see record.json"}
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        for i, (inner, content) in enumerate(parts):
+            text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+            grid.add_row(name if i == 0 else "", f"{inner}: {text}" if inner else text)
+    return grid

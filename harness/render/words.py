@@ -74,12 +74,11 @@ def _rest(verdicts: Sequence[str]) -> str:
 
 def spread_line(spec: TableSpec, spread: Spread) -> str:
     """How far apart the seeds of a claim's systems lie, beside the paper's gain."""
-    widest, system = max((spread.worse, spread.claim.worse), (spread.better, spread.claim.better))
     gain = abs(spread.paper_gain)
-    times = f"{widest / gain:.1f} times" if gain else "beside"
+    times = f"{spread.width / gain:.1f} times" if gain else "beside"
     return (
-        f"{spread.claim.metric}: {spread.n_seeds} seeds of {spec.system(system).label} lie up to "
-        f"{numbers.metric(widest)} apart, {times} the paper's gain of {numbers.metric(gain)} "
+        f"{spread.claim.metric}: the {spread.n_seeds} seeds of {spec.system(spread.system).label} lie up to "
+        f"{numbers.metric(spread.width)} apart, {times} the paper's gain of {numbers.metric(gain)} "
         f"({spec.system(spread.claim.better).label} over {spec.system(spread.claim.worse).label})."
     )
 

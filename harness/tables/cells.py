@@ -255,14 +255,14 @@ class SystemSeeds:
 
 @dataclass(frozen=True)
 class Spread:
-    """How far apart seeds of a claim's systems lie, beside what the paper gains by the claim."""
+    """How far apart the seeds of `system` lie, the wider of a claim's two, beside what the paper gains by the claim."""
 
     dataset: str
     claim: Claim
-    better: float
-    worse: float
-    paper_gain: float
+    system: str
+    width: float
     n_seeds: int
+    paper_gain: float
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,13 @@ def _claim_row(sample: Sample, claim: Claim, numbers: dict[tuple[str, str], floa
     for system in (claim.better, claim.worse):
         if not sample.seeds(system):
             return replace(row, gap=sample.gap(system))
-    seeds = common_seeds(sample, claim)
+    seeds = _common_seeds(sample, claim)
     if not seeds:
         return replace(row, gap=Gap(sample.dataset, claim.better, None, "missing", "no seed that both systems have"))
     return replace(row, comparison=_comparison(sample, claim, seeds))
 
 
-def common_seeds(sample: Sample, claim: Claim) -> tuple[int | None, ...]:
+def _common_seeds(sample: Sample, claim: Claim) -> tuple[int | None, ...]:
     """Seeds that both systems have; a system without randomness has them all."""
     better, worse = sample.seeds(claim.better), sample.seeds(claim.worse)
     if better == (None,) or worse == (None,):

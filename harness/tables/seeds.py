@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.tables.cells import ClaimRow, SeedLine, Spread, SystemSeeds, TableSpec
-from harness.tables.claims import common_seeds
 from harness.tables.sample import Sample
 
 
@@ -45,17 +44,16 @@ def _ranges(spec: TableSpec, lines: Sequence[SeedLine]) -> dict[str, tuple[float
 
 
 def spreads(sample: Sample, rows: Sequence[ClaimRow]) -> list[Spread]:
-    """For each claim with two or more seeds and a printed gain: how far its systems' seeds lie apart."""
+    """For each claim with a printed gain: the system of the two whose seeds, two or more, lie further apart."""
     found = []
     for row in rows:
-        seeds = common_seeds(sample, row.claim)
-        if row.comparison is None or row.paper_gain is None or len(seeds) < 2:
-            continue
-        better, worse = (_spread(sample, system, row.claim.metric) for system in (row.claim.better, row.claim.worse))
-        found.append(Spread(sample.dataset, row.claim, better, worse, row.paper_gain, len(seeds)))
+        systems = [s for s in (row.claim.better, row.claim.worse) if len(sample.seeds(s)) > 1]
+        if systems and row.paper_gain is not None:
+            width, system = max((_width(sample, s, row.claim.metric), s) for s in systems)
+            found.append(Spread(sample.dataset, row.claim, system, width, len(sample.seeds(system)), row.paper_gain))
     return found
 
 
-def _spread(sample: Sample, system: str, metric: str) -> float:
+def _width(sample: Sample, system: str, metric: str) -> float:
     means = [float(values.mean()) for values in sample.per_seed(system, metric)]
     return max(means) - min(means)

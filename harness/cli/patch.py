@@ -1,0 +1,148 @@
+"""`harness patch`: look at, check and write patch series."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.errors import PatchError
+
+if TYPE_CHECKING:
+    from harness.config import Config
+    from harness.patches import Series
+    from harness.sources import Pin
+
+patch_app = typer.Typer(help="Look at, check and write the patches of an upstream.", no_args_is_help=True)
+
+Upstream = Annotated[str, typer.Argument(help="an upstream of harness.toml; all by default")]
+One = Annotated[str, typer.Argument(help="an upstream of harness.toml")]
+Project = Annotated[Path | None, typer.Option(help="folder with harness.toml")]
+Tree = Annotated[Path, typer.Option(help="work tree to write from, made by `harness patch tree`")]
+
+
+def chosen(config: Config, upstream: str) -> list[tuple[Pin, Series]]:
+    """Pins and series of one upstream, or of all."""
+    from harness import patches
+    from harness.sources import Pin
+
+    names = [upstream] if upstream else sorted(config.file.upstreams)
+    found = []
+    for name in names:
+        entry = config.upstream(name)
+        found.append((Pin(name, entry.url, entry.commit), patches.load(config.root / "patches" / name)))
+    return found
+
+
+def settings(project: Path | None) -> Config:
+    """The project's configuration."""
+    from harness.config import load
+
+    return load(project)
+
+
+@patch_app.command("list")
+def list_patches(upstream: Upstream = "", project: Project = None) -> None:
+    """List the patches of each upstream with what they do."""
+    for pin, series in chosen(settings(project), upstream):
+        typer.echo(f"{pin.name} {pin.url} @ {pin.commit}")
+        for patch in series.patches:
+            typer.echo(f"  {patch.name.removesuffix('.patch')}: {patch.header.get('What', '').splitlines()[0]}")
+
+
+@patch_app.command()
+def show(
+    upstream: One, name: Annotated[str, typer.Argument(help="0003-choose-the-loss, or 0003")], project: Project = None
+) -> None:
+    """Show one patch: header, files, blobs, and the lines it inserts."""
+    from harness.errors import near_misses
+    from harness.patches import describe
+
+    ((_, series),) = chosen(settings(project), upstream)
+    found = [p for p in series.patches if p.name.startswith(name)]
+    if len(found) != 1:
+        raise PatchError(
+            str(series.folder), f"no single patch {name!r}", near_misses(name, [p.name for p in series.patches])
+        )
+    typer.echo(describe(found[0]) + "\n")
+    typer.echo(found[0].path.read_text(encoding="utf-8").partition("diff --git")[2].partition("\n")[2])
+
+
+@patch_app.command()
+def lint(upstream: Upstream = "", project: Project = None) -> None:
+    """Check that patches only insert, have their header and whole blob ids; needs no upstream."""
+    from harness import patches
+
+    problems: list[str] = []
+    for pin, series in chosen(settings(project), upstream):
+        found = patches.lint(series)
+        problems += found
+        typer.echo(f"{pin.name}: {len(series.patches)} patches, {len(found)} problems")
+    if problems:
+        raise PatchError("patches", "\n  ".join(["refused:", *problems]), "mend the patches named")
+
+
+@patch_app.command()
+def verify(upstream: Upstream = "", project: Project = None) -> None:
+    """Apply each series to its pinned upstream in a scratch folder, blobs checked before and after."""
+    from harness import patches, sources
+
+    config = settings(project)
+    for pin, series in chosen(config, upstream):
+        clone = sources.clone(pin, config.cache, config.git_mirror)
+        with tempfile.TemporaryDirectory(prefix="harness-verify-") as scratch:
+            identity = patches.verify(series, clone, pin, Path(scratch) / "tree")
+        typer.echo(f"{pin.name}: {len(series.patches)} patches fit {pin.commit[:12]}, patched tree {identity}")
+
+
+@patch_app.command()
+def tree(
+    upstream: One,
+    folder: Annotated[Path, typer.Argument(help="where to make the work tree")],
+    upto: Annotated[str, typer.Option(help="apply the series up to this patch only")] = "",
+    project: Project = None,
+) -> None:
+    """Make a work tree of the upstream with its series applied, to edit for `new` or `refresh`."""
+    from harness import patches, sources
+
+    config = settings(project)
+    ((pin, series),) = chosen(config, upstream)
+    clone = sources.clone(pin, config.cache, config.git_mirror)
+    sources.checkout(clone, pin, config.upstream(upstream).code, folder.resolve())
+    patches.apply(series.upto(upto) if upto else series, folder.resolve())
+    typer.echo(f"{folder}: edit it, inserting lines only, then `harness patch new` or `harness patch refresh`")
+
+
+@patch_app.command()
+def new(
+    upstream: One,
+    name: Annotated[str, typer.Argument(help="what it does, in lower case with hyphens")],
+    tree: Tree,
+    what: Annotated[str, typer.Option(help="one sentence: what it does")],
+    why: Annotated[str, typer.Option(help="one sentence: why")],
+    equation: Annotated[str, typer.Option(help="the equation it implements, where a loss is concerned")] = "",
+    project: Project = None,
+) -> None:
+    """Write the next patch of a series from an edited work tree."""
+    from harness import patchedit
+
+    header = {"What": what, "Why": why, **({"Equation": equation} if equation else {})}
+    folder = settings(project).root / "patches" / upstream
+    typer.echo(f"written: {patchedit.new(folder, tree.resolve(), name, header)}")
+
+
+@patch_app.command()
+def refresh(
+    upstream: One,
+    name: Annotated[str, typer.Argument(help="the patch to rewrite")],
+    tree: Tree,
+    project: Project = None,
+) -> None:
+    """Rewrite one patch from an edited work tree and carry the later ones over."""
+    from harness import patchedit
+
+    ((_, series),) = chosen(settings(project), upstream)
+    changed = patchedit.refresh(series, tree.resolve(), name)
+    typer.echo("\n".join(f"rewritten: {path}" for path in changed) or "nothing changed")

@@ -1,0 +1,117 @@
+"""About how long and how large: from the records at hand, never from a guess that nobody measured.
+
+A run's time is the median of the same system's on the same dataset; failing that, of the same system on another
+dataset, scaled by the number of users (one sequence per user is what an epoch consists of). Else it is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING
+
+from harness.plan import Run
+from harness.recipes import Dataset
+from harness.store import Store
+
+if TYPE_CHECKING:
+    from harness.workflow import Job
+
+
+@dataclass(frozen=True)
+class About:
+    """A number of seconds and where it comes from."""
+
+    seconds: float
+    scaled: bool
+
+    def __str__(self) -> str:
+        return ("≈" if self.scaled else "") + duration(self.seconds)
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Times and sizes of runs, from the records of a store."""
+
+    store: Store
+    data: Mapping[str, Dataset]
+    _seen: dict[tuple[str, str], About | None] = field(default_factory=dict)
+
+    def seconds(self, run: Run) -> About | None:
+        """About how long a run takes; None where nothing is known."""
+        cell = (run.dataset, run.system)
+        if cell not in self._seen:
+            self._seen[cell] = self.from_records(run)
+        return self._seen[cell]
+
+    def from_records(self, run: Run) -> About | None:
+        """The median of records of the same system, with as many epochs allowed as this run has."""
+        times: dict[str, list[float]] = {}
+        for record in self.store.records:
+            c = record.content
+            if record.finished and (c["upstream"], c["system"]) == (run.upstream, run.system) and comparable(c, run):
+                times.setdefault(c["dataset"], []).append(float(c["seconds"]))
+        if run.dataset in times:
+            return About(median(times[run.dataset]), scaled=False)
+        scaled = [
+            median(found) * self.data[run.dataset].users / self.data[name].users
+            for name, found in times.items()
+            if name in self.data
+        ]
+        return About(median(scaled), scaled=True) if scaled else None
+
+    def summary(self, runs: Sequence[Run], jobs: int) -> str:
+        """One line: time of all missing runs together and on this many jobs, bytes of their records."""
+        known = [about.seconds for run in runs if (about := self.seconds(run))]
+        unknown = len(runs) - len(known)
+        parts = (
+            [f"about {duration(sum(known))} of runs, {duration(sum(known) / jobs)} with --jobs {jobs}"] if known else []
+        )
+        parts += [f"time unknown for {unknown} run(s): nothing like them was run here yet"] if unknown else []
+        return "; ".join(parts) + f"; about {size(len(runs) * self.record_bytes())} of records"
+
+    def record_bytes(self) -> float:
+        """Median size of a stored record in bytes; 60 kB where there is none yet."""
+        sizes = [sum(p.stat().st_size for p in r.folder.iterdir()) for r in self.store.records[:50]]
+        return median(sizes) if sizes else 60_000
+
+
+def comparable(content: Mapping[str, object], run: Run) -> bool:
+    """Whether a record's command allows the same epochs, so that its time says something about the run's."""
+    inputs = content["inputs"]
+    words = inputs["command"] if isinstance(inputs, dict) else []
+    return [w for w in words if "epochs=" in w or "patience=" in w] == [
+        w for w in run.command if "epochs=" in w or "patience=" in w
+    ]
+
+
+def downloads(job: Job, missing: Sequence[Run]) -> Iterator[str]:
+    """What still has to be fetched or made before the first run."""
+    config, workshop = job.config, job.workshop
+    environment = config.environment(job.recipe.environment)
+    if not workshop.request.inherits and not any(
+        (config.cache / "environments").glob(f"{job.recipe.environment}-*/packages.json")
+    ):
+        yield f"environment {job.recipe.environment}: to be installed, about {size(environment.size_mb * 1e6)} on disk"
+    if not any((config.cache / "clones").glob(f"{job.recipe.upstream}-*")):
+        yield f"upstream {job.recipe.upstream}: to be fetched from {config.git_mirror or workshop.upstream.url}"
+    names = sorted({run.dataset for run in missing})
+    yield f"data: {', '.join(names)}, from the upstream at its pin, checked by SHA-256"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a reader: 12 s, 3 min 20 s, 2 h 05 min."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: float) -> str:
+    """Bytes for a reader."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_tables import ranks
+
+from harness import metrics
+from harness.errors import ArgumentError, MetricsError
+
+
+def test_metrics_by_hand() -> None:
+    found = ranks([1, 2, 3, 10, 11])
+    assert metrics.per_user(found, "HIT@10").tolist() == [1, 1, 1, 1, 0]
+    assert metrics.per_user(found, "HIT@2").tolist() == [1, 1, 0, 0, 0]
+    expected = [1.0, 1 / math.log2(3), 0.5, 1 / math.log2(11), 0.0]
+    np.testing.assert_allclose(metrics.per_user(found, "NDCG@10"), expected, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(metrics.per_user(found, "MRR"), [1, 1 / 2, 1 / 3, 1 / 10, 1 / 11])
+
+
+def test_a_tie_takes_the_mean_of_its_places() -> None:
+    found = ranks([3], tied=[4])  # places 3 to 6
+    assert metrics.rank(found).tolist() == [4.5]
+    assert metrics.rank(found, "optimistic").tolist() == [3]
+    assert metrics.rank(found, "pessimistic").tolist() == [6]
+
+
+def test_mean_rank_ten_and_a_half_is_no_hit_at_ten() -> None:
+    assert metrics.per_user(ranks([10], tied=[2]), "HIT@10").tolist() == [0.0]
+    assert metrics.per_user(ranks([9], tied=[3]), "HIT@10").tolist() == [1.0]  # mean rank 10
+
+
+def test_ranks_come_from_scores_as_sorting_would_give_them() -> None:
+    rng = np.random.default_rng(3)
+    scores = rng.integers(0, 40, size=(200, 30))
+    own = scores[:, 0]
+    above, tied = (scores > own[:, None]).sum(axis=1), (scores == own[:, None]).sum(axis=1)
+    found = ranks((above + 1).tolist(), tied=tied.tolist())
+    for user in range(200):
+        places = [place for place, s in enumerate(sorted(scores[user], reverse=True), start=1) if s == own[user]]
+        assert metrics.rank(found)[user] == np.mean(places)
+        assert metrics.rank(found, "optimistic")[user] == min(places)
+        assert metrics.rank(found, "pessimistic")[user] == max(places)
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 9)), min_size=1, max_size=40))
+def test_every_metric_lies_between_its_bounds(rows: list[tuple[int, int]]) -> None:
+    found = ranks([place for place, _ in rows], tied=[tied for _, tied in rows])
+    for name in ("HIT@1", "HIT@10", "NDCG@5", "NDCG@10", "MRR"):
+        low, high = metrics.means_bounds(found, name)
+        mean = metrics.per_user(found, name).mean()
+        assert 0 <= low <= mean + 1e-12 <= high + 2e-12 <= 1 + 2e-12
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("HR@10", "HIT@10"), ("Recall@5", "HIT@5"), ("ndcg@10", "NDCG@10"), ("NDCG10", ""), ("HIT@0", ""), ("mrr", "MRR")],
+)
+def test_an_unknown_metric_is_told_what_is_known(name: str, meant: str) -> None:
+    with pytest.raises(ArgumentError, match="unknown metric") as caught:
+        metrics.parse(name)
+    assert name in caught.value.where
+    assert caught.value.fix.startswith(f"did you mean '{meant}'?" if meant else "known: HIT@k")
+
+
+@pytest.mark.parametrize(
+    ("places", "users", "tied", "problem"),
+    [
+        ([0], None, None, "above < 0"),
+        ([1], None, [0], "tied < 1"),
+        ([500], None, [2], "candidates"),
+        ([1, 1], [4, 4], None, "occurs twice"),
+        ([1, 1], [4, 5, 6], None, "3 users"),
+        ([], None, None, "no users"),
+    ],
+)
+def test_ranks_that_cannot_be(places: list[int], users: list[int] | None, tied: list[int] | None, problem: str) -> None:
+    with pytest.raises(MetricsError, match=problem):
+        metrics.check(ranks(places, users, tied))
+
+
+def test_possible_ranks_pass_the_check() -> None:
+    metrics.check(ranks([500, 1], tied=[1, 500]))
+
+
+def test_printed_metrics_agree_to_their_own_digits() -> None:
+    found = ranks([1, 2, 50])  # HIT@10 2/3, NDCG@10 0.54364...
+    assert metrics.agrees_with_printed(found, {"HIT@10": "0.6667", "NDCG@10": "0.544", "MRR": "0.5067"}) == []
+    assert metrics.agrees_with_printed(found, {"HIT@10": "0.66666668"}) == []  # float32
+    assert metrics.agrees_with_printed(found, {"Loss": "nan", "HR@10": "1"}) == []
+    (line,) = metrics.agrees_with_printed(found, {"HIT@10": "0.6666"})
+    assert "printed 0.6666" in line
+    assert "0.666667" in line
+
+
+def test_one_user_more_or_less_in_the_largest_dataset_is_seen() -> None:
+    n = 281_428
+    found = ranks([1] * 1000 + [100] * (n - 1000))
+    assert metrics.agrees_with_printed(found, {"HIT@10": f"{1000 / n:.8f}"}) == []
+    assert metrics.agrees_with_printed(found, {"HIT@10": f"{1001 / n:.8f}"})
+
+
+def test_ties_allow_what_lies_between_their_bounds() -> None:
+    found = ranks([10, 1, 100], tied=[2, 1, 1])
+    for text in ("0.3333", "0.5000", "0.6667"):
+        assert metrics.agrees_with_printed(found, {"HIT@10": text}) == []
+    (line,) = metrics.agrees_with_printed(found, {"HIT@10": "0.70"})
+    assert "ties" in line
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "none", ""])
+def test_a_printed_metric_that_is_no_number_disagrees(text: str) -> None:
+    assert len(metrics.agrees_with_printed(ranks([1]), {"HIT@10": text})) == 1

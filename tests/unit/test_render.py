@@ -1,0 +1,178 @@
+"""Rendering, byte for byte. After a wanted change: HARNESS_GOLDEN=write pytest tests/unit/test_render.py, then read the diff."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_tables import awkward, hits, run, spec
+from rich.console import Console
+
+from harness.render import csv, files, latex, markdown, numbers, terminal, view, words
+from harness.tables import Table, build
+from harness.verdicts import judge
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return judge(build(*awkward()))
+
+
+def one_seed() -> Table:
+    runs = [run("a", 1, hits(10, 100)), run("b", 1, hits(60, 100)), run("pop", None, hits(20, 100))]
+    return judge(build(spec(seeds=(1,)), runs))
+
+
+def printed(table: Table, width: int) -> str:
+    console = Console(width=width, file=io.StringIO(), record=True, color_system=None)
+    for block in terminal.blocks(table):
+        console.print(block)
+    return console.export_text()
+
+
+@pytest.mark.parametrize("end", [".md", ".tex", ".csv", "-claims.csv"])
+def test_files_are_the_golden_ones(table: Table, end: str) -> None:
+    text, path = files(table)[end], GOLDEN / f"awkward{end}"
+    if os.environ.get("HARNESS_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8", newline="")
+    assert text == path.read_bytes().decode("utf-8")
+
+
+def test_the_golden_ones_hold_what_must_not_be_missed(table: Table) -> None:
+    for text in (markdown.render(table), latex.render(table), printed(table, 110)):
+        plain = " ".join(text.replace("\\", "").split())
+        assert "out of memory_limit & more" in plain or "out of memory_limit &amp; more" in plain
+        for told in ("printed 0.5", "not run", "below Popularity", "Größe-é", "paired t", "Holm", "commit:0123abcd"):
+            assert told in plain
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.00049, "<0.001"), (0.001, "0.0010"), (0.0123, "0.012"), (0.5, "0.50"), (1.0, "1.0")]
+)
+def test_p_values_have_two_digits(value: float, text: str) -> None:
+    assert numbers.p_value(value) == text
+
+
+def test_numbers() -> None:
+    assert [numbers.metric(x) for x in (0.05284, None)] == ["0.0528", ""]
+    assert [numbers.signed(x) for x in (0.00171, -0.00171, -0.00001, 0.0)] == ["+0.0017", "-0.0017", "0.0000", "0.0000"]
+    assert [numbers.percent(x) for x in (1.2378, -0.0001, None)] == ["+123.8", "0.0", ""]
+    assert numbers.plain(float("-inf"), 2) == "-inf"
+    assert [numbers.seconds(s) for s in (None, 4.21, 61.0, 600, 9000)] == ["", "4.2 s", "61 s", "10 min", "2.5 h"]
+    assert [numbers.megabytes(m) for m in (None, 980.4, 23_456)] == ["", "980 MB", "23.5 GB"]
+
+
+def test_latex_escapes_every_special_sign_and_keeps_letters() -> None:
+    signs = r"_&%#${}~^\<>|"
+    assert re.sub(r"\\text\w+\{\}|\\[_&%#${}]", "", latex.escape(signs)) == ""
+    assert latex.escape("Größe é") == "Größe é"
+    assert latex.escape("p = -0.5, [-1, GRU4Rec-2, 3-4") == "p = $-$0.5, [$-$1, GRU4Rec-2, 3-4"
+
+
+def test_markdown_escapes_what_would_become_markup() -> None:
+    assert markdown.escape("a_b | *c* <b> [x] `y` & z\nnext") == r"a\_b \| \*c\* \<b\> \[x\] \`y\` &amp; z next"
+
+
+def test_markdown_tables_have_equally_many_cells_in_every_row(table: Table) -> None:
+    widths: list[int] = []
+    for line in markdown.render(table).splitlines():
+        if line.startswith("|"):
+            widths.append(len(re.findall(r"(?<!\\)\|", line)))
+        else:
+            assert len(set(widths)) <= 1
+            widths = []
+
+
+def test_best_and_second_are_marked() -> None:
+    text = one_seed()
+    assert r"\textbf{0.6000}" in latex.render(text)
+    assert r"\underline{0.2000}" in latex.render(text)
+    assert "**0.6000**" in markdown.render(text)
+    assert "<u>0.2000</u>" in markdown.render(text)
+
+
+def test_csv_has_one_row_for_each_cell_and_claim(table: Table) -> None:
+    values = list(csv_module.DictReader(io.StringIO(csv.values(table))))
+    assert len(values) == 2 * 2 * 4
+    first = values[1]
+    assert (first["system"], first["n_seeds"], first["published"], first["runs"]) == ("a", "3", "0.2500", "a-1;a-2;a-3")
+    assert float(first["difference"]) == pytest.approx(float(first["mean"]) - 0.25, abs=1e-7)
+    assert [row["verdict"] for row in values if row["system"] == "c"] == ["not run"] * 4
+    claims = list(csv_module.DictReader(io.StringIO(csv.claims(table))))
+    assert len(claims) == 2 * 3
+    assert {None} & {key for row in claims for key in row} == set()
+    assert (claims[2]["p"], claims[2]["verdict"]) == ("", "not run")
+
+
+def test_quick_and_demonstration_are_marked_everywhere(table: Table) -> None:
+    marked = replace(table.spec, signature={**table.spec.signature, "profile": "quick"}, demonstration=True)
+    again = judge(build(marked, *awkward()[1:]))
+    for text in (markdown.render(again), latex.render(again), printed(again, 100)):
+        assert "NOT A REPRODUCTION" in text
+        assert "DEMONSTRATION" in text
+    assert words.banners(table) == []
+
+
+def overruled() -> Table:
+    runs = []
+    for seed, b in enumerate((60, 12, 11), start=1):
+        runs += [run("a", seed, hits(10, 100), epochs=seed), run("b", seed, hits(b, 100), epochs=30, epoch_cap=30)]
+    return judge(build(spec(), runs))
+
+
+def test_seeds_that_overrule_users_cannot_be_missed() -> None:
+    table = overruled()
+    (alarm,) = words.alarms(table, "d")
+    assert "the test over users finds a difference (Holm p <0.001), but over users × seeds" in alarm
+    assert "seed 1 (+0.5000, p <0.001) would have spoken for it" in alarm
+    text = markdown.render(table)
+    assert text.index("[!WARNING]") < text.index("## Values")
+    assert "⚠️ direction only" in text
+    assert r"\textbf{(!)}" in latex.render(table)
+    assert printed(table, 110).count("(!)") == 1
+
+
+def test_epochs_stand_beside_every_seed_and_the_cap_is_marked() -> None:
+    row = view.view(overruled()).datasets[0].seeds[0].rows
+    assert [r.cells for r in row] == [
+        ("0.1000 (1)", "0.1000 (2)", "0.1000 (3)"),
+        ("0.6000 (30*)", "0.1200 (30*)", "0.1100 (30*)"),
+    ]
+
+
+def test_one_seed_says_that_it_is_one() -> None:
+    text = markdown.render(one_seed())
+    assert "One seed: no interval or verdict here knows how much another seed would change" in text
+    assert "<sup>u</sup>" in text
+
+
+@pytest.mark.parametrize("width", [100, 120])
+def test_the_console_fits(table: Table, width: int) -> None:
+    text = printed(table, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+
+
+def test_latex_compiles(table: Table, tmp_path: Path) -> None:
+    if not shutil.which("pdflatex"):
+        pytest.skip("pdflatex is not installed (texlive-latex-base, texlive-latex-recommended)")
+    document = (
+        "\\documentclass{article}\\usepackage[a4paper,margin=2cm]{geometry}\\usepackage{booktabs}\n"
+        "\\begin{document}\\input{table.tex}\\end{document}\n"
+    )
+    (tmp_path / "table.tex").write_text(latex.render(table), encoding="utf-8")
+    (tmp_path / "document.tex").write_text(document, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=300)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Missing character" not in (tmp_path / "document.log").read_text(errors="replace")
+    assert (tmp_path / "document.pdf").stat().st_size > 10_000

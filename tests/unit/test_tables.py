@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.stats
+from made_tables import hits, published, ranks, run, spec
+
+from harness import metrics
+from harness.errors import ArgumentError, MetricsError
+from harness.records import Claim, RunResult
+from harness.stats import holm, users_by_seeds
+from harness.tables import Cell, DatasetSpec, Note, SystemSpec, Table, build
+
+
+def three_seeds() -> list[RunResult]:
+    """A hits 10, 12, 14 of 100 users, B 20, 25, 30, popularity 8."""
+    runs = [run("pop", None, hits(8, 100))]
+    for seed, (a, b) in enumerate([(10, 20), (12, 25), (14, 30)], start=1):
+        runs += [run("a", seed, hits(a, 100), epochs=seed), run("b", seed, hits(b, 100, first=5))]
+    return runs
+
+
+def cells(table: Table, metric: str = "HIT@10") -> dict[str, Cell]:
+    return {cell.system: cell for row in table.rows if row.metric == metric for cell in row.cells}
+
+
+def notes(table: Table, kind: str) -> list[Note]:
+    return [note for note in table.notes if note.kind == kind]
+
+
+def test_values_stand_beside_the_papers() -> None:
+    found = cells(build(spec(), three_seeds(), [published("a", 0.1)]))
+    assert list(found) == ["pop", "a", "b"]  # the floor comes first
+    a = found["a"]
+    assert a.estimate is not None
+    assert (a.estimate.mean, a.estimate.n_seeds, a.estimate.n_users) == (pytest.approx(0.12), 3, 100)
+    assert a.difference == pytest.approx(0.02)
+    assert a.relative == pytest.approx(0.2)
+    assert a.keys == ("a-1", "a-2", "a-3")
+    assert a.same_digits == (1,)
+    assert (found["b"].place, found["a"].place, found["pop"].place) == (1, 2, 0)
+    assert found["b"].difference is None
+
+
+def test_equal_means_share_a_place() -> None:
+    found = cells(build(spec(seeds=(1,)), [run("a", 1, hits(9, 100)), run("b", 1, hits(9, 100, first=50))]))
+    assert (found["a"].place, found["b"].place) == (1, 1)
+
+
+def test_claims_pair_users_and_correct_over_the_table() -> None:
+    made = spec(metrics=("HIT@10", "NDCG@10"), claims=(Claim("b", "a", "HIT@10"), Claim("b", "a", "NDCG@10")))
+    runs = three_seeds()
+    table = build(made, runs, [published("a", 0.1), published("b", 0.15)])
+    hit, ndcg = (row.comparison for row in table.claims)
+    assert hit is not None
+    assert ndcg is not None
+    by = {(r.system, r.seed): metrics.per_user(r.ranks, "HIT@10") for r in runs if r.ranks}
+    a, b = (np.stack([by[system, seed] for seed in (1, 2, 3)]) for system in "ab")
+    assert hit.test.p == pytest.approx(scipy.stats.ttest_rel(b.mean(axis=0), a.mean(axis=0)).pvalue)
+    assert hit.interval == users_by_seeds(b - a)
+    assert [hit.p_holm, ndcg.p_holm] == holm([hit.test.p, ndcg.test.p])
+    assert table.n_tests == 2
+    assert (hit.gain, hit.relative) == (pytest.approx(0.13), pytest.approx(0.13 / 0.12))
+    assert (table.claims[0].paper_gain, table.claims[0].paper_relative) == (pytest.approx(0.05), pytest.approx(0.5))
+    assert sum(hit.wins) == 100
+    assert [(g.seed, round(g.gain, 9)) for g in hit.per_seed] == [(1, 0.1), (2, 0.13), (3, 0.16)]
+
+
+def test_the_order_of_users_in_a_run_changes_nothing() -> None:
+    runs, order = three_seeds(), np.random.default_rng(0).permutation(100)
+    shuffled = []
+    for r in runs:
+        assert r.ranks is not None
+        rows = order if r.seed == 2 else np.arange(100)
+        columns = {name: getattr(r.ranks, name)[rows] for name in ("users", "above", "tied", "candidates")}
+        shuffled.append(replace(r, ranks=replace(r.ranks, **columns)))
+    one, other = build(spec(), runs), build(spec(), shuffled)
+    assert one.claims == other.claims
+    assert one.rows == other.rows
+
+
+def test_a_system_without_randomness_stands_for_every_seed() -> None:
+    table = build(spec(claims=(Claim("b", "pop", "HIT@10"), Claim("pop", "a", "HIT@10"))), three_seeds())
+    first, second = (row.comparison for row in table.claims)
+    assert first is not None
+    assert second is not None
+    assert [round(g.gain, 9) for g in first.per_seed] == [0.12, 0.17, 0.22]
+    assert [round(g.gain, 9) for g in second.per_seed] == [-0.02, -0.04, -0.06]
+    assert cells(table)["pop"].seedless
+    assert not notes(table, "missing")
+
+
+def test_a_failed_run_is_a_gap_with_its_reason_and_the_others_go_on() -> None:
+    runs = [r if r.key != "b-2" else run("b", 2, None, reason="exit 1: out of memory") for r in three_seeds()]
+    table = build(spec(), runs)
+    b = cells(table)["b"].estimate
+    assert b is not None
+    assert (b.n_seeds, b.mean) == (2, pytest.approx(0.25))
+    assert [(g.system, g.seed, g.status, g.reason) for g in table.gaps] == [("b", 2, "failed", "exit 1: out of memory")]
+    comparison = table.claims[0].comparison
+    assert comparison is not None
+    assert [g.seed for g in comparison.per_seed] == [1, 3]
+    assert notes(table, "unequal seeds")[0].values == (("b", 2.0),)
+
+
+def test_a_system_that_failed_or_never_ran_leaves_a_gap_in_values_and_claims() -> None:
+    runs = [r for r in three_seeds() if r.system != "b"]
+    table = build(spec(), [*runs, *(run("b", seed, None, reason="boom") for seed in (1, 2, 3))])
+    assert [(g.status, g.reason) for g in (cells(table)["b"].gap, table.claims[0].gap) if g] == [("failed", "boom")] * 2
+    never = build(spec(), runs)
+    assert [(g.status, g.seed, g.reason) for g in never.gaps] == [("missing", None, "not run")]
+    assert table.n_tests == never.n_tests == 0
+
+
+def test_systems_without_a_common_seed_are_not_compared() -> None:
+    runs = [run("a", 1, hits(10, 100)), run("b", 2, hits(10, 100))]
+    row = build(spec(), runs).claims[0]
+    assert row.comparison is None
+    assert row.gap is not None
+    assert "no seed that both" in row.gap.reason
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (hits(30, 99), "has 99 users, the recipe states 100"),
+        (ranks([1] * 100, users=range(2, 102)), "its users are not those of the other runs"),
+        (ranks([1] * 100, tied=[0] * 100), "tied < 1"),
+        (replace(hits(30, 100), protocol={"ranking": "sampled"}), "protocol is not that of the other runs (ranking"),
+        (None, "finished without ranks"),
+    ],
+)
+def test_a_run_that_cannot_be_compared_is_a_gap(bad: object, reason: str) -> None:
+    runs = [r if r.key != "a-1" else replace(r, ranks=bad) for r in three_seeds()]  # type: ignore[arg-type]
+    (gap,) = build(spec(), runs).gaps
+    assert (gap.system, gap.seed, gap.status) == ("a", 1, "failed")
+    assert reason in gap.reason
+
+
+def test_seeds_and_datasets_that_were_not_asked_for_are_passed_over() -> None:
+    extra = [run("a", 9, hits(99, 100)), run("a", 1, hits(99, 100), dataset="other")]
+    assert build(spec(), [*three_seeds(), *extra]) == build(spec(), three_seeds())
+
+
+def test_two_results_for_one_run_are_refused() -> None:
+    with pytest.raises(MetricsError, match="two runs for a, seed 1"):
+        build(spec(), [*three_seeds(), run("a", 1, hits(3, 100))])
+
+
+def test_unknown_metrics_and_systems_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="unknown metric"):
+        build(spec(metrics=("HR@10",)), [])
+    with pytest.raises(ArgumentError, match="unknown system 'bb'"):
+        build(spec(claims=(Claim("bb", "a", "HIT@10"),)), three_seeds())
+
+
+def test_recomputed_metrics_that_are_not_the_printed_ones_are_flagged_and_listed() -> None:
+    runs = [replace(r, printed={"HIT@10": "0.1300"}) if r.key == "a-2" else r for r in three_seeds()]
+    runs = [replace(r, agrees=False) if r.key == "b-1" else r for r in runs]
+    table = build(spec(), runs)
+    found = cells(table)
+    assert (found["a"].disagrees, found["b"].disagrees, found["pop"].disagrees) == (True, True, False)
+    assert [(n.system, n.seed) for n in notes(table, "disagrees")] == [("a", 2), ("b", 1)]
+    assert "printed 0.1300" in notes(table, "disagrees")[0].text
+
+
+def test_ties_that_would_change_a_printed_digit_are_told() -> None:
+    tied = ranks([10] * 10 + [100] * 90, tied=[2] * 10 + [1] * 90)
+    harmless = ranks([1] * 10 + [100] * 90, tied=[5] * 10 + [1] * 90)
+    table = build(spec(seeds=(1,)), [run("a", 1, tied), run("b", 1, harmless)])
+    assert (cells(table)["a"].ties, cells(table)["b"].ties) == (True, False)
+    assert [note.values for note in notes(table, "ties")] == [(("a", 0.0),)]
+
+
+def test_systems_below_popularity_are_told_for_us_and_for_the_paper() -> None:
+    runs = [run("pop", None, hits(11, 100)), *three_seeds()[1:]]
+    runs = [replace(r, ranks=hits(5, 100)) if r.system == "a" else r for r in runs]
+    table = build(spec(), runs, [published("a", 0.2), published("b", 0.1)])
+    assert [n.values for n in notes(table, "floor")] == [(("pop", 0.11), ("a", 0.05))]
+    assert [n.values for n in notes(table, "paper floor")] == [(("pop", 0.11), ("b", 0.1))]
+
+
+def test_seeds_block_has_epochs_ranges_and_the_papers_gain() -> None:
+    table = build(spec(), three_seeds(), [published("a", 0.1), published("b", 0.15)])
+    blocks = {block.system: block for block in table.seeds}
+    assert [(line.seed, line.epochs) for line in blocks["a"].lines] == [(1, 1), (2, 2), (3, 3)]
+    assert blocks["b"].ranges["HIT@10"] == (pytest.approx(0.2), pytest.approx(0.3))
+    (spread,) = table.spreads
+    assert (spread.system, spread.n_seeds) == ("b", 3)
+    assert (spread.width, spread.paper_gain) == (pytest.approx(0.1), pytest.approx(0.05))
+
+
+@pytest.mark.parametrize(("n", "kind"), [(1, "one seed"), (2, "two seeds"), (3, "")])
+def test_few_seeds_are_told(n: int, kind: str) -> None:
+    table = build(spec(seeds=tuple(range(1, n + 1))), three_seeds())
+    assert [note.kind for note in table.notes if note.kind.endswith((" seed", " seeds"))] == ([kind] if kind else [])
+
+
+def test_a_single_seed_is_significant_both_ways_while_the_seeds_together_say_nothing() -> None:
+    """LastFM: one seed speaks for the loss, another against it, both with small p; over seeds nothing is left."""
+    runs = []
+    for seed, (a, b) in enumerate([(5, 30), (30, 5), (6, 26)], start=1):
+        runs += [run("a", seed, hits(a, 100)), run("b", seed, hits(b, 100))]
+    comparison = build(spec(), runs).claims[0].comparison
+    assert comparison is not None
+    assert [g.seed for g in comparison.misleading_seeds] == [1, 2, 3]
+    assert {g.gain > 0 for g in comparison.misleading_seeds} == {True, False}
+    assert comparison.open_to_seeds
+
+
+def test_users_find_a_difference_that_seeds_overrule() -> None:
+    runs = []
+    for seed, b in enumerate((60, 12, 11), start=1):
+        runs += [run("a", seed, hits(10, 100)), run("b", seed, hits(b, 100))]
+    comparison = build(spec(), runs).claims[0].comparison
+    assert comparison is not None
+    assert comparison.significant
+    assert comparison.overruled
+
+
+def test_datasets_share_one_family() -> None:
+    made = spec(datasets=(DatasetSpec("d", "D", 100), DatasetSpec("e", "E", 100), DatasetSpec("f", "F", 100)))
+    runs = three_seeds() + [replace(r, dataset="e") for r in three_seeds()]
+    table = build(made, runs)
+    assert table.n_tests == 2
+    assert [row.comparison is None for row in table.claims] == [False, False, True]
+    assert dict(table.n_users) == {"d": 100, "e": 100, "f": 0}
+
+
+def test_lookups_name_the_near_misses() -> None:
+    made = spec(systems=(SystemSpec("sasrec", "S"),))
+    with pytest.raises(ArgumentError, match="did you mean 'sasrec'"):
+        made.system("sasrek")
+    with pytest.raises(ArgumentError, match="unknown dataset"):
+        made.dataset("x")
