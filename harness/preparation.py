@@ -18,7 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from harness import datasets, environments, patches, sources
+from harness import datasets, embedded, environments, patches, sources
 from harness.config import Config, Upstream
 from harness.errors import ConfigError, DatasetError, SetupError
 from harness.executors.contract import PreparedRun, RunFolder
@@ -30,6 +30,7 @@ from harness.process import capture, end_tree
 from harness.recipes import Checkpoint, Dataset, Recipe
 
 OVERLAY = "harness_overlay"
+EMBEDDED = "embedded:"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Workshop:
     @property
     def pin(self) -> sources.Pin:
         """The recipe's upstream at its commit."""
-        return sources.Pin(self.recipe.upstream, self.upstream.url, self.upstream.commit)
+        return pin_of(self.config, self.recipe.upstream)
 
     @cached_property
     def series(self) -> patches.Series:
@@ -80,7 +81,7 @@ class Workshop:
     @cached_property
     def clone(self) -> Path:
         """The bare clone of the upstream."""
-        return sources.clone(self.pin, self.config.cache, self.config.git_mirror)
+        return clone_of(self.config, self.recipe.upstream)
 
     @cached_property
     def python(self) -> Path:
@@ -200,6 +201,26 @@ class Workshop:
             str(self.config.root): "$PROJECT", str(Path.home()): "$HOME",
         }  # fmt: skip
         return {path: symbol for path, symbol in pairs.items() if path != "/"}
+
+
+def pin_of(config: Config, name: str) -> sources.Pin:
+    """An upstream of harness.toml at its commit; `embedded:` stands for the one that ships inside the package."""
+    upstream = config.upstream(name)
+    url = str(config.cache / "embedded" / name) if upstream.url.startswith(EMBEDDED) else upstream.url
+    return sources.Pin(name, url, upstream.commit)
+
+
+def clone_of(config: Config, name: str) -> Path:
+    """The bare clone of an upstream; the embedded one is turned into a repository first.
+
+    Raises:
+        SourceError: it cannot be had at its pin.
+    """
+    pin, mirror = pin_of(config, name), config.git_mirror
+    if config.upstream(name).url.startswith(EMBEDDED):
+        embedded.repository(Path(pin.url))
+        mirror = None
+    return sources.clone(pin, config.cache, mirror)
 
 
 def effect(patch: Patch) -> str:

@@ -26,13 +26,12 @@ Tree = Annotated[Path, typer.Option(help="work tree to write from, made by `harn
 def chosen(config: Config, upstream: str) -> list[tuple[Pin, Series]]:
     """Pins and series of one upstream, or of all."""
     from harness import patches
-    from harness.sources import Pin
+    from harness.preparation import pin_of
 
     names = [upstream] if upstream else sorted(config.file.upstreams)
     found = []
     for name in names:
-        entry = config.upstream(name)
-        found.append((Pin(name, entry.url, entry.commit), patches.load(config.root / "patches" / name)))
+        found.append((pin_of(config, name), patches.load(config.root / "patches" / name)))
     return found
 
 
@@ -87,11 +86,12 @@ def lint(upstream: Upstream = "", project: Project = None) -> None:
 @patch_app.command()
 def verify(upstream: Upstream = "", project: Project = None) -> None:
     """Apply each series to its pinned upstream in a scratch folder, blobs checked before and after."""
-    from harness import patches, sources
+    from harness import patches
+    from harness.preparation import clone_of
 
     config = settings(project)
     for pin, series in chosen(config, upstream):
-        clone = sources.clone(pin, config.cache, config.git_mirror)
+        clone = clone_of(config, pin.name)
         with tempfile.TemporaryDirectory(prefix="harness-verify-") as scratch:
             identity = patches.verify(series, clone, pin, Path(scratch) / "tree")
         typer.echo(f"{pin.name}: {len(series.patches)} patches fit {pin.commit[:12]}, patched tree {identity}")
@@ -106,10 +106,11 @@ def tree(
 ) -> None:
     """Make a work tree of the upstream with its series applied, to edit for `new` or `refresh`."""
     from harness import patches, sources
+    from harness.preparation import clone_of
 
     config = settings(project)
     ((pin, series),) = chosen(config, upstream)
-    clone = sources.clone(pin, config.cache, config.git_mirror)
+    clone = clone_of(config, upstream)
     sources.checkout(clone, pin, config.upstream(upstream).code, folder.resolve())
     patches.apply(series.upto(upto) if upto else series, folder.resolve())
     typer.echo(f"{folder}: edit it, inserting lines only, then `harness patch new` or `harness patch refresh`")

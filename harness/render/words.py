@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from harness.render import numbers
-from harness.tables import ClaimRow, Comparison, Note, Spread, Table, TableSpec
+from harness.tables import NO_SEED, ClaimRow, Comparison, Note, Spread, Table, TableSpec
 
 
 def listed(items: Sequence[str]) -> str:
@@ -87,7 +87,7 @@ def note_line(spec: TableSpec, note: Note) -> str:
     """A note as a sentence; "" for those that are banners."""
     writers: dict[str, Callable[[TableSpec, Note], str]] = {
         "failed": lambda s, n: f"Failed: {_run(s, n)}: {n.text}.",
-        "missing": lambda s, n: f"Missing: {_run(s, n)}: {n.text}.",
+        "missing": lambda s, n: f"{n.text[:1].upper()}{n.text[1:]}: {_seeded(s, n)}.",
         "disagrees": lambda s, n: f"† {_run(s, n)}: {n.text}.",
         "ties": lambda s, n: f"‡ {n.metric}: tied scores would change a printed digit of {_names(s, n)}.",
         "floor": lambda s, n: f"{n.metric}: below {_floor(s, n)}: {_valued(s, n)}.",
@@ -122,11 +122,13 @@ def _counted(spec: TableSpec, note: Note) -> str:
 
 
 def _seeded(spec: TableSpec, note: Note) -> str:
-    """Systems, each with the seeds named by the note's values; -1 stands for no seed."""
+    """Systems, each with the seeds that the note's values name."""
     seeds: dict[str, list[str]] = {}
     for key, seed in note.values:
-        seeds.setdefault(spec.system(key).label, []).extend([] if seed < 0 else [f"{seed:.0f}"])
-    return "; ".join(f"{label} (seed {listed(own)})" if own else label for label, own in seeds.items())
+        seeds.setdefault(spec.system(key).label, []).extend([] if seed == NO_SEED else [f"{seed:.0f}"])
+    return "; ".join(
+        f"{label} (seed{'s' if len(own) > 1 else ''} {listed(own)})" if own else label for label, own in seeds.items()
+    )
 
 
 def signature(spec: TableSpec) -> str:
@@ -153,7 +155,7 @@ def value_caption(table: Table) -> str:
 
 def claim_caption(table: Table) -> str:
     """How the claims were tested: test, n, correction, seeds."""
-    users = listed([f"{table.spec.dataset(key).label} {numbers.count(n)}" for key, n in table.n_users.items()])
+    users = listed([f"{table.spec.dataset(key).label} {numbers.count(n)}" for key, n in table.n_users.items() if n])
     return (
         f"Paired t-test over users (n: {users}; each user's mean over seeds), two-sided; Holm's correction over all "
         f"{table.n_tests} tests of this table. Interval: 95 %, uncorrected, over users × seeds where there are two or "

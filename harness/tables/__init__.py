@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from harness.metrics import parse
 from harness.records import Published, RunResult
 from harness.tables.cells import (
+    NO_SEED,
     Cell,
     ClaimRow,
     ClaimVerdict,
@@ -35,8 +36,8 @@ from harness.tables.seeds import spreads, system_seeds
 from harness.tables.values import value_rows
 
 __all__ = [
-    "Cell", "ClaimRow", "ClaimVerdict", "Comparison", "DatasetSpec", "Gap", "Note", "Row", "SeedGain", "SeedLine",
-    "Spread", "SystemSeeds", "SystemSpec", "Table", "TableSpec", "ValueVerdict", "build",
+    "NO_SEED", "Cell", "ClaimRow", "ClaimVerdict", "Comparison", "DatasetSpec", "Gap", "Note", "Row", "SeedGain",
+    "SeedLine", "Spread", "SystemSeeds", "SystemSpec", "Table", "TableSpec", "ValueVerdict", "build",
 ]  # fmt: skip
 
 

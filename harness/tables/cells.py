@@ -19,6 +19,7 @@ NoteKind = Literal[
     "demonstration", "quick", "failed", "missing", "disagrees", "ties", "floor", "paper floor", "one seed", "two seeds",
     "unequal seeds", "same digits",
 ]  # fmt: skip
+NO_SEED = -1
 
 
 @dataclass(frozen=True)
@@ -270,7 +271,7 @@ class Note:
     """Something a reader must know; rendering puts it into words.
 
     Attributes:
-        values: names (labels or system keys) with a number each; what they are depends on the kind.
+        values: systems' keys with a number each: a metric's value, a count, or a seed (`NO_SEED` for none).
     """
 
     kind: NoteKind

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.tables.cells import Gap, Note, Row, TableSpec
+from harness.tables.cells import NO_SEED, Gap, Note, Row, TableSpec
 from harness.tables.sample import Sample
 
 
 def general_notes(spec: TableSpec, gaps: Sequence[Gap]) -> list[Note]:
-    """Notes on the table as a whole, then one for each run that cannot be counted."""
+    """Notes on the table as a whole, then one for each failed run and one for all runs missing for the same reason."""
     notes = [Note("demonstration")] if spec.demonstration else []
     notes += [Note("quick")] if spec.quick else []
-    order = {"failed": 0, "missing": 1}
-    for gap in sorted(gaps, key=lambda g: order[g.status]):
-        notes.append(
-            Note(
-                "failed" if gap.status == "failed" else "missing",
-                gap.dataset,
-                gap.system,
-                seed=gap.seed,
-                text=gap.reason,
+    notes += [Note("failed", g.dataset, g.system, seed=g.seed, text=g.reason) for g in gaps if g.status == "failed"]
+    absent: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for gap in gaps:
+        if gap.status != "failed":
+            absent.setdefault((gap.dataset, gap.reason), []).append(
+                (gap.system, NO_SEED if gap.seed is None else gap.seed)
             )
-        )
-    return notes
+    return notes + [Note("missing", data, text=reason, values=tuple(runs)) for (data, reason), runs in absent.items()]
 
 
 def dataset_notes(spec: TableSpec, sample: Sample, rows: Sequence[Row]) -> list[Note]:
@@ -58,8 +54,8 @@ def _below_floor(spec: TableSpec, row: Row) -> Iterator[Note]:
 
 
 def _same_digits(row: Row) -> Iterator[Note]:
-    """Runs that print the paper's very number; their seeds are the values, -1 for none."""
-    runs = [(cell.system, -1.0 if seed is None else float(seed)) for cell in row.cells for seed in cell.same_digits]
+    """Runs that print the paper's very number."""
+    runs = [(cell.system, float(NO_SEED if seed is None else seed)) for cell in row.cells for seed in cell.same_digits]
     if runs:
         yield Note("same digits", row.dataset, metric=row.metric, values=tuple(runs))
 

@@ -75,9 +75,9 @@ def awkward() -> tuple[TableSpec, list[RunResult], list[Published]]:
         claims=(Claim("b", "a", "HIT@10"), Claim("b", "a", "NDCG@10"), Claim("c", "a", "HIT@10")),
         signature={"upstream": "demo", "commit": "0123abcd", "protocol": "leave-one-out/full", "environment": "a_b"},
     )
-    runs = [run("pop", None, ranks(rng.integers(1, 120, 60).tolist()))]
+    runs = [run("pop", None, ranks(rng.integers(1, 60, 60).tolist()))]
     for seed in (1, 2, 3):
-        high = {1: 40, 2: 90, 3: 25}[seed]
+        high = {1: 40, 2: 200, 3: 90}[seed]
         a = ranks(rng.integers(1, high, 60).tolist())
         runs.append(run("a", seed, a, epochs=10 * seed, best_epoch=9, epoch_cap=30, seconds=61.5 * seed))
         b = None if seed == 3 else ranks(rng.integers(1, 20, 60).tolist(), tied=rng.integers(1, 4, 60).tolist())

@@ -1,4 +1,7 @@
-"""Rendering, byte for byte. After a wanted change: HARNESS_GOLDEN=write pytest tests/unit/test_render.py, then read the diff."""
+"""Rendering, byte for byte.
+
+After a wanted change: HARNESS_GOLDEN=write pytest tests/unit/test_render.py, then read the diff.
+"""
 
 from __future__ import annotations
 
@@ -72,10 +75,10 @@ def test_numbers() -> None:
 
 
 def test_latex_escapes_every_special_sign_and_keeps_letters() -> None:
-    signs = r"_&%#${}~^\<>|"
-    assert re.sub(r"\\text\w+\{\}|\\[_&%#${}]", "", latex.escape(signs)) == ""
+    signs = r"_&%#${}~^\<>|[]*"
+    assert re.sub(r"\\text\w+\{\}|\\[_&%#${}]|\{[\[\]*]\}", "", latex.escape(signs)) == ""
     assert latex.escape("Größe é") == "Größe é"
-    assert latex.escape("p = -0.5, [-1, GRU4Rec-2, 3-4") == "p = $-$0.5, [$-$1, GRU4Rec-2, 3-4"
+    assert latex.escape("p = -0.5, (-1, GRU4Rec-2, 3-4") == "p = $-$0.5, ($-$1, GRU4Rec-2, 3-4"
 
 
 def test_markdown_escapes_what_would_become_markup() -> None:
