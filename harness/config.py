@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -131,7 +131,8 @@ def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Con
     """The configuration of the project around `start`.
 
     Args:
-        start: where to look for harness.toml, upwards; the current folder, then this package's own project.
+        start: where to look for harness.toml, upwards; by default HARNESS_PROJECT, or else the current folder, then
+            this package's own project.
         env: environment variables; those of this process by default.
     Raises:
         ConfigError: no harness.toml, or one with mistakes, all of them listed.
@@ -142,8 +143,8 @@ def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Con
     mirror = env.get("HARNESS_GIT_MIRROR", file.mirrors.git) or None
     return Config(
         root=root,
-        results=root / env.get("HARNESS_RESULTS", file.results),
-        cache=root / env.get("HARNESS_CACHE", file.cache),
+        results=root / (env.get("HARNESS_RESULTS") or file.results),
+        cache=root / (env.get("HARNESS_CACHE") or file.cache),
         file=file,
         git_mirror=mirror,
         pip_args=tuple(env["HARNESS_PIP_ARGS"].split()) if "HARNESS_PIP_ARGS" in env else file.mirrors.pip,
@@ -152,14 +153,17 @@ def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Con
 
 
 def find_root(start: Path | None, env: Mapping[str, str]) -> Path:
-    """The nearest folder upwards with a harness.toml, else the project this package was installed from."""
-    first = Path(env["HARNESS_PROJECT"]) if "HARNESS_PROJECT" in env else start or Path.cwd()
-    for folder in (first.resolve(), *first.resolve().parents, Path(__file__).resolve().parent.parent):
+    """The nearest folder upwards with a harness.toml, else the project this package was installed from.
+
+    A project that was named, by argument or by HARNESS_PROJECT, is never replaced by the package's own.
+    """
+    named = start or (Path(env["HARNESS_PROJECT"]) if env.get("HARNESS_PROJECT") else None)
+    here = (named or Path.cwd()).resolve()
+    own: list[Path] = [] if named else [Path(__file__).resolve().parent.parent]
+    for folder in (here, *here.parents, *own):
         if (folder / FILE).is_file():
             return folder
-    raise ConfigError(
-        str(first), f"no {FILE} here or above", "run inside a clone of the project or set HARNESS_PROJECT"
-    )
+    raise ConfigError(str(here), f"no {FILE} here or above", "run inside a clone of the project or set HARNESS_PROJECT")
 
 
 def read(path: Path) -> File:
@@ -171,16 +175,42 @@ def read(path: Path) -> File:
     try:
         return File.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(str(path), problems(error), "mend these keys") from error
+        raise ConfigError(str(path), problems(error, File), "mend these keys") from error
 
 
-def problems(error: ValidationError) -> str:
-    """All problems of a file, one a line: key path, what is wrong, the value as written."""
-    return "\n  ".join([f"{error.error_count()} problem(s)", *(one_problem(dict(p)) for p in error.errors())])
+def problems(error: ValidationError, kind: type[BaseModel]) -> str:
+    """All problems of a file, one a line: key path, what is wrong, the value as written, near misses of a key.
+
+    Args:
+        kind: what the file was read as.
+    """
+    lines = [one_problem(dict(problem), kind) for problem in error.errors()]
+    return "\n  ".join([f"{error.error_count()} problem(s)", *lines])
 
 
-def one_problem(problem: dict[str, Any]) -> str:
+def one_problem(problem: dict[str, Any], kind: type[BaseModel]) -> str:
     """One problem of pydantic in our form."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
+    *above, last = problem["loc"] or ("file",)
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*above, last)).lstrip(".")
+    if problem["type"] == "extra_forbidden":
+        return f"{path}: unknown key ({near_misses(str(last), keys_at(kind, above))})"
+    if problem["type"] == "missing":
+        return f"{path}: is missing"
     shown = repr(problem["input"])
-    return f"{path}: {problem['msg']}" + (f", got {shown}" if len(shown) < 80 else "")
+    return f"{path}: {problem['msg'].removeprefix('Value error, ')}" + (f", got {shown}" if len(shown) < 80 else "")
+
+
+def keys_at(kind: Any, path: Sequence[int | str]) -> Iterable[str]:
+    """The keys that a file may have at a key path, found by walking down the types of its models."""
+    for part in path:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = kind.model_fields[str(part)].annotation
+        else:  # an element of dict[str, X] or tuple[X, ...]
+            kind = next(t for t in reversed(get_args(kind)) if t is not ...)
+        kind = next((t for t in get_args(kind) if t is not type(None)), kind) if is_optional(kind) else kind
+    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else ()
+
+
+def is_optional(kind: Any) -> bool:
+    """Whether a type is `X | None`."""
+    return type(None) in get_args(kind)

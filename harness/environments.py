@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock
@@ -22,11 +24,14 @@ from harness.files import disk_errors, remove_tree, sha256_file, write_json
 from harness.process import capture
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-LIST_PACKAGES = (
+LIST_PACKAGES = (  # reversed: of a package that is there twice, the one found first is the one imported
     "import importlib.metadata as m, json, platform;"
     "print(json.dumps({'python': platform.python_version(),"
-    " **{d.metadata['Name'].lower(): d.version for d in m.distributions()}}))"
+    " **{(d.metadata['Name'] or '?').lower(): d.version for d in reversed([*m.distributions()])}}))"
 )
+
+PRINT_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+INSTALL = ["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--no-deps", "--progress-bar", "off"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,24 @@ class Request:
         return (self.kind or self.environment.kind) == "inherit"
 
     @property
+    def program(self) -> str:
+        """The interpreter's absolute path.
+
+        Raises:
+            SetupError: there is none.
+        """
+        found = shutil.which(self.python, path=self.base_env.get("PATH"))
+        if found is None:
+            raise SetupError(self.python, "no such interpreter", "name one with --python")
+        return str(Path(found).absolute())
+
+    @cached_property
+    def version(self) -> str:
+        """Major and minor version of the interpreter, such as 3.11."""
+        ours = os.path.samefile(self.program, sys.executable)
+        return PYTHON if ours else capture([self.program, "-c", PRINT_VERSION], self.base_env).strip()
+
+    @property
     def lock(self) -> Path:
         """The lock file for this device, system, machine and Python; the most specific one there is.
 
@@ -61,7 +84,12 @@ class Request:
             ConfigError: the environment has none for it.
         """
         locks = self.environment.locks
-        words = (self.device, platform.system().lower(), platform.machine().lower(), f"py{PYTHON.replace('.', '')}")
+        words = (
+            self.device,
+            platform.system().lower(),
+            platform.machine().lower(),
+            f"py{self.version.replace('.', '')}",
+        )
         for length in range(len(words), 0, -1):
             if (name := "-".join(words[:length])) in locks:
                 return self.root / locks[name]
@@ -78,8 +106,8 @@ def identity(request: Request) -> dict[str, str]:
     if not request.inherits:
         if not request.lock.is_file():
             raise ConfigError(str(request.lock), "no such lock", "restore it from the repository")
-        return {"lock": sha256_file(request.lock), "python": PYTHON}
-    have = packages(request.python, request.base_env)
+        return {"lock": sha256_file(request.lock), "python": request.version}
+    have = packages(request.program, request.base_env)
     wanted = request.environment.packages
     missing = [name for name in wanted if name not in have]
     if missing:
@@ -106,8 +134,8 @@ def realise(request: Request) -> Path:
         StoreError: the disk is full or not writable.
     """
     if request.inherits:
-        return Path(request.python)
-    folder = request.cache / "environments" / f"{request.name}-{sha256_file(request.lock)[:12]}-py{PYTHON}"
+        return Path(request.program)
+    folder = request.cache / "environments" / f"{request.name}-{sha256_file(request.lock)[:12]}-py{request.version}"
     marker = folder / "packages.json"
     with disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -124,24 +152,11 @@ def make(folder: Path, request: Request) -> None:
     env = {**request.base_env, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     env.pop("PYTHONPATH", None)
     try:
-        capture([request.python, "-m", "venv", str(folder)], env)
-        install = [
-            "-m",
-            "pip",
-            "install",
-            "--require-hashes",
-            "--only-binary",
-            ":all:",
-            "--no-deps",
-            "--progress-bar",
-            "off",
-        ]
-        capture([str(folder / "bin" / "python"), *install, *request.pip_args, "-r", str(request.lock)], env)
+        capture([request.program, "-m", "venv", str(folder)], env)
+        capture([str(folder / "bin" / "python"), *INSTALL, *request.pip_args, "-r", str(request.lock)], env)
     except SetupError as error:
         remove_tree(folder)
-        fix = (
-            "see pip's lines above; another index or mirror goes into [mirrors] pip of harness.toml or HARNESS_PIP_ARGS"
-        )
+        fix = "see pip's lines above; another index goes into [mirrors] pip of harness.toml or HARNESS_PIP_ARGS"
         raise SetupError(f"environment {request.name}", error.what, fix) from error
 
 

@@ -102,9 +102,9 @@ def downloads(job: Job, missing: Sequence[Run]) -> Iterator[str]:
 
 def duration(seconds: float) -> str:
     """Seconds for a reader: 12 s, 3 min 20 s, 2 h 05 min."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest} s"
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 

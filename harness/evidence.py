@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import signal
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.errors import MetricsError
 from harness.executors.contract import Outcome, RunFolder
@@ -58,13 +60,16 @@ class Evidence:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """Events of the probe; a last line that was cut off by a kill is left out."""
+    """Events of the probe; a last line that was cut off by a kill is left out.
+
+    A number that is not finite comes as its name: records hold no NaN.
+    """
     if not path.is_file():
         return []
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
-            found.append(json.loads(line))
+            found.append(json.loads(line, parse_constant=str))
         except json.JSONDecodeError:
             break
     return found
@@ -81,10 +86,19 @@ def read_ranks(path: Path, view: str = "printed") -> Ranks:
     try:
         with np.load(path, allow_pickle=False) as file:
             columns = ("user", f"above_{view}", f"tied_{view}", f"candidates_{view}")
-            users, above, tied, candidates = (file[name].astype(np.int64) for name in columns)
+            users, above, tied, candidates = (whole_numbers(name, file[name]) for name in columns)
+            if not users.shape == above.shape == tied.shape == candidates.shape == (users.size,):
+                raise ValueError("its columns differ in length")
             return Ranks(users, above, tied, candidates, json.loads(str(file["protocol"])))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise MetricsError(path.name, f"cannot be used: {error}", "rerun with --retry-failed") from error
+
+
+def whole_numbers(name: str, column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """A column as int64; ValueError for anything but integers, which may hide a NaN."""
+    if column.dtype.kind not in "iu":
+        raise ValueError(f"{name} is {column.dtype}, expected integers")
+    return column.astype(np.int64)
 
 
 def judge(run: Run, folder: RunFolder, outcome: Outcome) -> Evidence:
@@ -126,12 +140,17 @@ def proof_faults(run: Run, folder: RunFolder, reported: Evidence) -> Iterator[Fa
     model = reported.last("model")
     if model.get("name") != run.model:
         yield Fault("patch", f"asked for model {run.model}, the probe reports {model.get('name')}")
-    if run.checkpoint and model.get("checkpoint_sha256") != sha256_file(folder.out / run.checkpoint):
+    if run.checkpoint and not loaded(folder.out / run.checkpoint, model):
         yield Fault("patch", "the pre-trained checkpoint was not loaded")
     computed = reported.last("loss").get("computed")
     if run.proof and (computed is None or run.proof not in computed):
         found = "no known loss" if computed == [] else "nothing" if computed is None else " or ".join(computed)
         yield Fault("patch", f"asked for loss {run.proof}, the first batch was trained with {found}")
+
+
+def loaded(checkpoint: Path, model: Mapping[str, Any]) -> bool:
+    """Whether the network reports the weights that were laid out for it, and they still lie there."""
+    return checkpoint.is_file() and model.get("checkpoint_sha256") == sha256_file(checkpoint)
 
 
 def rank_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:

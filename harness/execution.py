@@ -1,4 +1,4 @@
-"""Carries out what a plan lacks: locks, prepares, waits, judges and stores, so that a kill at any point loses no finished run.
+"""Carries out what a plan lacks: locks, prepares, waits, judges, stores; a kill at any point loses no finished run.
 
 The order of steps at a run's end is what makes it safe: judge, free the space of its outputs, put the record into the
 work folder, copy the whole into the store by rename, remove the work folder. A harness that finds a record in a work

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.errors import ArgumentError, near_misses
+from harness.errors import ArgumentError, RecipeError, near_misses
 from harness.files import canonical_json, sha256_bytes
 from harness.recipes import Dataset, Recipe, Scalar, System
 
@@ -143,12 +143,12 @@ def systems(recipe: Recipe, where: Mapping[str, Sequence[str]]) -> dict[str, Sys
 
     def wanted(name: str, system: System) -> bool:
         facts = {"system": name, "model": system.model, "loss": system.loss}
-        return system.floor or all(facts[k] in v for k, v in where.items() if k in facts)
+        return all(facts[k] in v for k, v in where.items() if k in facts)
 
-    chosen = {name: system for name, system in recipe.systems.items() if wanted(name, system)}
-    if all(s.floor for s in chosen.values()):
+    asked = {name for name, system in recipe.systems.items() if wanted(name, system)}
+    if not asked:
         raise ArgumentError("--where", "no system is left", "loosen the filter")
-    return chosen
+    return {name: system for name, system in recipe.systems.items() if name in asked or system.floor}
 
 
 def runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: Settings) -> list[Run]:
@@ -156,6 +156,7 @@ def runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: 
 
     Raises:
         ArgumentError: unknown filters, options, profile or device.
+        RecipeError: a system starts from a checkpoint that a dataset does not have.
     """
     chosen = systems(recipe, settings.where)
     values = options(recipe, settings)
@@ -179,6 +180,9 @@ def one_run(
 ) -> Run:  # fmt: skip
     """One cell with a seed."""
     checkpoint = data.checkpoint if system.checkpoint else None
+    if system.checkpoint and checkpoint is None:  # it would train from nothing under a pre-trained system's name
+        fix = "give it one in recipes/data or leave out this dataset"
+        raise RecipeError(recipe.artifact, f"{key} needs a checkpoint, dataset {name} has none", fix)
     words = system.command or (*recipe.command, *system.arguments, *recipe.devices[settings.device])
     variables = {
         "data": "$DATA", "out": "$OUT", "dataset": data.name, "sequences": data.sequences, "seed": seed,
@@ -243,4 +247,6 @@ def changed_entries(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[
 def changed_words(old: Sequence[str], new: Sequence[str]) -> str:
     """The words of a command that differ."""
     gone, come = [w for w in old if w not in new], [w for w in new if w not in old]
+    if not gone and not come:
+        return "its words in another order or number"
     return f"{' '.join(gone) or '(nothing)'} became {' '.join(come) or '(nothing)'}"

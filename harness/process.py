@@ -40,8 +40,12 @@ class Child:
         return self.process.poll()
 
     def end(self) -> int:
-        """End the whole process tree, politely first, and return the exit status."""
-        end_tree(self.process.pid, self.mark)
+        """End the whole process tree, politely first, and return the exit status.
+
+        After the process itself has ended, this ends what it left running.
+        """
+        reaped = self.process.returncode is not None  # its number may by now be another process's
+        end_tree(None if reaped else self.process.pid, self.mark)
         return self.process.wait()
 
 
@@ -63,22 +67,23 @@ def spawn(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path, 
                 start_new_session=True,
             )
     except OSError as error:
-        raise SetupError(command[0], f"cannot be started: {error.strerror}", "check the environment") from error
+        where = str(error.filename or command[0])  # the program, the folder or the log
+        raise SetupError(where, f"cannot be started: {error.strerror}", "check the environment") from error
     return Child(process, mark, time.monotonic())
 
 
-def capture(command: Sequence[str], env: Mapping[str, str], log: Path | None = None) -> str:
-    """Standard output of a command that must succeed; with `log`, both streams go there too.
+def capture(command: Sequence[str], env: Mapping[str, str]) -> str:
+    """Standard output of a command that must succeed.
 
     Raises:
         SetupError: if it cannot be started or fails; the message ends with its last lines.
     """
     try:
-        done = subprocess.run(list(command), env=dict(env), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            list(command), env=dict(env), capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
     except OSError as error:
         raise SetupError(command[0], f"cannot be started: {error.strerror}", "check the path") from error
-    if log is not None:
-        log.write_text(done.stdout + done.stderr)
     if done.returncode:
         tail = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-12:])
         raise SetupError(" ".join(command[:4]), f"failed with status {done.returncode}:\n    {tail}")
@@ -106,7 +111,10 @@ def end_tree(pid: int | None, mark: str) -> None:
             time.sleep(0.02)
             living = [p for p in living if alive(p)]
         if not living and not marked(mark):
-            return
+            break
+    if pid is not None:
+        with contextlib.suppress(OSError):
+            os.killpg(pid, signal.SIGKILL)  # members that lost the mark and ignored SIGTERM; nobody waited for them
 
 
 def signal_all(pid: int | None, mark: str, number: int) -> list[int]:

@@ -1,26 +1,21 @@
-"""Recipes, datasets and published numbers: YAML that a person writes, as typed values.
-
-Every mistake in a file is told at once, with file, key path, the value as written and near misses. Past this module
-nobody sees a raw dictionary.
-"""
+"""Recipes and datasets: YAML that a person writes, as typed values; every mistake in a file is told at once."""
 
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from harness.config import Strict, problems
+from harness.config import Strict
 from harness.errors import RecipeError, near_misses
-from harness.records import Claim, Published
+from harness.records import Claim
+from harness.yamlfiles import parse
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Scalar = int | float | str
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class DataFile(Strict):
@@ -82,6 +77,16 @@ class Dataset(Strict):
     files: tuple[DataFile, ...]
     checkpoint: Checkpoint | None = None
     generate: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def files_can_be_had(self) -> Dataset:
+        """Refuse a sequence file that is not among the files, and files that nothing gives or makes."""
+        names = [f.name for f in self.files]
+        if self.sequences not in names:
+            raise ValueError(f"sequences: no file {self.sequences!r} ({near_misses(self.sequences, names)})")
+        if not self.generate and (homeless := [f.name for f in self.files if not f.path]):
+            raise ValueError(f"files: {', '.join(homeless)} without path, and no generate to make them")
+        return self
 
 
 class PublishedAs(Strict):
@@ -154,10 +159,10 @@ class Recipe(Strict):
     metrics: tuple[str, ...]
     seeds: tuple[int, ...]
     datasets: tuple[str, ...]
-    systems: dict[str, System]
-    command: tuple[str, ...]
     options: dict[str, Scalar] = {}
     profiles: dict[str, dict[str, Scalar]] = {}
+    systems: dict[str, System]
+    command: tuple[str, ...]
     devices: dict[str, tuple[str, ...]] = {"cpu": (), "cuda": ()}
     epoch_cap: str = "epochs"
     claims: tuple[ClaimText, ...] = ()
@@ -165,40 +170,56 @@ class Recipe(Strict):
     published: str = ""
     demonstration: bool = False
 
-    @model_validator(mode="after")
-    def names_exist(self) -> Recipe:
-        """Refuse claims about unknown systems, unknown variables in commands and profiles of unknown options."""
-        faults = [*self.faulty_claims(), *self.faulty_profiles(), *self.faulty_commands()]
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
+    @field_validator("metrics", "seeds", "datasets", "systems", "command")
+    @classmethod
+    def is_some_each_once(cls, values: Sized, info: ValidationInfo) -> Sized:
+        """Refuse empty lists, and what would count twice in a mean."""
+        if not values:
+            raise ValueError("is empty")
+        rows = values if isinstance(values, tuple) and info.field_name != "command" else ()
+        if twice := sorted({str(v) for v in rows if rows.count(v) > 1}):
+            raise ValueError(f"{', '.join(twice)} stands there twice")
+        return values
 
-    def faulty_claims(self) -> Iterable[str]:
-        """Claims whose systems or metrics the recipe does not have."""
-        for claim in self.claims:
-            for name in (claim.better, claim.worse):
-                if name not in self.systems:
-                    yield f"claims: unknown system {name!r} ({near_misses(name, self.systems)})"
-            for metric in claim.metrics:
-                if metric not in self.metrics:
-                    yield f"claims: unknown metric {metric!r} ({near_misses(metric, self.metrics)})"
+    @field_validator("options")
+    @classmethod
+    def options_are_new_names(cls, options: dict[str, Scalar]) -> dict[str, Scalar]:
+        """Refuse options that would hide a variable, such as the seed that a record tells."""
+        raise_all(f"{name!r} is filled in by the harness" for name in options if name in VARIABLES)
+        return options
 
-    def faulty_profiles(self) -> Iterable[str]:
-        """Profiles that set what is no option."""
-        for profile, values in self.profiles.items():
-            for option in values:
-                if option not in self.options:
-                    yield f"profiles.{profile}: unknown option {option!r} ({near_misses(option, self.options)})"
+    @field_validator("profiles")
+    @classmethod
+    def profiles_set_options(cls, profiles: dict[str, dict[str, Scalar]], info: ValidationInfo) -> Any:
+        """Refuse profiles that set what is no option."""
+        options = info.data.get("options", {})
+        raise_all(
+            f"{profile}: unknown option {name!r} ({near_misses(name, options)})"
+            for profile, values in profiles.items()
+            for name in values
+            if name not in options
+        )
+        return profiles
 
-    def faulty_commands(self) -> Iterable[str]:
-        """Variables in commands that nobody fills in."""
-        variables = {*VARIABLES, *self.options}
-        commands = [self.command, *(s.command for s in self.systems.values())]
-        commands += [s.arguments for s in self.systems.values()] + list(self.devices.values())
-        for word in (w for c in commands for w in c):
-            for _, name, _, _ in string.Formatter().parse(word):
-                if name is not None and name not in variables:
-                    yield f"command: unknown variable {{{name}}} ({near_misses(name, variables)})"
+    @field_validator("systems", "command", "devices")
+    @classmethod
+    def variables_exist(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse variables in commands that nobody fills in."""
+        variables = {*VARIABLES, *info.data.get("options", {})}
+        raise_all(text for word in words_of(value) for text in faulty_variables(word, variables))
+        return value
+
+    @field_validator("claims")
+    @classmethod
+    def claims_are_about_systems(cls, claims: tuple[ClaimText, ...], info: ValidationInfo) -> tuple[ClaimText, ...]:
+        """Refuse claims about what the recipe does not have; asked only once its systems and metrics are sound."""
+        systems, metrics = info.data.get("systems"), info.data.get("metrics")
+        names = [n for c in claims for n in (c.better, c.worse)] if systems is not None else []
+        faults = [f"unknown system {n!r} ({near_misses(n, systems or ())})" for n in names if n not in (systems or ())]
+        used = [m for c in claims for m in c.metrics] if metrics is not None else []
+        faults += [f"unknown metric {m!r} ({near_misses(m, metrics or ())})" for m in used if m not in (metrics or ())]
+        raise_all(faults)
+        return claims
 
     def claim_list(self) -> tuple[Claim, ...]:
         """The claims, one for each metric."""
@@ -208,26 +229,28 @@ class Recipe(Strict):
 VARIABLES = ("data", "out", "dataset", "sequences", "seed", "model", "loss", "checkpoint_epochs")
 
 
-def parse(path: Path, kind: type[Model]) -> Model:
-    """One YAML file as a typed value.
+def raise_all(faults: Iterable[str]) -> None:
+    """Refuse a value with every fault it has, each once."""
+    if found := list(dict.fromkeys(faults)):
+        raise ValueError("; ".join(found))
 
-    Raises:
-        RecipeError: not readable, no YAML, or with mistakes, all of them listed.
-    """
-    raw = read_yaml(path)
+
+def words_of(value: Mapping[str, System | tuple[str, ...]] | tuple[str, ...]) -> Iterator[str]:
+    """The words of a command, of the commands of systems, or of the arguments of devices."""
+    parts = value.values() if isinstance(value, Mapping) else (value,)
+    for part in parts:
+        yield from (*part.command, *part.arguments) if isinstance(part, System) else part
+
+
+def faulty_variables(word: str, variables: Iterable[str]) -> Iterator[str]:
+    """What is wrong with the {variables} of one word of a command."""
     try:
-        return kind.model_validate(raw)
-    except ValidationError as error:
-        raise RecipeError(str(path), problems(error), "mend these keys") from error
-
-
-def read_yaml(path: Path) -> Any:
-    """The content of a YAML file."""
-    try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(str(path), f"cannot be read: {error}", "mend the file") from error
+        names = [name for _, name, _, _ in string.Formatter().parse(word) if name is not None]
+    except ValueError as error:
+        yield f"{word!r}: {error}; a brace itself is written twice"
+        return
+    known = set(variables)
+    yield from (f"unknown variable {{{n}}} in {word!r} ({near_misses(n, known)})" for n in names if n not in known)
 
 
 def artifacts(root: Path) -> list[str]:
@@ -268,29 +291,8 @@ def datasets(root: Path, recipe: Recipe) -> dict[str, Dataset]:
     """
     path = root / "recipes" / "data" / f"{recipe.upstream}.yaml"
     defined = parse(path, DatasetFile).datasets
-    for name in recipe.datasets:
-        if name not in defined:
-            where = f"recipes/{recipe.artifact}.yaml: datasets"
-            raise RecipeError(where, f"unknown dataset {name!r}", near_misses(name, defined))
+    if unknown := [name for name in recipe.datasets if name not in defined]:
+        where = f"recipes/{recipe.artifact}.yaml: datasets"
+        what = f"unknown dataset {', '.join(map(repr, unknown))}"
+        raise RecipeError(where, what, near_misses(unknown[0], defined))
     return {name: defined[name] for name in recipe.datasets}
-
-
-def published(root: Path, recipe: Recipe) -> tuple[Published, ...]:
-    """The published numbers of a recipe's systems; none where the paper is silent.
-
-    Raises:
-        RecipeError: the paper's file or the artifact in it is missing.
-    """
-    if not recipe.published:
-        return ()
-    paper, _, artifact = recipe.published.partition("#")
-    path = root / "recipes" / "papers" / f"{paper}.yaml"
-    tables = read_yaml(path).get("artifacts", {})
-    if artifact not in tables:
-        raise RecipeError(str(path), f"no artifact {artifact!r}", near_misses(artifact, tables))
-    named = {(s.published.model, s.published.loss): key for key, s in recipe.systems.items() if s.published}
-    return tuple(
-        Published(row["dataset"], system, row["metric"], float(row["value"]), int(row["decimals"]), row.get("mark", ""))
-        for row in tables[artifact]["values"]
-        if (system := named.get((row.get("model"), row.get("loss")))) is not None
-    )

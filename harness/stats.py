@@ -92,15 +92,20 @@ def in_order_of(users: Users, a_users: Users, a_values: Floats) -> Floats:
     Raises:
         MetricsError: if the two are not the same users, each once.
     """
-    if np.array_equal(users, a_users) and len(np.unique(users)) == len(users):
+    repeated = _repeated(users) or _repeated(a_users)
+    if np.array_equal(users, a_users) and not repeated:
         return a_values
     odd = np.setxor1d(users, a_users)
-    repeated = len(np.unique(users)) < len(users) or len(np.unique(a_users)) < len(a_users)
     if len(odd) or repeated:
         what = f"cannot pair {len(users)} with {len(a_users)} users, {len(odd)} unmatched: {odd[:3].tolist()}"
         raise MetricsError("users", what + (", some repeated" if repeated else ""), "compare runs on the same split")
     order = np.argsort(a_users)
     return a_values[order[np.searchsorted(a_users, users, sorter=order)]]
+
+
+def _repeated(users: Users) -> bool:
+    ordered = np.sort(users)
+    return bool(np.any(ordered[1:] == ordered[:-1]))
 
 
 def align(a_users: Users, a_values: Floats, b_users: Users, b_values: Floats) -> tuple[Floats, Floats]:

@@ -79,10 +79,10 @@ class Store:
         """
         folder = self.folder(key)
         try:
-            content = json.loads((folder / "record.json").read_bytes())
+            content = dict(json.loads((folder / "record.json").read_bytes()))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise StoreError(str(folder), f"damaged record: {error}", "remove this folder and run again") from error
         if content.get("format") != FORMAT:
             raise StoreError(
@@ -96,18 +96,22 @@ class Store:
         Raises:
             StoreError: none, or several.
         """
-        keys = sorted(p.name for p in (self.results / "runs").glob(f"{prefix}*") if p.is_dir())
+        keys = sorted(name for p in self.paths() if (name := p.parent.name).startswith(prefix))
         record = self.read(keys[0]) if len(keys) == 1 else None
         if record is None:
             what = f"{len(keys)} records start with {prefix!r}" if keys else f"no record {prefix!r}"
             raise StoreError(str(self.results / "runs"), what, "`harness status ARTIFACT` lists keys")
         return record
 
+    def paths(self) -> Iterator[Path]:
+        """The record.json of every record, in no order; one that is being written is not among them."""
+        return (self.results / "runs").glob("[0-9a-f]*/record.json")
+
     @cached_property
     def records(self) -> Sequence[Record]:
         """All readable records, as of the first look."""
         found = []
-        for path in sorted((self.results / "runs").glob("[0-9a-f]*/record.json")):
+        for path in sorted(self.paths()):
             try:
                 record = self.read(path.parent.name)
             except StoreError:
@@ -124,7 +128,7 @@ class Store:
                 yield record
 
     def write(self, content: Mapping[str, Any], left: RunFolder, symbols: Mapping[str, str]) -> None:
-        """Store a record with what the run left; an earlier one of this key is replaced.
+        """Store a record with what the run left; an earlier one of this key is replaced. Hold the key's lock.
 
         Args:
             content: record.json.
@@ -136,6 +140,8 @@ class Store:
         target = runs / content["key"]
         with disk_errors(target):
             runs.mkdir(parents=True, exist_ok=True)
+            for abandoned in runs.glob(f".{content['key']}.*"):  # by a harness that was killed here
+                remove_tree(abandoned)
             temporary = Path(tempfile.mkdtemp(dir=runs, prefix=f".{content['key']}."))
             try:
                 fill(temporary, content, left, symbols)
@@ -168,7 +174,7 @@ class Store:
                 *name, status="finished", ranks=read_ranks(RunFolder(record.folder).ranks("test")), **facts
             )
         except MetricsError as error:
-            return RunResult(*name, status="failed", reason=str(error), **facts)
+            return RunResult(*name, status="failed", reason=f"{error.where}: {error.what}", **facts)
 
     def table_folder(self, artifact: str, variant: str) -> Path:
         """Where a table's files go; `variant` tells filtered or changed tables apart."""

@@ -10,18 +10,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness import environments, plan, recipes, render, tables
+from harness import environments, plan, printed, recipes, render, tables
 from harness.config import Config
 from harness.execution import Execution, Observer
 from harness.executors.local import LocalExecutor
+from harness.files import sha256_bytes
 from harness.gitcommand import run_git
 from harness.plan import Run, Settings
 from harness.preparation import Workshop, describe_machine
 from harness.recipes import Dataset, Recipe
 from harness.records import Published, RunResult
-from harness.store import Store
+from harness.store import Record, Store
 from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec
 from harness.verdicts import judge
+
+DEMONSTRATION = "demonstration"
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Job:
     @cached_property
     def published(self) -> tuple[Published, ...]:
         """The paper's numbers."""
-        return recipes.published(self.config.root, self.recipe)
+        return printed.published(self.config.root, self.recipe)
 
     @cached_property
     def workshop(self) -> Workshop:
@@ -89,8 +93,9 @@ class Job:
 
     @cached_property
     def store(self) -> Store:
-        """Where records lie."""
-        return Store(self.config.results, self.config.cache)
+        """Where records lie; those of a demonstration by themselves, so that they never pass for results."""
+        folder = self.config.results / DEMONSTRATION if self.recipe.demonstration else self.config.results
+        return Store(folder, self.config.cache)
 
     def execution(self, observer: Observer) -> Execution:
         """What carries out the runs of this job."""
@@ -133,7 +138,9 @@ class Job:
         parts += [f"{key}={value}" for key, value in sorted(settings.options.items())]
         parts += [f"seeds={'+'.join(map(str, settings.seeds))}"] if settings.seeds else []
         parts += [settings.device] if settings.device != "cpu" else []
-        return ",".join(parts).replace("/", "-") or "full"
+        name = ",".join(parts).replace("/", "-") or "full"
+        digits = sha256_bytes(name.encode())[:8]  # a folder's name has 255 bytes at most: many seeds are too long
+        return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]},{digits}"
 
 
 def own_version(config: Config) -> dict[str, Any]:
@@ -157,6 +164,18 @@ def reproduce(job: Job, observer: Observer) -> tuple[list[RunResult], Execution]
     execution = job.execution(observer)
     execution.carry_out(job.runs)
     return job.results(execution), execution
+
+
+def find_record(config: Config, key: str) -> Record:
+    """The record whose key starts with `key`, also among those of demonstrations.
+
+    Raises:
+        StoreError: none, or several.
+    """
+    shown = Store(config.results / DEMONSTRATION, config.cache)
+    if not any((config.results / "runs").glob(f"{key}*")) and any((shown.results / "runs").glob(f"{key}*")):
+        return shown.find(key)
+    return Store(config.results, config.cache).find(key)
 
 
 def report(job: Job, results: Sequence[RunResult]) -> Table:
@@ -224,5 +243,6 @@ def reasons(job: Job, runs: Sequence[Run]) -> dict[str, str]:
             for r in job.store.relatives(run)
             if r.content["seed"] == run.seed
         ]
-        told[run.key] = "; ".join(min(near, key=lambda found: len(found))) if near else "never run"
+        closest = min(near, key=len, default=["never run"])
+        told[run.key] = "; ".join(closest)
     return told

@@ -10,12 +10,12 @@ import sys
 from types import FrameType
 
 from harness.cli.app import app
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Interrupted
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
-    """A SIGTERM ends the harness as Ctrl-C does: children are ended, what was finished is kept."""
-    raise KeyboardInterrupt
+    """Ctrl-C or SIGTERM: children are ended on the way out, what was finished is kept."""
+    raise Interrupted("interrupted", "what was finished is kept", "the same command goes on from here")
 
 
 def main() -> None:
@@ -24,12 +24,10 @@ def main() -> None:
     Exit codes: 0 what was asked for holds; 1 it ran, but the verdict is not "reproduced"; 2 recipe, configuration,
     patch or arguments; 3 surroundings (Git, data, packages, disk); 4 an upstream's run failed; 130 interrupted.
     """
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     try:
         app(standalone_mode=True)
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("harness: interrupted; what was finished is kept, the same command goes on from here", file=sys.stderr)  # noqa: T201
-        sys.exit(130)

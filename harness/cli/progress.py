@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -107,8 +108,9 @@ class Progress(Observer):
             return
         self.shown = now
         for run, since, bar in self.going.values():
-            last = next((e for e in reversed(read_events(run.folder.events)) if e.get("event") == "epoch"), {})
-            value = f", {last['metric']} {last['value']:.4f}" if last else ""
+            events = reversed(read_events(run.folder.events))
+            last: dict[str, Any] = next((e for e in events if e.get("event") == "epoch"), {})
+            value = f", {last['metric']} {float(last['value']):.4f}" if last else ""  # nan and inf come as text
             state = f"{duration(now - since)}{value}"
             self.bars.update(bar, completed=last.get("epoch", -1) + 1, state=state)  # type: ignore[arg-type]
         self.bars.update(self.total, state=self.time_left(now))  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from harness.cli.progress import Progress, duration
 from harness.config import Config
 from harness.errors import HarnessError
 from harness.execution import Observer
-from harness.store import Record, Store
+from harness.store import Record
 from harness.workflow import Job
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def print_plan(job: Job) -> None:
     grid = grid_of("key", "dataset", "system", "seed", "state", "about")
     for run in job.runs:
         record = job.store.read(run.key)
-        state = told[run.key] if run.key in told else record.reason if record and record.reason else "there"
+        state = told.get(run.key, record.reason if record and record.reason else "there")
         about = cost.seconds(run) if run.key in told else None
         shown = str(about) if about else "?" if run.key in told else ""
         grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), state, shown)
@@ -131,7 +131,7 @@ def show_run(config: Config, key: str, log: bool) -> None:
     Raises:
         StoreError: no such record.
     """
-    record = Store(config.results, config.cache).find(key)
+    record = workflow.find_record(config, key)
     path = record.folder / "log.txt"
     out = console()
     if log:

@@ -111,7 +111,7 @@ def wait(
         ended: called in this thread for each outcome.
         tick: called between polls.
     Raises:
-        KeyboardInterrupt: after ending all that ran; whatever `runs`, `ended` or `tick` raise, likewise.
+        Interrupted: after ending all that ran; whatever `runs`, `ended` or `tick` raise, likewise.
     """
     going: list[tuple[PreparedRun, Any]] = []
     pause = FASTEST_POLL_S
@@ -132,7 +132,7 @@ def wait(
             pause = FASTEST_POLL_S if len(still) < len(going) else min(pause * 1.2, SLOWEST_POLL_S)
             going = still
             tick()
-            if len(going) == jobs:
+            if going:
                 time.sleep(pause)
     finally:
         for _, handle in going:

@@ -29,11 +29,11 @@ class LocalExecutor:
         return Running(spawn(run.command, run.cwd, run.env, run.folder.log, run.mark), run.timeout_s)
 
     def poll(self, handle: Running) -> Outcome | None:
-        """The outcome, None while it runs; a run past its time is ended with all its processes."""
+        """The outcome, None while it runs; whatever a run leaves running, late or not, is ended with it."""
         status = handle.child.poll()
         seconds = time.monotonic() - handle.child.started
         if status is not None:
-            return Outcome(status, seconds)
+            return Outcome(handle.child.end(), seconds)
         if seconds > handle.timeout_s:
             return Outcome(handle.child.end(), seconds, timed_out=True)
         return None

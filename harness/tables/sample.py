@@ -83,10 +83,12 @@ def _usable(runs: dict[Place, RunResult], dataset: DatasetSpec) -> tuple[dict[Pl
                 usable[place], fits[place] = _checked(run, dataset)
             except MetricsError as error:
                 gaps.append(_gap(run, error.what))
-    for common, _ in Counter(fits.values()).most_common(1):
-        for place in [place for place, fit in fits.items() if fit != common]:
-            gaps.append(_gap(runs[place], _odd_one_out(fits[place], common)))
-            del usable[place]
+    trained = [fit for (_, seed), fit in fits.items() if seed is not None]
+    for common, _ in Counter(trained or fits.values()).most_common(1):
+        for place, fit in fits.items():
+            if odd := _odd_one_out(fit, common, trained=place[1] is not None):
+                gaps.append(_gap(runs[place], odd))
+                del usable[place]
     return usable, gaps
 
 
@@ -146,11 +148,17 @@ def _checked(run: RunResult, dataset: DatasetSpec) -> tuple[Ranks, Fit]:
     return ranks, (np.sort(ranks.users).tobytes(), tuple(sorted(ranks.protocol.items())))
 
 
-def _odd_one_out(fit: Fit, common: Fit) -> str:
+def _odd_one_out(fit: Fit, common: Fit, *, trained: bool) -> str:
+    """Why a run cannot stand beside the others, "" if it can.
+
+    A baseline without training ranks in its own way (it has no padding row, and leaves seen items out where a code
+    base scores them 0), so of it only the users and the kind of ranking must be the same.
+    """
     if fit[0] != common[0]:
         return "its users are not those of the other runs"
-    odd = sorted({*fit[1]} ^ {*common[1]})
-    return f"its protocol is not that of the other runs ({', '.join(sorted({name for name, _ in odd}))})"
+    odd = {name for name, _ in {*fit[1]} ^ {*common[1]}}
+    odd &= odd if trained else {"ranking"}
+    return f"its protocol is not that of the other runs ({', '.join(sorted(odd))})" if odd else ""
 
 
 def _reordered(ranks: Ranks, users: Users) -> Ranks:

@@ -12,9 +12,9 @@ import pytest
 
 from harness import patches
 from harness.errors import PatchError
-from harness.patchedit import new, place, refresh
+from harness.patchedit import moved, new, place, refresh
 from harness.patches import Series, apply, describe, lint, load, verify
-from harness.patchfiles import parse, render
+from harness.patchfiles import FilePatch, Hunk, parse, render
 from harness.sources import Pin, checkout, clone, read_blob
 
 TRAIN = "".join(f"line {i}\n" for i in range(1, 11))
@@ -187,24 +187,26 @@ def test_insertion_before_a_last_line_without_newline(toy: Toy) -> None:
 
 def test_another_commit_is_refused(toy: Toy, series: Series) -> None:
     git(toy.upstream, "commit", "--quiet", "--allow-empty", "-m", "next")
-    moved = Pin("toy", toy.pin.url, git(toy.upstream, "rev-parse", "HEAD"))
-    with pytest.raises(PatchError, match=f"at {toy.pin.commit}, but the tree is at {moved.commit}"):
-        verify(series, clone(moved, toy.folder.parents[1] / "cache", None), moved, toy.folder.parents[1] / "scratch")
+    later = Pin("toy", toy.pin.url, git(toy.upstream, "rev-parse", "HEAD"))
+    with pytest.raises(PatchError, match=f"at {toy.pin.commit}, but the tree is at {later.commit}"):
+        verify(series, clone(later, toy.folder.parents[1] / "cache", None), later, toy.folder.parents[1] / "scratch")
 
 
-@pytest.mark.parametrize("staged", [True, False])
-def test_other_changes_in_the_tree_are_refused(toy: Toy, series: Series, staged: bool) -> None:
+@pytest.mark.parametrize("way", ["edited", "staged", "staged and taken back"])
+def test_other_changes_in_the_tree_are_refused(toy: Toy, series: Series, way: str) -> None:
     tree = toy.tree()
     (tree / "tail.py").write_text("something\n" + TAIL)
-    if staged:
+    if way != "edited":
         git(tree, "add", "tail.py")
-    with pytest.raises(PatchError, match=r"other changes: tail\.py"):
+    if way == "staged and taken back":
+        (tree / "tail.py").write_text(TAIL)
+    with pytest.raises(PatchError, match="the tree has other changes"):
         apply(series, tree)
 
 
-def test_settings_of_the_user_do_not_interfere(
-    toy: Toy, series: Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_settings_of_the_user_do_not_interfere(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.write("0001-blanks.patch", section("train.py", TRAIN, 3, "one  ", "\t", ""))
+    series = load(toy.folder)
     expected = apply(series, toy.tree())
     (tmp_path / ".gitconfig").write_text(
         "[core]\nautocrlf = true\n[apply]\nwhitespace = fix\n[diff]\nnoprefix = true\nexternal = false\n"
@@ -223,6 +225,7 @@ LINT = {
     "no newline": (lambda text: text + "\\ No newline at end of file\n", "ends without a newline"),
     "count": (lambda text: text.replace("+4 @@", "+4,2 @@"), r"head says 2 line\(s\) inserted after 3, found 1"),
     "position": (lambda text: text.replace("+4 @@", "+9 @@"), "does not follow"),
+    "same place": (lambda text: text + "@@ -3,0 +5 @@\n+two\n", "does not follow"),
     "two files": (lambda text: text.replace("b/train.py\nindex", "b/other.py\nindex"), "names two files"),
     "up": (lambda text: text.replace("train.py", "../train.py"), "path '../train.py' leaves the tree"),
     "up inside": (lambda text: text.replace("train.py", "a/../../x"), "leaves the tree"),
@@ -256,6 +259,8 @@ def test_lint_refuses_and_apply_with_it(toy: Toy, spoil: Callable[[str], str], w
 def test_lint_tells_all_problems_with_their_lines(toy: Toy) -> None:
     body = section("train.py", TRAIN, 3, "one").replace("+one\n", "-line 4\n line 5\n").replace("+4 @@", "+4 @@ x")
     path = toy.write("0001-one.patch", body, f"Upstream: toy {toy.pin.commit}\nVersoin: 1\nWhy: so\n\n")
+    twice = f"Upstream: toy {toy.pin.commit}\nVersion: 1\nWhat: it\nWhy: a\nWhy: b\n\n"
+    toy.write("0002-b.patch", section("tail.py", TAIL, 1, "x"), twice)
     (toy.folder / "0009-stray.patch").touch()
     with (toy.folder / "series").open("a") as listing:
         listing.write("# a comment\n\n0007-absent.patch # and another\n")
@@ -268,11 +273,12 @@ def test_lint_tells_all_problems_with_their_lines(toy: Toy) -> None:
         f"{path}:10: deletes a line",
         f"{path}:11: a context line",
         f"{path}:9: head says 1 line(s) inserted after 3, found 0",
+        "0002-b.patch:5: header key 'Why' twice",
         "0009-stray.patch: not in",
-        "series:4: no patch '0007-absent.patch'",
+        "series:5: no patch '0007-absent.patch'",
     ):
         assert word in found
-    assert len(lint(load(toy.folder))) == 9
+    assert len(lint(load(toy.folder))) == 10
 
 
 def test_lint_of_names_order_and_chain(toy: Toy) -> None:
@@ -381,6 +387,10 @@ def test_new_refuses_bad_names_headers_and_trees(toy: Toy, series: Series) -> No
         new(toy.folder, tree, "../Bad", HEADER)
     with pytest.raises(PatchError, match="header has no 'Why'"):
         new(toy.folder, tree, "fine", {"What": "it"})
+    (toy.folder / "0009-stray.patch").touch()
+    with pytest.raises(PatchError, match=r"refused by lint:\n.*0009-stray"):
+        new(toy.folder, tree, "fine", HEADER)
+    (toy.folder / "0009-stray.patch").unlink()
     assert new(toy.folder, tree, "fine", HEADER).name == "0003-fine.patch"
 
 
@@ -405,10 +415,7 @@ def test_refresh_without_an_edit_changes_nothing(toy: Toy, series: Series) -> No
 
 def test_refresh_after_the_pin_has_moved(toy: Toy, series: Series) -> None:
     moved_text = inserted(TRAIN, 0, "new first", "new second")
-    (toy.upstream / "train.py").write_text(moved_text)
-    git(toy.upstream, "commit", "--quiet", "-am", "moved")
-    toy.pin = Pin("toy", toy.pin.url, git(toy.upstream, "rev-parse", "HEAD"))
-    toy.bare = clone(toy.pin, toy.folder.parents[1] / "cache", None)
+    move_pin(toy, "train.py", moved_text)
     tree = toy.tree()
     edit(tree, "train.py", 5, "one")
     refresh(series, tree, "0001-one.patch")
@@ -416,6 +423,45 @@ def test_refresh_after_the_pin_has_moved(toy: Toy, series: Series) -> None:
     assert {patch.commit for patch in again.patches} == {toy.pin.commit}
     apply(again, tree := toy.tree())
     assert (tree / "train.py").read_text() == inserted(inserted(moved_text, 5, "one"), 9, "two", "more")
+
+
+def move_pin(toy: Toy, path: str, text: str) -> None:
+    """Give the upstream a new commit and the harness a pin on it."""
+    (toy.upstream / path).parent.mkdir(exist_ok=True)
+    (toy.upstream / path).write_text(text)
+    git(toy.upstream, "add", path)
+    git(toy.upstream, "commit", "--quiet", "-m", "moved")
+    toy.pin = Pin("toy", toy.pin.url, git(toy.upstream, "rev-parse", "HEAD"))
+    toy.bare = clone(toy.pin, toy.folder.parents[1] / "cache", None)
+
+
+def test_refresh_goes_in_order(toy: Toy, series: Series) -> None:
+    move_pin(toy, "train.py", inserted(TRAIN, 0, "new first"))
+    with pytest.raises(PatchError, match=r"refresh 0001-one\.patch first"):
+        refresh(series, toy.tree(), "0002-two.patch")
+
+
+def test_refresh_refuses_to_create_what_the_upstream_has_now(toy: Toy, series: Series) -> None:
+    move_pin(toy, "loss/extra.py", "theirs\n")
+    tree = toy.tree()
+    edit(tree, "train.py", 3, "one")
+    with pytest.raises(PatchError, match=r"loss/extra\.py is there, or is not, contrary to the patch"):
+        refresh(series, tree, "0001-one.patch")
+
+
+def test_refresh_refuses_patches_that_do_not_yield_their_blobs(toy: Toy, series: Series) -> None:
+    tree = toy.tree()
+    edit(tree, "train.py", 3, "one, better")
+    series.patches[1].path.write_text(series.patches[1].path.read_text().replace("+two", "+tow"))
+    with pytest.raises(PatchError, match=r"train\.py: insertions do not yield blob"):
+        refresh(load(toy.folder), tree, "0001-one.patch")
+
+
+def test_insertions_whose_places_changed_order_are_not_carried_over() -> None:
+    one, two = ("".join(f"{name} {i}\n" for i in range(8)) for name in "ab")
+    file = FilePatch("x.py", "", "", (Hunk(4, 5, ("first",)), Hunk(12, 14, ("second",))), 2)
+    with pytest.raises(ValueError, match="changed their order"):
+        moved(file, one + two, two + one)
 
 
 def test_refresh_refuses_a_lost_place_and_writes_nothing(toy: Toy, series: Series) -> None:

@@ -139,8 +139,17 @@ def test_a_run_that_cannot_be_compared_is_a_gap(bad: object, reason: str) -> Non
     assert reason in gap.reason
 
 
+@pytest.mark.parametrize(("ranking", "n_gaps"), [("full", 0), ("sampled", 1)])
+def test_an_untrained_baseline_may_treat_seen_items_in_its_own_way_but_not_rank_others(
+    ranking: str, n_gaps: int
+) -> None:
+    runs = three_seeds()
+    own = replace(hits(8, 100), protocol={"split": "leave-one-out", "ranking": ranking, "seen": "other"})
+    assert len(build(spec(), [run("pop", None, own), *runs[1:]]).gaps) == n_gaps
+
+
 def test_seeds_and_datasets_that_were_not_asked_for_are_passed_over() -> None:
-    extra = [run("a", 9, hits(99, 100)), run("a", 1, hits(99, 100), dataset="other")]
+    extra = [run("a", 9, hits(99, 100)), run("a", 9, None), run("a", 1, hits(99, 100), dataset="other")]
     assert build(spec(), [*three_seeds(), *extra]) == build(spec(), three_seeds())
 
 
@@ -172,6 +181,13 @@ def test_ties_that_would_change_a_printed_digit_are_told() -> None:
     table = build(spec(seeds=(1,)), [run("a", 1, tied), run("b", 1, harmless)])
     assert (cells(table)["a"].ties, cells(table)["b"].ties) == (True, False)
     assert [note.values for note in notes(table, "ties")] == [(("a", 0.0),)]
+
+
+def test_ties_that_no_printed_digit_shows_are_not_told() -> None:
+    one = ranks([10] + [1] * 9 + [100] * 90, tied=[2] + [1] * 99)  # 0.09 or 0.10
+    runs = [run("a", 1, one), run("b", 1, one)]
+    table = build(spec(seeds=(1,)), runs, [published("a", 0.1, decimals=1), published("b", 0.1, decimals=2)])
+    assert (cells(table)["a"].ties, cells(table)["b"].ties) == (False, True)
 
 
 def test_systems_below_popularity_are_told_for_us_and_for_the_paper() -> None:

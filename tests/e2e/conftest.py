@@ -1,0 +1,55 @@
+"""Fixtures for tests that run the harness as a user does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from projects import PARTS, ROOT, Project, clean_env
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh project folder."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, folder / part)
+    return Project(folder, clean_env())
+
+
+@pytest.fixture
+def mirror() -> str:
+    """The mirror template of the real upstreams; the test is skipped where there is none."""
+    template = os.environ.get("HARNESS_GIT_MIRROR", "")
+    if not template:
+        pytest.skip("HARNESS_GIT_MIRROR is not set: the real upstream code is not at hand")
+    return template
+
+
+@pytest.fixture
+def real_project(project: Project, mirror: str) -> Project:
+    """A project that reaches the real upstreams, with the environments of the cache at hand, so they are made once."""
+    cache = os.environ.get("HARNESS_CACHE", str(ROOT / ".cache"))
+    return Project(project.folder, {**project.env, "HARNESS_GIT_MIRROR": mirror, "HARNESS_CACHE": cache})
+
+
+@pytest.fixture
+def one_error() -> Callable[[subprocess.CompletedProcess[str], int], str]:
+    """Check that a command failed with one message, no traceback, and this exit code; the message."""
+
+    def check(done: subprocess.CompletedProcess[str], code: int) -> str:
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr + done.stdout
+        assert done.stderr.count("harness:") == 1, done.stderr
+        return done.stderr
+
+    return check

@@ -1,0 +1,181 @@
+"""`harness reproduce demo` as a user runs it: the whole way, resumed after kills, shared by two, stopped by Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.process import marked
+from projects import Project, clean_env
+
+FILES = ("table.csv", "table-claims.csv")  # no times in them
+
+
+def table(project: Project, variant: str = "full") -> dict[str, str]:
+    """The parts of the written table that must not depend on how its runs came about."""
+    folder = project.results / "tables" / "demo" / "demo" / variant
+    return {name: (folder / name).read_text(encoding="utf-8") for name in FILES}
+
+
+def left_running(project: Project) -> list[int]:
+    """Processes of runs of this project that are still alive."""
+    work = project.folder / ".cache" / "work"
+    return [pid for run in work.glob("*") for pid in marked(f"{run.name}@{run}")]
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, str]:
+    """The table that every machine must get."""
+    folder = Path(__file__).parent.parent / "golden" / "demo"
+    return {name: (folder / name).read_text(encoding="utf-8") for name in FILES}
+
+
+def without_runs(text: str) -> list[list[str]]:
+    """A CSV without its column of run keys, which hold the versions of NumPy and Python."""
+    return [line.rsplit(",", 1)[0].split(",") for line in text.splitlines()]
+
+
+def test_whole_way_gives_the_same_numbers_on_every_machine(project: Project, golden: dict[str, str]) -> None:
+    done = project.run("reproduce", "demo", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert "6 of 6 claims supported" in done.stdout
+    found = table(project)
+    for name in FILES:
+        assert without_runs(found[name]) == without_runs(golden[name])
+    folder = project.results / "tables" / "demo" / "demo" / "full"
+    assert {p.name for p in folder.iterdir()} >= {"table.md", "table.tex", *FILES}
+    again = project.run("reproduce", "demo")
+    assert again.returncode == 0
+    assert "start" not in again.stderr
+    assert table(project) == found
+
+
+def test_finished_table_comes_again_in_two_seconds(project: Project) -> None:
+    arguments = ("reproduce", "demo", "--profile", "quick", "--jobs", "2")
+    project.run(*arguments)
+    times = []
+    for _ in range(3):
+        start = time.monotonic()
+        project.run(*arguments)
+        times.append(time.monotonic() - start)
+    assert min(times) < 2
+
+
+def test_killed_at_random_moments_ends_with_the_same_table(project: Project, tmp_path: Path) -> None:
+    arguments = ("reproduce", "demo", "--profile", "quick", "--jobs", "2")
+    calm = Project(project.folder, {**project.env, "HARNESS_RESULTS": str(tmp_path / "calm")})
+    calm.run(*arguments)
+    wanted = table(calm, "profile=quick")
+    moments = random.Random(7)
+    for _ in range(20):
+        running = project.start(*arguments)
+        time.sleep(moments.uniform(0.1, 1.5))
+        running.kill()
+        running.communicate()
+    done = project.run(*arguments)
+    assert done.returncode in (0, 1), done.stderr
+    assert table(project, "profile=quick") == wanted
+    assert not list((project.folder / ".cache" / "work").glob("*"))
+    assert not list((project.results / "runs").glob(".*"))
+
+
+def test_two_harnesses_on_one_store_share_the_runs(project: Project) -> None:
+    arguments = ("reproduce", "demo", "--profile", "quick")
+    both = [project.start(*arguments) for _ in range(2)]
+    texts = [process.communicate(timeout=120)[1] for process in both]
+    done = [line for text in texts for line in text.splitlines() if line.startswith("done")]
+    assert len(done) == 13, "\n".join(texts)
+    assert all(process.returncode in (0, 1) for process in both)
+
+
+def test_interrupt_ends_all_processes_and_keeps_what_is_finished(project: Project) -> None:
+    arguments = ("reproduce", "demo", "--jobs", "2")
+    running = project.start(*arguments)
+    deadline = time.monotonic() + 60
+    while not list((project.results / "runs").glob("[0-9a-f]*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, error = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "interrupted" in error
+    assert "Traceback" not in error
+    assert not left_running(project)
+    kept = {p.name for p in (project.results / "runs").glob("[0-9a-f]*")}
+    assert kept
+    project.run(*arguments, "--where", "loss=bce")
+    assert kept <= {p.name for p in (project.results / "runs").glob("[0-9a-f]*")}
+
+
+def test_dry_run_and_plan_tell_runs_and_reasons(project: Project) -> None:
+    few = ("--where", "loss=bce", "--seeds", "42", "--profile", "quick")
+    before = project.run("plan", "demo", *few)
+    assert "never run" in before.stdout
+    assert "2 runs, 0 there, 2 to run" in before.stdout
+    dry = project.run("reproduce", "demo", *few, "--dry-run")
+    assert dry.returncode == 0
+    assert not (project.results / "runs").exists()
+    project.run("reproduce", "demo", *few)
+    assert "2 runs, 2 there, 0 to run" in project.run("plan", "demo", *few).stdout
+    project.replace("patches/overlay/losses_numpy.py", "import", "# a change\nimport")
+    after = project.run("plan", "demo", *few)
+    assert "overlay losses_numpy.py changed" in after.stdout
+
+
+def test_a_header_of_a_patch_causes_no_rerun(project: Project) -> None:
+    few = ("--where", "loss=bce", "--seeds", "42", "--profile", "quick")
+    project.run("reproduce", "demo", *few)
+    project.replace("patches/demo/0001-choose-the-loss.patch", "What: ", "What: In other words: ")
+    assert "2 runs, 2 there, 0 to run" in project.run("plan", "demo", *few).stdout
+
+
+def test_status_and_runs_show(project: Project) -> None:
+    few = ("--where", "loss=bce", "--seeds", "42", "--profile", "quick")
+    project.run("reproduce", "demo", *few)
+    status = project.run("status", "demo", *few)
+    assert "2 finished" in status.stdout
+    assert "5 (cap)" in status.stdout
+    key = next(p.name for p in (project.results / "runs").glob("[0-9a-f]*") if record(p)["loss"] == "bce")
+    shown = project.run("runs", "show", key[:8])
+    assert key in shown.stdout
+    assert "losses_numpy.py" in shown.stdout
+    log = project.run("runs", "show", key[:8], "--log")
+    assert "HIT@10" in log.stdout
+    assert str(project.folder) not in log.stdout
+
+
+def record(folder: Path) -> dict[str, object]:
+    """record.json of a run folder."""
+    found: dict[str, object] = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_records_hold_no_path_of_this_machine(project: Project) -> None:
+    project.run("reproduce", "demo", "--where", "loss=bce", "--seeds", "42", "--profile", "quick")
+    for path in (project.results / "runs").rglob("*"):
+        if path.is_file():
+            assert str(project.folder).encode() not in path.read_bytes(), path
+
+
+def test_unpatched_and_patched_demo_print_the_same(project: Project, tmp_path: Path) -> None:
+    from harness import embedded
+
+    project.run("reproduce", "demo", "--where", "loss=bce", "--seeds", "42", "--profile", "quick")
+    (log,) = (p / "log.txt" for p in (project.results / "runs").iterdir() if record(p)["loss"] == "bce")
+    bare = tmp_path / "bare"
+    subprocess.run(["git", "clone", "-q", str(embedded.repository(tmp_path / "demo.git")), str(bare)], check=True)
+    data = next((project.folder / ".cache" / "data").glob("*/data.txt"))
+    import sys
+
+    words = [sys.executable, "train.py", "--data", str(data), "--out", str(tmp_path / "out"), "--seed", "42"]
+    words += ["--epochs", "5", "--patience", "5"]
+    done = subprocess.run(words, cwd=bare, env=clean_env(), capture_output=True, text=True, check=True)
+    printed = [line for line in done.stdout.splitlines() if "HIT@10" in line]
+    patched = [line for line in log.read_text(encoding="utf-8").splitlines() if "HIT@10" in line]
+    assert printed
+    assert printed == patched

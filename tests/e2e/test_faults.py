@@ -1,0 +1,190 @@
+"""Bad input and broken surroundings: one message with a way out, the documented exit code, nothing finished lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.process import marked
+from projects import Project
+
+Check = Callable[[subprocess.CompletedProcess[str], int], str]
+FEW = ("--where", "loss=bce", "--seeds", "42", "--profile", "quick")
+
+
+def finished(project: Project) -> list[dict[str, object]]:
+    """All records of a project."""
+    paths = (project.results / "runs").glob("[0-9a-f]*/record.json")
+    return [json.loads(p.read_text(encoding="utf-8")) for p in sorted(paths)]
+
+
+def test_wrong_pin(project: Project, one_error: Check) -> None:
+    commit = next(line for line in (project.folder / "harness.toml").read_text().splitlines()[::-1] if "commit" in line)
+    project.replace("harness.toml", commit, 'commit = "0123456789012345678901234567890123456789"')
+    message = one_error(project.run("reproduce", "demo", *FEW), 3)
+    assert "0123456789012345678901234567890123456789" in message
+    assert "fix:" in message
+
+
+def test_patch_that_does_not_fit(project: Project, one_error: Check) -> None:
+    path = project.folder / "patches" / "demo" / "0001-choose-the-loss.patch"
+    line = next(line for line in path.read_text().splitlines() if line.startswith("index "))
+    pre = line.split()[1].partition("..")[0]
+    project.replace("patches/demo/0001-choose-the-loss.patch", pre, "f" * 40)
+    message = one_error(project.run("reproduce", "demo", *FEW), 2)
+    assert "0001-choose-the-loss.patch" in message
+    assert "f" * 40 in message
+    assert pre in message
+    assert "fix:" in message
+
+
+def test_dataset_with_another_hash(project: Project, one_error: Check) -> None:
+    project.replace("recipes/data/demo.yaml", "6662a2d3", "00000000")
+    message = one_error(project.run("reproduce", "demo", *FEW), 3)
+    assert "data.txt" in message
+    assert "6662a2d3" in message
+    assert "fix" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--where", "model=factorized"), "factorised"),
+        (("--where", "dataset=lastfm"), "generated"),
+        (("--where", "modl=factorised"), "model"),
+        (("--where", "factorised"), "name=value"),
+        (("--seeds", "42,x"), "42,43,44"),
+        (("--profile", "quik"), "quick"),
+        (("--set", "patiense=3"), "patience"),
+        (("--set", "patience=three"), "int"),
+        (("--device", "tpu"), "cuda"),
+    ],
+)
+def test_unknown_argument(project: Project, one_error: Check, arguments: tuple[str, ...], hint: str) -> None:
+    message = one_error(project.run("reproduce", "demo", *arguments), 2)
+    assert hint in message
+
+
+def test_unknown_artifact(project: Project, one_error: Check) -> None:
+    message = one_error(project.run("reproduce", "tabel2"), 2)
+    assert "table2" in message
+
+
+def test_missing_mirror(project: Project, one_error: Check, tmp_path: Path) -> None:
+    env = {**project.env, "HARNESS_GIT_MIRROR": str(tmp_path / "nowhere" / "{name}.git")}
+    there = Project(project.folder, env)
+    message = one_error(there.run("reproduce", "table2", "--where", "dataset=lastfm"), 3)
+    assert "HARNESS_GIT_MIRROR" in message
+    assert "fix:" in message
+
+
+def test_misspelt_mirror(project: Project, one_error: Check) -> None:
+    there = Project(project.folder, {**project.env, "HARNESS_GIT_MIRROR": "/srv/{nam}.git"})
+    assert "'name'" in one_error(there.run("reproduce", "table2", "--where", "dataset=lastfm"), 2)
+
+
+def test_unreadable_configuration(project: Project, one_error: Check) -> None:
+    project.replace("harness.toml", "[aliases]", "[aliases")
+    assert "harness.toml" in one_error(project.run("reproduce", "demo"), 2)
+
+
+def test_killed_child_is_kept_as_failed_and_retried_on_request(project: Project) -> None:
+    few = ("--where", "loss=bce", "--seeds", "42", "--set", "epochs=2000", "--set", "patience=2000")
+    running = project.start("reproduce", "demo", *few)
+    child = await_child(project)
+    os.kill(child, signal.SIGKILL)
+    out, error = running.communicate(timeout=60)
+    assert running.returncode == 4, error
+    assert "killed by SIGKILL" in error
+    assert "training: killed by SIGKILL" in out
+    assert "Traceback" not in error
+    failed = [r for r in finished(project) if r["status"] == "failed"]
+    assert len(failed) == 1
+    assert len(finished(project)) == 2
+    again = project.run("reproduce", "demo", *few)
+    assert again.returncode == 4
+    assert "start" not in again.stderr
+    retried = project.run("reproduce", "demo", *few, "--retry-failed", "--timeout", "0.2")
+    assert retried.returncode == 4
+    assert "timed out" in retried.stdout
+
+
+def await_child(project: Project) -> int:
+    """Process id of the training that is under way."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for run in (project.folder / ".cache" / "work").glob("*"):
+            events = run / "events.jsonl"
+            began = events.is_file() and '"epoch"' in events.read_text(encoding="utf-8")
+            if began and (found := marked(f"{run.name}@{run}")):
+                return found[0]
+        time.sleep(0.02)
+    raise AssertionError("no training began")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 kB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True)
+    if done.returncode:
+        pytest.skip("no small file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk_loses_nothing_finished(project: Project, one_error: Check, small_disk: Path) -> None:
+    full = Project(project.folder, {**project.env, "HARNESS_RESULTS": str(small_disk)})
+    (small_disk / "ballast").write_bytes(b"x" * 60_000)
+    message = one_error(full.run("reproduce", "demo", *FEW), 3)
+    assert "No space left" in message
+    assert "finished runs are kept" in message
+    (small_disk / "ballast").unlink()
+    done = full.run("reproduce", "demo", *FEW)
+    assert done.returncode in (0, 1), done.stderr
+    assert "start   generated popularity" not in done.stderr, "a finished run was trained again"
+
+
+def test_ignored_loss_option_fails_the_run(project: Project) -> None:
+    project.replace("recipes/demo/demo.yaml", '--loss, "{loss}"', "--loss, bce")
+    done = project.run("reproduce", "demo", "--where", "loss=ce-all|gbce", "--seeds", "42", "--profile", "quick")
+    assert done.returncode == 4
+    assert "asked for loss ce-all, the first batch was trained with bce" in done.stdout
+    faults = [r["fault"] for r in finished(project) if r["status"] == "failed"]
+    assert [f["kind"] for f in faults if isinstance(f, dict)] == ["patch", "patch"]
+
+
+def test_broken_probe_is_flagged(project: Project) -> None:
+    text = "return above.astype(np.int32), tied"
+    project.replace("patches/overlay/probe.py", text, "return (above + 1).astype(np.int32), tied")
+    done = project.run("reproduce", "demo", *FEW)
+    assert done.returncode == 1
+    assert "do not follow from the ranks" in done.stderr
+    flagged = [r for r in finished(project) if r["disagreements"]]
+    assert [r["system"] for r in flagged] == ["factorised/bce"]
+
+
+def test_missing_ranks_fail_the_run(project: Project) -> None:
+    project.replace("patches/overlay/probe.py", 'with open(path + ".part", "wb") as file:', "return\n    if False:")
+    done = project.run("reproduce", "demo", *FEW)
+    assert done.returncode == 4
+    assert "ranks-test.npz" in done.stdout
+
+
+def test_a_changed_source_tree_is_made_anew(project: Project) -> None:
+    project.run("reproduce", "demo", *FEW)
+    (tree,) = (p for p in (project.folder / ".cache" / "trees").iterdir() if p.is_dir())
+    (tree / "train.py").write_text("raise SystemExit('changed by hand')\n")
+    done = project.run("reproduce", "demo", "--where", "loss=bce", "--seeds", "43", "--profile", "quick")
+    assert done.returncode in (0, 1), done.stdout
+    assert "changed by hand" not in (tree / "train.py").read_text()

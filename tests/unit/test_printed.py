@@ -1,0 +1,74 @@
+"""The numbers of papers, for every system that names them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import recipe_texts
+from recipe_texts import PRINTED, write
+
+from harness import recipes
+from harness.errors import RecipeError
+from harness.printed import published
+from harness.records import Published
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_numbers_are_found_by_the_paper_s_names_with_their_printed_digits(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert published(tmp_path, recipe_texts.recipe()) == (
+        Published("small", "net/bce", "HIT@10", 0.5, 2),
+        Published("small", "net/ce-all", "HIT@10", 0.6, 4, "*"),
+    )
+
+
+def test_table_2_has_its_eighty_numbers() -> None:
+    recipe = recipes.load(ROOT, "li2023/table2", {})
+    found = published(ROOT, recipe)
+    names = {key: s.published for key, s in recipe.systems.items() if s.published}
+    printed = {(p.dataset, names[p.system], p.metric): p.value for p in found}
+    assert len(printed) == 80 == 8 * 5 * 2
+    assert len(set(names.values())) == 8
+    assert {p.dataset for p in found} == set(recipe.datasets)
+    assert {p.metric for p in found} == set(recipe.metrics)
+    assert {p.decimals for p in found} == {4}
+    assert Published("yelp", "sasrec/ce-all", "HIT@10", 0.0379, 4) in found
+
+
+def test_systems_as_released_and_as_published_both_get_the_paper_s_number() -> None:
+    """The one that stood last in the recipe used to take the numbers of the other."""
+    found = published(ROOT, recipes.load(ROOT, "li2023/table2", {}))
+    assert set(Counter(p.system for p in found).values()) == {10}
+    for loss in ("ce-last", "ce-all"):
+        released, as_published = (
+            {(p.dataset, p.metric, p.value) for p in found if p.system == f"srgnn-as-{how}/{loss}"}
+            for how in ("released", "published")
+        )
+        assert released == as_published
+
+
+def test_a_recipe_without_a_paper_has_no_numbers(tmp_path: Path) -> None:
+    assert published(write(tmp_path), recipe_texts.recipe(published="")) == ()
+
+
+@pytest.mark.parametrize(("name", "told"), [("paper#tabel", "did you mean 'table'"), ("other#table", "No such file")])
+def test_a_missing_artifact_or_paper_is_told(tmp_path: Path, name: str, told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        published(write(tmp_path), recipe_texts.recipe(published=name))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("value: 0.50", "value: much", r"values\[0\].value: .*got 'much'"),
+        ("value: 0.6, decimals: 4", "value: 0.6", r"values\[1\].decimals: is missing"),
+        (PRINTED, "", "no artifact 'table'"),
+    ],
+)
+def test_faulty_numbers_are_told_with_their_place(tmp_path: Path, old: str, new: str, told: str) -> None:
+    write(tmp_path, printed=PRINTED.replace(old, new))
+    with pytest.raises(RecipeError, match=told):
+        published(tmp_path, recipe_texts.recipe())

@@ -1,0 +1,195 @@
+"""Recipes and datasets: the committed ones load, and every mistake in a written one is told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import recipe_texts
+from recipe_texts import DATA, RECIPE, SHA, write
+
+from harness import recipes
+from harness.config import load as load_config
+from harness.errors import RecipeError
+from harness.plan import Settings, systems
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def refused(root: Path, text: str) -> list[str]:
+    """What is told of a faulty recipe, line by line."""
+    write(root, recipe=text)
+    with pytest.raises(RecipeError) as caught:
+        recipes.load(root, "paper/table", {})
+    assert caught.value.exit_code == 2
+    assert caught.value.where == str(root / "recipes/paper/table.yaml")
+    return [line.strip() for line in caught.value.what.splitlines()]
+
+
+@pytest.mark.parametrize("artifact", recipes.artifacts(ROOT))
+def test_every_committed_recipe_loads_with_all_that_it_names(artifact: str) -> None:
+    config = load_config(ROOT, {})
+    recipe = recipes.load(ROOT, artifact, config.file.aliases)
+    data = recipes.datasets(ROOT, recipe)
+    assert tuple(data) == recipe.datasets
+    config.upstream(recipe.upstream)
+    config.environment(recipe.environment)
+    assert recipe.claim_list()
+    assert any(system.floor for system in systems(recipe, Settings().where).values())
+    for dataset in data.values():
+        assert dataset.users * 3 <= dataset.interactions
+        assert dataset.upstream == recipe.upstream
+
+
+def test_there_are_committed_recipes_and_neither_papers_nor_data_count_as_such() -> None:
+    assert {"demo/demo", "li2023/table2"} <= set(recipes.artifacts(ROOT))
+    assert not [a for a in recipes.artifacts(ROOT) if a.startswith(("papers/", "data/"))]
+
+
+def test_every_alias_leads_to_a_recipe() -> None:
+    aliases = load_config(ROOT, {}).file.aliases
+    for name, artifact in aliases.items():
+        assert recipes.load(ROOT, name, aliases).artifact == artifact
+
+
+def test_a_recipe_as_a_person_writes_it(tmp_path: Path) -> None:
+    recipe = recipes.load(write(tmp_path), "t", {"t": "paper/table"})
+    assert [(c.better, c.worse, c.metric) for c in recipe.claim_list()] == [
+        ("net/ce-all", "net/bce", "HIT@10"),
+        ("net/ce-all", "net/bce", "NDCG@10"),
+        ("net/bce", "popularity", "NDCG@10"),
+    ]
+    assert [s.proven_loss for s in recipe.systems.values()] == ["", "bce", "ce-all", "bce"]
+    assert recipe.margin.relative == 0.05
+    assert list(recipes.datasets(tmp_path, recipe)) == ["small", "large"]
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+    """Claims, profiles and commands used to be looked at only once every key and type was right."""
+    text = RECIPE.replace("title: A table", "tittle: A table\nmargin: {relative: 5}")
+    text = text.replace("seeds: [1, 2]", "seeds: [1, two]").replace("quick: {epochs: 3}", "quick: {epoch: 3}")
+    text = text.replace("better: net/ce-all", "better: net/ce-al").replace("metrics: [NDCG@10]", "metrics: [NDGC@10]")
+    lines = refused(tmp_path, text.replace("{lr}", "{lrs}"))
+    assert lines[0] == "7 problem(s)"
+    told = "\n".join(lines)
+    assert "title: is missing" in lines
+    assert "tittle: unknown key (did you mean 'title'? known: artifact, " in told
+    assert "margin.relative: Input should be less than 1, got 5" in lines
+    assert any(line.startswith("seeds[1]: ") and line.endswith("got 'two'") for line in lines)
+    assert "profiles: quick: unknown option 'epoch' (did you mean 'epochs'? known: epochs, lr, mode)" in told
+    assert "command: unknown variable {lrs} in '--lr={lrs}' (did you mean 'lr'? known: " in told
+    assert "claims: unknown system 'net/ce-al' (did you mean 'net/ce-all'" in told
+    assert "unknown metric 'NDGC@10' (did you mean 'NDCG@10'" in told
+
+
+def test_an_unknown_key_deep_in_a_file_gets_the_keys_of_its_place(tmp_path: Path) -> None:
+    text = RECIPE.replace("label: Net,", "lable: Net,").replace("published: {model: Net,", "published: {modle: Net,", 1)
+    told = "\n".join(refused(tmp_path, text))
+    assert "systems.net/bce.lable: unknown key (did you mean 'label'? known: about, arguments, checkpoint, " in told
+    assert "systems.net/bce.published.modle: unknown key (did you mean 'model'? known: loss, model)" in told
+
+
+def test_claims_wait_for_faulty_systems_instead_of_blaming_them(tmp_path: Path) -> None:
+    told = refused(tmp_path, RECIPE.replace("label: Net,", ""))
+    assert told == ["1 problem(s)", "systems.net/bce.label: is missing"]
+
+
+@pytest.mark.parametrize("place", ["count.py", "--all", "--no_cuda", "train.py"])
+def test_an_unknown_variable_is_found_wherever_a_command_stands(tmp_path: Path, place: str) -> None:
+    told = "\n".join(refused(tmp_path, RECIPE.replace(place, '"{epoch}"')))
+    assert "unknown variable {epoch} in '{epoch}' (did you mean 'epochs'? " in told
+
+
+@pytest.mark.parametrize("word", ["{data", "data}", "{}", "{0}", "{data.name}"])
+def test_a_word_that_format_cannot_fill_in_is_quoted(tmp_path: Path, word: str) -> None:
+    assert repr(word) in "\n".join(refused(tmp_path, RECIPE.replace("train.py", f'"{word}"')))
+
+
+def test_an_option_may_not_hide_what_the_harness_fills_in(tmp_path: Path) -> None:
+    """`options: {seed: 7}` would train every seed of a record with 7."""
+    told = refused(tmp_path, RECIPE.replace("mode: full", "seed: 7"))
+    assert any("'seed' is filled in by the harness" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("seeds: [1, 2]", "seeds: [1, 2, 1]", "seeds: 1 stands there twice"),
+        ("seeds: [1, 2]", "seeds: []", "seeds: is empty"),
+        ("metrics: [HIT@10, NDCG@10]", "metrics: [NDCG@10, NDCG@10]", "metrics: NDCG@10 stands there twice"),
+        ("datasets: [small, large]", "datasets: [small, small]", "datasets: small stands there twice"),
+    ],
+)
+def test_what_would_count_twice_or_never_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert any(line.startswith(told) for line in refused(tmp_path, RECIPE.replace(old, new)))
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    """YAML's loader keeps the last of them: a system would vanish from a table without a word."""
+    (line, *_) = refused(tmp_path, RECIPE.replace("net/ce-all: {model", "net/bce: {model"))
+    assert line.startswith("cannot be read: net/bce: key stands twice")
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    assert refused(tmp_path, text)[0] == "1 problem(s)"
+
+
+def test_what_is_no_yaml_is_told_with_its_line(tmp_path: Path) -> None:
+    assert "line 3" in " ".join(refused(tmp_path, "a: 1\nb: [\n"))
+
+
+def test_yaml_may_not_make_objects(tmp_path: Path) -> None:
+    assert refused(tmp_path, "!!python/object/apply:os.getpid []")[0].startswith("cannot be read")
+
+
+def test_an_unknown_artifact_gets_near_misses_among_artifacts_and_aliases(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(RecipeError, match=re.escape("did you mean 'paper/table'? known: mine, paper/table")):
+        recipes.load(tmp_path, "paper/tabel", {"mine": "paper/table"})
+
+
+def test_no_file_outside_of_recipes_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "secret.yaml").write_text(RECIPE)
+    with pytest.raises(RecipeError, match="no such artifact"):
+        recipes.load(write(tmp_path), "../secret", {})
+
+
+def test_a_recipe_says_the_name_of_its_path(tmp_path: Path) -> None:
+    write(tmp_path, recipe=RECIPE.replace("artifact: paper/table", "artifact: paper/other"))
+    with pytest.raises(RecipeError, match="is 'paper/other', its path says 'paper/table'"):
+        recipes.load(tmp_path, "paper/table", {})
+
+
+def test_all_unknown_datasets_are_told_at_once(tmp_path: Path) -> None:
+    recipe = recipe_texts.recipe(datasets=["smal", "small", "huge"])
+    with pytest.raises(RecipeError, match="unknown dataset 'smal', 'huge'\n  fix: did you mean 'small'"):
+        recipes.datasets(write(tmp_path), recipe)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (f"epochs: 7, sha256: {SHA}", "epochs: 7", "Small.pt: give either sha256 or blob"),
+        (f"epochs: 7, sha256: {SHA}", f"epochs: 7, sha256: {SHA}, blob: {'a' * 40}", "give either sha256 or blob"),
+        (f"name: Small.txt, sha256: {SHA}", "name: Small.txt, sha256: abc", "files[0].sha256: String should match"),
+        ("sequences: Small.txt", "sequences: small.txt", "no file 'small.txt' (did you mean 'Small.txt'"),
+        ("path: data/Small.txt, ", "", "Small.txt without path, and no generate to make them"),
+        ("users: 10", "users: many", "datasets.small.users: "),
+        ("checkpoint: {path", "checkpoint: {pth: 1, path", "datasets.small.checkpoint.pth: unknown key (did you mean"),
+    ],
+)
+def test_faulty_datasets_are_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert DATA.count(old) == 1
+    write(tmp_path, data=DATA.replace(old, new))
+    with pytest.raises(RecipeError, match=re.escape(told)):
+        recipes.datasets(tmp_path, recipe_texts.recipe())
+
+
+def test_a_checkpoint_says_what_pins_it() -> None:
+    found = recipe_texts.data()["small"].checkpoint
+    assert found is not None
+    assert found.content == f"sha256:{SHA}"
+    blob = found.model_copy(update={"sha256": None, "blob": "a" * 40})
+    assert blob.content == f"blob:{'a' * 40}"
