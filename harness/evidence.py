@@ -84,7 +84,7 @@ def read_ranks(path: Path, view: str = "printed") -> Ranks:
         MetricsError: missing, damaged, or without this view.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             columns = ("user", f"above_{view}", f"tied_{view}", f"candidates_{view}")
             users, above, tied, candidates = (whole_numbers(name, file[name]) for name in columns)
             if not users.shape == above.shape == tied.shape == candidates.shape == (users.size,):

@@ -283,8 +283,7 @@ def _lacking(pin: Pin, folder: Path, entries: list[_Entry]) -> SourceError:
     clone = Path(must_git(folder, "rev-parse", "--path-format=absolute", "--git-common-dir").text)
     names = ", ".join(f"{entry.path} (blob {entry.blob})" for entry in entries[:5])
     more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
-    origin = _origin(clone)
-    if not origin.startswith("/"):
+    if not (origin := _origin(clone)).startswith("/"):
         return SourceError(pin.name, f"cannot fetch {names}{more} from {origin}", f"check the network; {_REDIRECT}")
     return SourceError(pin.name, f"{origin} lacks {names}{more}", _mend(pin))
 

@@ -102,6 +102,7 @@ def tree(
     upstream: One,
     folder: Annotated[Path, typer.Argument(help="where to make the work tree")],
     upto: Annotated[str, typer.Option(help="apply the series up to this patch only")] = "",
+    bare: Annotated[bool, typer.Option("--bare", help="apply nothing, as after a pin was moved")] = False,
     project: Project = None,
 ) -> None:
     """Make a work tree of the upstream with its series applied, to edit for `new` or `refresh`."""
@@ -112,7 +113,8 @@ def tree(
     ((pin, series),) = chosen(config, upstream)
     clone = clone_of(config, upstream)
     sources.checkout(clone, pin, config.upstream(upstream).code, folder.resolve())
-    patches.apply(series.upto(upto) if upto else series, folder.resolve())
+    if not bare:
+        patches.apply(series.upto(upto) if upto else series, folder.resolve())
     typer.echo(f"{folder}: edit it, inserting lines only, then `harness patch new` or `harness patch refresh`")
 
 

@@ -106,7 +106,8 @@ def main(arguments=None):
     metrics = metrics_text(*views["printed"][:2])
     print(metrics)  # noqa: T201
     probe.event("printed", split="test", metrics=metrics)
-    probe.write_ranks("test", users, views, {"split": "test", "ranking": "full", "seen": "excluded", "ties": "middle"})
+    protocol = {"split": "leave-one-out", "ranking": "full", "seen": "excluded", "ties": "mean"}
+    probe.write_ranks("test", users, views, protocol)
     probe.event("end", epochs=None, best_epoch=None, peak_memory_mb=probe.peak_memory_mb())
 
 

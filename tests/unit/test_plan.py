@@ -79,7 +79,9 @@ def test_facts_of_a_run() -> None:
 def with_recipe(**changed: Any) -> Run:
     return next(
         r
-        for r in runs(recipe_texts.recipe(**changed), recipe_texts.data(), PINNED, Settings(where={"dataset": ("small",)}))
+        for r in runs(
+            recipe_texts.recipe(**changed), recipe_texts.data(), PINNED, Settings(where={"dataset": ("small",)})
+        )
         if r.system == "net/bce"
     )
 

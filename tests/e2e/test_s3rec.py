@@ -1,0 +1,101 @@
+"""The real S3Rec code at its pin, three epochs on the LastFM data that it ships; needs a mirror or the internet."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from projects import Project, clean_env
+
+from harness import sources
+
+PIN = sources.Pin(
+    "s3rec", "https://github.com/aHuiWang/CIKM2020-S3Rec", "49a890dcb516c9ed3126564495234ea74d5cd566"
+)  # fmt: skip
+LASTFM = ("--where", "dataset=lastfm,system=sasrec/bce", "--seeds", "42", "--profile", "quick")
+pytestmark = pytest.mark.upstream
+
+
+def records(project: Project) -> dict[str, dict[str, object]]:
+    """Records of the project by system."""
+    folder = project.folder / "results" / "runs"
+    found = [json.loads(p.read_text(encoding="utf-8")) for p in folder.glob("*/record.json")]
+    return {r["system"]: r for r in found}
+
+
+def test_series_fits_the_pin(real_project: Project) -> None:
+    done = real_project.run("patch", "verify", "s3rec")
+    assert done.returncode == 0, done.stderr
+    assert "5 patches fit 49a890dcb516" in done.stdout
+
+
+def test_control_no_loss_chosen_is_the_unpatched_upstream(real_project: Project, mirror: str, tmp_path: Path) -> None:
+    done = real_project.run("reproduce", "table2", *LASTFM, timeout=900)
+    assert done.returncode == 1, done.stderr
+    log = next((real_project.folder / "results" / "runs").glob("*/log.txt"))
+    logs = [p for p in (real_project.folder / "results" / "runs").glob("*/log.txt") if "rec_avg_loss" in p.read_text()]
+    (log,) = logs
+    cache = Path(real_project.env["HARNESS_CACHE"])
+    clone = sources.clone(PIN, tmp_path / "cache", mirror)
+    tree = sources.checkout(clone, PIN, ("/*.py",), tmp_path / "tree")
+    data = next(cache.glob("data/*/LastFM.txt")).parent
+    python = next(cache.glob("environments/torch-*/bin/python"))
+    words = [str(python), "run_finetune_full.py", f"--data_dir={data}/", f"--output_dir={tmp_path}/out/", "--no_cuda"]
+    words += ["--data_name=LastFM", "--ckp=0", "--epochs=3", "--seed=42"]
+    bare = subprocess.run(words, cwd=tree, env=clean_env(), capture_output=True, text=True, check=True)
+    assert numbers(bare.stdout)
+    assert numbers(bare.stdout) == numbers(log.read_text(encoding="utf-8"))
+
+
+def numbers(log: str) -> list[str]:
+    """The lines of an upstream's log with losses and metrics."""
+    return [line for line in log.splitlines() if line.startswith("{'")]
+
+
+@pytest.mark.parametrize("system", ["gru4rec/ce-last", "srgnn-as-published/ce-all", "sasrec/ce-all", "s3rec/bce"])
+def test_every_model_runs_and_proves_itself(real_project: Project, system: str) -> None:
+    where = ("--where", f"dataset=lastfm,system={system}", "--seeds", "1", "--set", "epochs=1")
+    done = real_project.run("reproduce", "table2", *where, timeout=900)
+    assert done.returncode == 1, done.stderr
+    record = records(real_project)[system]
+    assert record["status"] == "finished"
+    assert record["proof"]["computed"] == [system.partition("/")[2]]  # type: ignore[index]
+    assert record["disagreements"] == []
+
+
+def test_ignored_loss_option_fails_the_run(real_project: Project) -> None:
+    real_project.replace("recipes/li2023/table2.yaml", "--loss={loss}", "--loss=bce")
+    where = ("--where", "dataset=lastfm,system=sasrec/ce-all", "--seeds", "1", "--set", "epochs=1")
+    done = real_project.run("reproduce", "table2", *where, timeout=900)
+    assert done.returncode == 4
+    assert "asked for loss ce-all, the first batch was trained with bce" in done.stderr
+
+
+def test_missing_pretraining_fails_the_run(real_project: Project) -> None:
+    real_project.replace("recipes/li2023/table2.yaml", "--ckp={checkpoint_epochs}", "--ckp=151")
+    where = ("--where", "dataset=lastfm,system=s3rec/bce", "--seeds", "1", "--set", "epochs=1")
+    done = real_project.run("reproduce", "table2", *where, timeout=900)
+    assert done.returncode == 4
+    shown = real_project.run("status", "table2", *where)
+    assert "training: ended with status 1" in shown.stdout
+
+
+def test_broken_probe_is_flagged(real_project: Project) -> None:
+    text = "return above.astype(np.int32), tied"
+    real_project.replace("patches/overlay/probe.py", text, "return (above // 2).astype(np.int32), tied")
+    where = ("--where", "dataset=lastfm,system=gru4rec/ce-last", "--seeds", "1", "--set", "epochs=3")
+    done = real_project.run("reproduce", "table2", *where, timeout=900)
+    assert done.returncode == 1
+    assert "do not follow from the ranks" in done.stderr
+
+
+def test_checkpoint_that_the_mirror_lacks_is_a_gap(real_project: Project) -> None:
+    where = ("--where", "dataset=yelp,system=s3rec/bce", "--seeds", "1", "--set", "epochs=1")
+    done = real_project.run("reproduce", "table2", *where, timeout=900)
+    if done.returncode == 1:
+        pytest.skip("this mirror has the checkpoint of Yelp")
+    assert done.returncode == 3
+    assert "Yelp-epochs-100.pt" in done.stderr
+    assert "Popularity" in done.stdout

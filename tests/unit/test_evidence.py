@@ -1,0 +1,233 @@
+"""Which runs count: every way to leave less than a proof and a rank for each user is a fault with its class."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_runs import DONE, EVENTS, left, run, write_events, write_ranks
+
+from harness.errors import MetricsError
+from harness.evidence import Fault, ended, judge, read_events, read_ranks
+from harness.executors.contract import Outcome, RunFolder
+from harness.files import sha256_file
+from harness.plan import Run
+from harness.recording import content
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return left(tmp_path / "run")
+
+
+def fault(folder: RunFolder, outcome: Outcome = DONE, of: Run | None = None) -> Fault:
+    found = judge(of or run(), folder, outcome).fault
+    assert found is not None
+    return found
+
+
+def without(kind: str, *more: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*(e for e in EVENTS if e["event"] != kind), *more]
+
+
+def test_a_run_with_all_its_proofs_counts(folder: RunFolder) -> None:
+    found = judge(run(), folder, DONE)
+    assert (found.fault, list(found.disagreements)) == (None, [])
+    assert found.last("end")["epochs"] == 7
+    assert found.last("nothing") == {}
+
+
+def test_a_run_that_ends_badly_failed_whatever_it_left(folder: RunFolder) -> None:
+    assert fault(folder, Outcome(1, 5.0)) == Fault("training", "ended with status 1")
+    assert fault(folder, Outcome(-11, 5.0)) == Fault("training", "killed by SIGSEGV")
+
+
+def test_a_timeout_is_told_before_the_signal_that_it_sent(folder: RunFolder) -> None:
+    found = fault(folder, Outcome(-signal.SIGTERM, 60.4, timed_out=True))
+    assert found == Fault("training", "timed out after 60 s")
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (2, "ended with status 2"),
+        (137, "ended with status 137 (killed, perhaps out of memory)"),
+        (-9, "killed by SIGKILL (out of memory?)"),
+        (-15, "killed by SIGTERM"),
+        (-63, "killed by 63"),
+    ],
+)
+def test_an_exit_status_in_words(status: int, words: str) -> None:
+    assert ended(status) == words
+
+
+def test_another_network_than_asked_for(folder: RunFolder) -> None:
+    assert fault(folder, of=run(model="deep")) == Fault("patch", "asked for model deep, the probe reports net")
+    write_events(folder, without("model"))
+    assert fault(folder) == Fault("patch", "asked for model net, the probe reports None")
+
+
+@pytest.mark.parametrize(
+    ("proof", "told"),
+    [
+        ([{"event": "loss", "computed": ["ce-all", "ce-last"]}], "ce-all or ce-last"),
+        ([{"event": "loss", "computed": []}], "no known loss"),
+        ([{"event": "loss", "name": "bce"}], "nothing"),
+        ([], "nothing"),
+    ],
+)
+def test_another_loss_than_asked_for(folder: RunFolder, proof: list[dict[str, Any]], told: str) -> None:
+    write_events(folder, without("loss", *proof))
+    assert fault(folder) == Fault("patch", f"asked for loss bce, the first batch was trained with {told}")
+
+
+def test_a_floor_needs_no_proof_of_a_loss(folder: RunFolder) -> None:
+    write_events(folder, without("loss"))
+    assert judge(run(proof=""), folder, DONE).fault is None
+
+
+@pytest.mark.parametrize("reported", [None, "0" * 64, "right, but gone"])
+def test_a_checkpoint_that_was_not_loaded(folder: RunFolder, reported: str | None) -> None:
+    """The last case used to end the harness in a FileNotFoundError, and the other runs with it."""
+    weights = folder.out / "weights.pt"
+    weights.write_bytes(b"weights")
+    if reported == "right, but gone":
+        reported = sha256_file(weights)
+        weights.unlink()
+    write_events(folder, without("model", {"event": "model", "name": "net", "checkpoint_sha256": reported}))
+    assert fault(folder, of=run(checkpoint="weights.pt")) == Fault("patch", "the pre-trained checkpoint was not loaded")
+
+
+def test_a_checkpoint_that_was_loaded(folder: RunFolder) -> None:
+    weights = folder.out / "weights.pt"
+    weights.write_bytes(b"weights")
+    write_events(folder, without("model", {"event": "model", "name": "net", "checkpoint_sha256": sha256_file(weights)}))
+    assert judge(run(checkpoint="weights.pt"), folder, DONE).fault is None
+
+
+def test_a_run_that_printed_nothing(folder: RunFolder) -> None:
+    write_events(folder, without("printed"))
+    assert fault(folder) == Fault("metrics", "the probe saw no printed test metrics")
+
+
+def test_a_wrong_number_of_users(folder: RunFolder) -> None:
+    assert fault(folder, of=run(users=5)) == Fault("metrics", "ranks of 4 users, expected 5")
+
+
+def test_a_user_twice(folder: RunFolder) -> None:
+    write_ranks(folder, user=[1, 2, 3, 3])
+    assert fault(folder) == Fault("metrics", "a user has more than one rank")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"above_printed": [0, 9, 3, -1]}, {"tied_printed": [1, 0, 1, 1]}, {"above_printed": [0, 9, 3, 20]}],
+    ids=["below 0", "not tied with itself", "above all"],
+)
+def test_impossible_ranks(folder: RunFolder, columns: dict[str, list[int]]) -> None:
+    write_ranks(folder, **columns)
+    assert fault(folder) == Fault("metrics", "ranks outside the number of candidates")
+
+
+def test_missing_ranks(folder: RunFolder) -> None:
+    folder.ranks("test").unlink()
+    found = fault(folder)
+    assert found.kind == "metrics"
+    assert found.reason.startswith("ranks-test.npz: cannot be used: ")
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"above_printed": [0, 9, math.nan, 10]}, "above_printed is float64, expected integers"),
+        ({"tied_printed": [1, 1, 1]}, "its columns differ in length"),
+        ({"candidates_printed": 20}, "its columns differ in length"),
+        ({"above_printed": None}, "above_printed"),
+        ({"protocol": "{"}, "cannot be used"),
+        ({"user": np.array([1, 2, 3, None])}, "allow_pickle"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_ranks_that_cannot_be_used(folder: RunFolder, columns: dict[str, Any], told: str) -> None:
+    """A NaN among ranks used to become the smallest integer with a warning."""
+    write_ranks(folder, **columns)
+    with pytest.raises(MetricsError, match=told):
+        read_ranks(folder.ranks("test"))
+    assert fault(folder).kind == "metrics"
+
+
+def test_ranks_damaged_anywhere_are_refused_or_right(folder: RunFolder) -> None:
+    """Cut off or with a flipped byte; zlib's own error used to pass."""
+    path = folder.ranks("test")
+    whole, right = path.read_bytes(), read_ranks(folder.ranks("test"))
+    damaged = [whole[:n] for n in range(0, len(whole), 40)]
+    damaged += [whole[:n] + bytes([whole[n] ^ 0xFF]) + whole[n + 1 :] for n in range(len(whole))]
+    refused = 0
+    for raw in damaged:
+        path.write_bytes(raw)
+        try:
+            found = read_ranks(path)
+        except MetricsError:
+            refused += 1
+        else:
+            assert (found.above == right.above).all()
+    assert refused > len(damaged) / 2
+
+
+def test_ranks_of_a_view(folder: RunFolder) -> None:
+    write_ranks(folder, above_unseen=[0, 1, 2, 3], tied_unseen=[1] * 4, candidates_unseen=[9] * 4)
+    assert read_ranks(folder.ranks("test"), "unseen").above.tolist() == [0, 1, 2, 3]
+    with pytest.raises(MetricsError):
+        read_ranks(folder.ranks("test"), "all")
+
+
+def test_printed_metrics_that_do_not_follow_from_the_ranks_are_flagged(folder: RunFolder) -> None:
+    write_events(folder, without("printed", {"event": "printed", "metrics": {"HIT@10": "0.7600", "other": "9"}}))
+    found = judge(run(), folder, DONE)
+    assert found.fault is None
+    assert list(found.disagreements) == ["HIT@10: upstream printed 0.7600, its ranks give 0.750000"]
+
+
+def test_the_first_fault_is_the_most_telling(folder: RunFolder) -> None:
+    folder.ranks("test").unlink()
+    write_events(folder, [])
+    assert fault(folder, Outcome(1, 1.0)).kind == "training"
+    assert fault(folder).kind == "patch"
+    assert fault(folder, of=run(model=None, proof="")).kind == "metrics"
+
+
+@pytest.mark.parametrize("rest", [b'{"event": "epoch", "va', b'{"event": "caf\xc3', b"\0\0\0", b""])
+def test_a_last_event_that_was_cut_off_is_left_out(folder: RunFolder, rest: bytes) -> None:
+    """Cut inside of a letter of two bytes, it used to end the harness in a UnicodeDecodeError."""
+    with folder.events.open("ab") as file:
+        file.write(rest)
+    assert read_events(folder.events) == list(EVENTS)
+
+
+def test_a_folder_without_events_has_none(tmp_path: Path) -> None:
+    assert read_events(tmp_path / "events.jsonl") == []
+
+
+def test_a_loss_that_is_no_number_can_be_recorded(folder: RunFolder) -> None:
+    """NaN in an event used to end the harness when the record was written."""
+    with folder.events.open("a") as file:
+        file.write('{"event": "loss", "t": 3, "computed": ["bce"], "value": NaN, "all": {"bce": -Infinity}}\n')
+    evidence = judge(run(), folder, DONE)
+    made = content(run(), {}, DONE, evidence, {})
+    assert made["proof"] == {"computed": ["bce"], "value": "NaN", "all": {"bce": "-Infinity"}}
+    json.dumps(made, allow_nan=False)
+
+
+def test_a_record_says_what_went_in_and_how_it_ended(folder: RunFolder) -> None:
+    made = content(run(), {"split": "s"}, DONE, judge(run(), folder, DONE), {"machine": "m"})
+    assert (made["status"], made["fault"], made["exit_status"], made["seconds"]) == ("finished", None, 0, 12.346)
+    assert (made["inputs"], made["protocol"], made["resolved"]) == (run().inputs, {"split": "s"}, {"machine": "m"})
+    assert made["network"] == {"name": "net", "parameters": 10}
+    assert (made["printed"], made["disagreements"]) == ({"HIT@10": "0.7500"}, [])
+    failed = content(run(), {}, Outcome(1, 1.0), judge(run(), folder, Outcome(1, 1.0)), {})
+    assert (failed["status"], failed["fault"]) == ("failed", {"kind": "training", "reason": "ended with status 1"})
