@@ -149,7 +149,7 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = parse(words)
     with tempfile.TemporaryDirectory(prefix="harness-overhead-") as scratch:
         report = measure(arguments, Path(scratch))
-    print("\n".join(markdown(report)))  # noqa: T201
+    print("\n".join(markdown(report)))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 

@@ -11,7 +11,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,9 +25,11 @@ from harness.process import capture
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIST_PACKAGES = (  # reversed: of a package that is there twice, the one found first is the one imported
-    "import importlib.metadata as m, json, platform;"
+    "import importlib.metadata as m, json, platform, sys;"
+    "named = [d for name in sys.argv[1:] for d in [*m.distributions(name=name)][:1]];"
+    "found = named if sys.argv[1:] else reversed([*m.distributions()]);"
     "print(json.dumps({'python': platform.python_version(),"
-    " **{(d.metadata['Name'] or '?').lower(): d.version for d in reversed([*m.distributions()])}}))"
+    " **{(d.metadata['Name'] or '?').lower(): d.version for d in found}}))"
 )
 
 PRINT_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
@@ -107,8 +109,8 @@ def identity(request: Request) -> dict[str, str]:
         if not request.lock.is_file():
             raise ConfigError(str(request.lock), "no such lock", "restore it from the repository")
         return {"lock": sha256_file(request.lock), "python": request.version}
-    have = packages(request.program, request.base_env)
     wanted = request.environment.packages
+    have = packages(request.program, request.base_env, wanted)
     missing = [name for name in wanted if name not in have]
     if missing:
         fix = "install them there, or use the locked environment: --environment venv"
@@ -116,13 +118,15 @@ def identity(request: Request) -> dict[str, str]:
     return {name: have[name] for name in wanted} | {"python": ".".join(have["python"].split(".")[:2])}
 
 
-def packages(python: str, base_env: Mapping[str, str]) -> dict[str, str]:
-    """Versions of an interpreter and of all its packages, names in lower case.
+def packages(python: str, base_env: Mapping[str, str], wanted: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of an interpreter and of its packages, names in lower case.
 
+    Args:
+        wanted: look for these alone, which takes a fraction of the time; all by default.
     Raises:
         SetupError: if the interpreter cannot be run.
     """
-    found: dict[str, str] = json.loads(capture([python, "-c", LIST_PACKAGES], base_env))
+    found: dict[str, str] = json.loads(capture([python, "-c", LIST_PACKAGES, *wanted], base_env))
     return found
 
 

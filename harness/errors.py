@@ -80,7 +80,7 @@ class MetricsError(HarnessError):
     exit_code = 4
 
 
-class Interrupted(HarnessError):
+class Interrupted(HarnessError):  # noqa: N818  an order, not a fault
     """Stopped by the user."""
 
     exit_code = 130

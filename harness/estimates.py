@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.plan import Run
 from harness.recipes import Dataset
@@ -37,6 +38,17 @@ class Estimates:
     store: Store
     data: Mapping[str, Dataset]
     _seen: dict[tuple[str, str], About | None] = field(default_factory=dict)
+    _lately: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+
+    def learn(self, run: Run, seconds: float) -> None:
+        """Take in how long a run has just taken."""
+        lately = self._lately.setdefault((run.dataset, run.system), [])
+        lately.append(seconds)
+        self._seen[run.dataset, run.system] = About(median(lately), scaled=False)
+
+    def any_run(self) -> float | None:
+        """Median time of all runs learned of lately: the best stand-in for a system that never ran."""
+        return median([s for found in self._lately.values() for s in found]) if self._lately else None
 
     def seconds(self, run: Run) -> About | None:
         """About how long a run takes; None where nothing is known."""
@@ -77,13 +89,15 @@ class Estimates:
         return median(sizes) if sizes else 60_000
 
 
-def comparable(content: Mapping[str, object], run: Run) -> bool:
+def comparable(content: Mapping[str, Any], run: Run) -> bool:
     """Whether a record's command allows the same epochs, so that its time says something about the run's."""
-    inputs = content["inputs"]
-    words = inputs["command"] if isinstance(inputs, dict) else []
-    return [w for w in words if "epochs=" in w or "patience=" in w] == [
-        w for w in run.command if "epochs=" in w or "patience=" in w
-    ]
+    return limits(content["inputs"]["command"]) == limits(run.command)
+
+
+def limits(command: Sequence[str]) -> list[str]:
+    """The values of a command's options that limit how long it trains, written `--epochs=3` or `--epochs 3`."""
+    words = " ".join(command).replace("=", " ").split()
+    return [value for name, value in pairwise(words) if name.endswith(("epochs", "patience"))]
 
 
 def downloads(job: Job, missing: Sequence[Run]) -> Iterator[str]:

@@ -7,7 +7,9 @@ the network and the loss that were asked for. Metrics that do not follow from th
 from __future__ import annotations
 
 import json
+import math
 import signal
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +27,9 @@ from harness.metrics import agrees_with_printed
 from harness.plan import Run
 from harness.records import Ranks
 
+DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a flipped byte
+    OSError, EOFError, KeyError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 FaultClass = Literal["setup", "patch", "environment", "training", "metrics"]
 
 
@@ -90,7 +95,7 @@ def read_ranks(path: Path, view: str = "printed") -> Ranks:
             if not users.shape == above.shape == tied.shape == candidates.shape == (users.size,):
                 raise ValueError("its columns differ in length")
             return Ranks(users, above, tied, candidates, json.loads(str(file["protocol"])))
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         raise MetricsError(path.name, f"cannot be used: {error}", "rerun with --retry-failed") from error
 
 
@@ -119,12 +124,23 @@ def faults(run: Run, folder: RunFolder, outcome: Outcome, events: Sequence[Mappi
         yield Fault("training", ended(outcome.status))
     reported = Evidence(None, events)
     yield from proof_faults(run, folder, reported)
-    if not reported.last("printed"):
+    printed = reported.last("printed").get("metrics") or {}
+    if not printed:
         yield Fault("metrics", "the probe saw no printed test metrics")
+    for name in (name for name, text in printed.items() if not is_number(text)):
+        yield Fault("metrics", f"the upstream printed {name} {printed[name]}")
     try:
         yield from rank_faults(run, read_ranks(folder.ranks("test")))
     except MetricsError as error:
         yield Fault("metrics", f"{error.where}: {error.what}")
+
+
+def is_number(text: Any) -> bool:
+    """Whether a printed metric is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except (TypeError, ValueError):
+        return False
 
 
 def ended(status: int) -> str:

@@ -95,8 +95,12 @@ class Execution:
             self.keep(run, prepared.folder, outcome)
             lock.release()
 
+        def tick() -> None:
+            self.resolved()  # now, while the first run is under way, and not when it waits to be judged
+            self.observer.tick()
+
         try:
-            wait(self.executor, self.prepared(missing, going, others), self.jobs, ended, self.observer.tick)
+            wait(self.executor, self.prepared(missing, going, others), self.jobs, ended, tick)
             for run in others:
                 self.await_other(run)
         finally:

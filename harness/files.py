@@ -82,9 +82,14 @@ def write_whole(path: Path, content: str | bytes) -> None:
                     os.unlink(temporary)
 
 
+def json_text(value: Any) -> str:
+    """Indented JSON, as all files for people to read have it."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Put `value` at `path` as indented JSON, atomically; see `write_whole`."""
-    write_whole(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    write_whole(path, json_text(value))
 
 
 def remove_tree(path: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from harness import datasets, embedded, environments, patches, sources
+from harness import datasets, environments, patches, sources
 from harness.config import Config, Upstream
 from harness.errors import ConfigError, DatasetError, SetupError
 from harness.executors.contract import PreparedRun, RunFolder
@@ -218,6 +218,8 @@ def clone_of(config: Config, name: str) -> Path:
     """
     pin, mirror = pin_of(config, name), config.git_mirror
     if config.upstream(name).url.startswith(EMBEDDED):
+        from harness import embedded  # here, because it imports GitPython, which a report has no use for
+
         embedded.repository(Path(pin.url))
         mirror = None
     return sources.clone(pin, config.cache, mirror)

@@ -94,11 +94,12 @@ def marked(mark: str) -> list[int]:
     """Process ids of every living process that carries this mark; empty where there is no /proc."""
     needle = f"{MARK}={mark}".encode()
     found = []
-    for entry in os.scandir("/proc") if sys.platform == "linux" else ():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if needle in Path(entry.path, "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
+    for name in os.listdir("/proc") if sys.platform == "linux" else ():
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb", buffering=0) as file:
+                variables = file.read()
+                if needle in variables and needle in variables.split(b"\0"):
+                    found.append(int(name))
     return found
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,7 @@ from filelock import FileLock
 from harness.errors import MetricsError, StoreError
 from harness.evidence import read_ranks
 from harness.executors.contract import RunFolder
-from harness.files import disk_errors, remove_tree, write_json, write_whole
+from harness.files import disk_errors, json_text, remove_tree, write_whole
 from harness.plan import Run
 from harness.records import RunResult
 
@@ -140,12 +139,11 @@ class Store:
         target = runs / content["key"]
         with disk_errors(target):
             runs.mkdir(parents=True, exist_ok=True)
-            for abandoned in runs.glob(f".{content['key']}.*"):  # by a harness that was killed here
-                remove_tree(abandoned)
-            temporary = Path(tempfile.mkdtemp(dir=runs, prefix=f".{content['key']}."))
+            temporary = runs / f".{content['key']}.new"  # the lock's holder alone writes here
+            remove_tree(temporary)  # left by a harness that was killed here
+            temporary.mkdir()
             try:
                 fill(temporary, content, left, symbols)
-                temporary.chmod(0o755)
                 remove_tree(target)
                 temporary.rename(target)
             finally:
@@ -200,7 +198,7 @@ def fill(folder: Path, content: Mapping[str, Any], left: RunFolder, symbols: Map
         shutil.copyfile(left.events, folder / left.events.name)
     if left.log.is_file():
         (folder / left.log.name).write_text(clean_log(left.log.read_bytes(), symbols), encoding="utf-8")
-    write_json(folder / "record.json", content)
+    (folder / "record.json").write_text(json_text(content), encoding="utf-8")
 
 
 def clean_log(raw: bytes, symbols: Mapping[str, str]) -> str:

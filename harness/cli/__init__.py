@@ -14,7 +14,9 @@ from harness.errors import HarnessError, Interrupted
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Ctrl-C or SIGTERM: children are ended on the way out, what was finished is kept."""
+    """The first Ctrl-C or SIGTERM: children are ended on the way out, what was finished is kept."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second one must not stop the ending of children
     raise Interrupted("interrupted", "what was finished is kept", "the same command goes on from here")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.patch import patch_app
 from harness.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def status(
 
 runs_app = typer.Typer(help="Look at single runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
+app.add_typer(patch_app, name="patch")
 
 
 @runs_app.command("show")
@@ -158,8 +160,3 @@ def show(
     from harness.config import load
 
     reporting.show_run(load(project), key, log)
-
-
-from harness.cli.patch import patch_app  # noqa: E402  below, since it uses the options above
-
-app.add_typer(patch_app, name="patch")

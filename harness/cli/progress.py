@@ -78,6 +78,7 @@ class Progress(Observer):
         if bar is not None:
             self.bars.remove_task(bar)  # type: ignore[arg-type]
         self.left.discard(run.key)
+        self.estimates.learn(run, record.content["seconds"])
         self.bars.advance(self.total)  # type: ignore[arg-type]
         end = record.content.get("end") or {}
         epochs = f", {end['epochs']} epochs" if end.get("epochs") else ""
@@ -116,14 +117,14 @@ class Progress(Observer):
         self.bars.update(self.total, state=self.time_left(now))  # type: ignore[arg-type]
 
     def time_left(self, now: float) -> str:
-        """The time left as far as records tell."""
-        seconds, unknown = 0.0, 0
+        """The time left as far as records and the runs just done tell."""
+        seconds, guessed = 0.0, False
         for key in self.left:
             about = self.estimates.seconds(self.runs[key])
-            if about is None:
-                unknown += 1
-                continue
+            expected = about.seconds if about else self.estimates.any_run()
+            guessed |= about is None
             since = self.going[key][1] if key in self.going else now
-            seconds += max(about.seconds - (now - since), 0.0)
-        text = f"about {duration(seconds / self.job.ways.jobs)} left" if seconds else ""
-        return ", ".join(part for part in (text, f"{unknown} of unknown length" if unknown else "") if part)
+            seconds += max((expected or 0.0) - (now - since), 0.0)
+        if not seconds:
+            return "time left unknown" if guessed else ""
+        return f"{'perhaps' if guessed else 'about'} {duration(seconds / self.job.ways.jobs)} left"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import RenderableType
@@ -15,6 +15,7 @@ from harness.tables import Table
 
 _SIGNS = {"reproduced": ("=", "green"), "differs": ("≠", "red"), "inconclusive": ("?", "yellow"), "–": ("", "")}
 _CLAIMS = {"supported": "bold green", "contradicted": "bold red", "direction only": "yellow", "inconclusive": "yellow"}
+MOST_SEEDS = 20  # a multiple of the seeds in a block
 LEGEND = "= reproduced, ≠ differs, ? inconclusive; u: interval over users; † printed otherwise; ‡ ties matter"
 
 
@@ -42,10 +43,19 @@ def _dataset(dataset: DatasetView) -> Iterator[RenderableType]:
         yield Text("\n".join(f"• {note}" for note in dataset.notes))
     if dataset.claims:
         yield _claims(dataset)
-    for seeds in dataset.seeds:
-        yield _seeds(seeds)
+    yield from _first_seeds(dataset.seeds)
     if dataset.spreads:
         yield Text("\n".join(f"• {line}" for line in dataset.spreads))
+
+
+def _first_seeds(blocks: Sequence[SeedBlock]) -> Iterator[RenderableType]:
+    """The blocks of the first seeds; a thousand seeds are for the files, where all of them are."""
+    seeds = list(dict.fromkeys(seed for block in blocks for seed in block.seeds))
+    for block in blocks:
+        if block.seeds[0] in seeds[:MOST_SEEDS]:
+            yield _seeds(block)
+    if len(seeds) > MOST_SEEDS:
+        yield Text(f"{len(seeds) - MOST_SEEDS} more seeds are in the table's files.", style="dim")
 
 
 def _grid(first: str) -> Grid:

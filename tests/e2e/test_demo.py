@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from projects import Project, clean_env
 
 from harness.process import marked
-from projects import Project, clean_env
 
 FILES = ("table.csv", "table-claims.csv")  # no times in them
 

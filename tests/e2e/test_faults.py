@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from projects import Project
 
 from harness.process import marked
-from projects import Project
 
 Check = Callable[[subprocess.CompletedProcess[str], int], str]
 FEW = ("--where", "loss=bce", "--seeds", "42", "--profile", "quick")

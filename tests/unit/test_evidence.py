@@ -110,6 +110,12 @@ def test_a_checkpoint_that_was_loaded(folder: RunFolder) -> None:
     assert judge(run(checkpoint="weights.pt"), folder, DONE).fault is None
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "n/a", None])
+def test_a_metric_that_is_no_number_fails_the_run(folder: RunFolder, text: str | None) -> None:
+    write_events(folder, without("printed", {"event": "printed", "metrics": {"HIT@10": text}}))
+    assert fault(folder) == Fault("metrics", f"the upstream printed HIT@10 {text}")
+
+
 def test_a_run_that_printed_nothing(folder: RunFolder) -> None:
     write_events(folder, without("printed"))
     assert fault(folder) == Fault("metrics", "the probe saw no printed test metrics")

@@ -77,7 +77,7 @@ def test_a_reader_never_sees_half(tmp_path: Path) -> None:
             text = path.read_text()
             seen.add((len(text), "".join(sorted(set(text)))))
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     for i in range(150):
         write_whole(path, "abcdefghij"[i % 10] * LARGE)
