@@ -80,7 +80,8 @@ SNAKEFILE = """rule all:
 
 rule one:
     output: "results/{seed}/ranks-test.npz", "results/{seed}/events.jsonl"
-    shell: "export HARNESS_PROBE_DIR=$PWD/results/{wildcards.seed} && cd upstream && /bin/sh train.sh {wildcards.seed} 0"
+    params: out=lambda wildcards: workflow.basedir + "/results/" + wildcards.seed
+    shell: "export HARNESS_PROBE_DIR={params.out} && cd upstream && /bin/sh train.sh {wildcards.seed} 0"
 """
 STORE_ONLY = """import sys
 from pathlib import Path

@@ -19,7 +19,7 @@ from made_tables import awkward, hits, run, spec
 from rich.console import Console
 
 from harness.render import csv, files, latex, markdown, numbers, terminal, view, words
-from harness.tables import Table, build
+from harness.tables import SystemSpec, Table, build
 from harness.verdicts import judge
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -156,6 +156,21 @@ def test_one_seed_says_that_it_is_one() -> None:
     text = markdown.render(one_seed())
     assert "One seed: no interval or verdict here knows how much another seed would change" in text
     assert "<sup>u</sup>" in text
+
+
+def test_the_console_shows_the_first_seeds_of_many_and_the_files_all_of_them() -> None:
+    """A thousand seeds used to fill 400 screens, and printing them took longer than all else."""
+    seeds = tuple(range(1, 48))
+    made = spec(seeds=seeds, claims=(), systems=(SystemSpec("a", "A"),))
+    table = judge(build(made, [run("a", seed, hits(seed, 100)) for seed in seeds]))
+    console = Console(width=120, record=True, file=io.StringIO())
+    for block in terminal.blocks(table):
+        console.print(block)
+    shown = console.export_text()
+    assert "0.2000" in shown
+    assert "0.2100" not in shown
+    assert "27 more seeds are in the table's files." in shown
+    assert "0.4700" in markdown.render(table)
 
 
 @pytest.mark.parametrize("width", [100, 120])
