@@ -158,7 +158,10 @@ def find_root(start: Path | None, env: Mapping[str, str]) -> Path:
     A project that was named, by argument or by HARNESS_PROJECT, is never replaced by the package's own.
     """
     named = start or (Path(env["HARNESS_PROJECT"]) if env.get("HARNESS_PROJECT") else None)
-    here = (named or Path.cwd()).resolve()
+    try:
+        here = (named or Path.cwd()).resolve()
+    except FileNotFoundError as error:
+        raise ConfigError("current folder", "does not exist any more", "change to another folder") from error
     own: list[Path] = [] if named else [Path(__file__).resolve().parent.parent]
     for folder in (here, *here.parents, *own):
         if (folder / FILE).is_file():

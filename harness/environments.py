@@ -11,16 +11,14 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from filelock import FileLock
-
 from harness.config import Environment
 from harness.errors import ConfigError, SetupError
-from harness.files import disk_errors, remove_tree, sha256_file, write_json
+from harness.files import locked, remove_tree, sha256_file, write_json
 from harness.process import capture
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -130,9 +128,11 @@ def packages(python: str, base_env: Mapping[str, str], wanted: Sequence[str] = (
     return found
 
 
-def realise(request: Request) -> Path:
+def realise(request: Request, making: Callable[[str], None] = lambda _: None) -> Path:
     """The interpreter of the environment, made if need be.
 
+    Args:
+        making: is told before something that takes minutes begins.
     Raises:
         SetupError: packages cannot be installed; the message ends with pip's last lines.
         StoreError: the disk is full or not writable.
@@ -141,10 +141,9 @@ def realise(request: Request) -> Path:
         return Path(request.program)
     folder = request.cache / "environments" / f"{request.name}-{sha256_file(request.lock)[:12]}-py{request.version}"
     marker = folder / "packages.json"
-    with disk_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
+    with locked(folder):
         if not marker.is_file():
+            making(f"environment {request.name}: installing {request.lock.name} into {folder}")
             make(folder, request)
             write_json(marker, packages(str(folder / "bin" / "python"), request.base_env))
     return folder / "bin" / "python"

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness import recording
-from harness.errors import DatasetError, HarnessError, SourceError
+from harness.errors import DatasetError, HarnessError, SetupError, SourceError
 from harness.evidence import Evidence, judge
 from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
 from harness.files import remove_tree, write_json
@@ -74,7 +74,9 @@ class Execution:
     def have(self, run: Run) -> bool:
         """Whether the store has this run; a failed one counts unless a retry was asked for."""
         record = self.store.read(run.key)
-        return record is not None and (record.finished or not self.retry_failed)
+        if record is None or not self.retry_failed:
+            return record is not None
+        return record.finished and self.store.result(run).status == "finished"  # its ranks may be damaged
 
     def carry_out(self, runs: Sequence[Run]) -> None:
         """Carry out every run that is needed, each by us or by another harness on the same store.
@@ -133,9 +135,13 @@ class Execution:
         try:
             return self.workshop.prepare(run, self.data[run.dataset])
         except (SourceError, DatasetError) as error:
-            self.gaps[run.key] = error
-            self.observer.gap(run, error)
+            self.gap(run, error)
             return None
+
+    def gap(self, run: Run, error: HarnessError) -> None:
+        """Note a run that could not be carried out through no fault of its own; nothing of it is stored."""
+        self.gaps[run.key] = error
+        self.observer.gap(run, error)
 
     def work(self, run: Run) -> RunFolder:
         """The run's folder while it is under way."""
@@ -144,6 +150,10 @@ class Execution:
     def keep(self, run: Run, folder: RunFolder, outcome: Outcome) -> None:
         """Judge a run that ended and put its record into the store."""
         evidence: Evidence = judge(run, folder, outcome)
+        if evidence.fault and not self.workshop.is_intact(self.data[run.dataset]):
+            what = f"{run.label} failed ({evidence.fault.reason}), and its source tree or data changed while it ran"
+            self.gap(run, SetupError("cache", what, "let the cache alone and run the same command again"))
+            return
         content = recording.content(run, self.workshop.recipe.protocol, outcome, evidence, self.resolved())
         remove_tree(folder.out)
         write_json(folder.path / "record.json", content)

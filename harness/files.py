@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from harness.errors import StoreError
 
 
@@ -90,6 +92,23 @@ def json_text(value: Any) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Put `value` at `path` as indented JSON, atomically; see `write_whole`."""
     write_whole(path, json_text(value))
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock that lies beside `path`; the kernel frees it when its holder dies.
+
+    Raises:
+        StoreError: the lock's file cannot be made.
+    """
+    lock = FileLock(f"{path}.lock")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def remove_tree(path: Path) -> None:

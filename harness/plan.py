@@ -109,12 +109,19 @@ def options(recipe: Recipe, settings: Settings) -> dict[str, Scalar]:
             raise ArgumentError("--set", f"unknown option {name!r}", near_misses(name, values))
         kind = type(recipe.options[name])
         try:
-            values[name] = kind(text)
+            values[name] = at_least_one(kind(text))
         except ValueError as error:
             raise ArgumentError(
                 "--set", f"{name}={text!r} is no {kind.__name__}", f"its default is {recipe.options[name]}"
             ) from error
     return values
+
+
+def at_least_one(value: Scalar) -> Scalar:
+    """The value of an option; a whole number must be 1 or more. ValueError otherwise."""
+    if isinstance(value, int) and value < 1:
+        raise ValueError(value)
+    return value
 
 
 def check_where(recipe: Recipe, where: Mapping[str, Sequence[str]]) -> None:

@@ -11,18 +11,16 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-
-from filelock import FileLock
 
 from harness import datasets, environments, patches, sources
 from harness.config import Config, Upstream
 from harness.errors import ConfigError, DatasetError, SetupError
 from harness.executors.contract import PreparedRun, RunFolder
-from harness.files import canonical_json, disk_errors, sha256_bytes, sha256_file, write_json, write_whole
+from harness.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
 from harness.gitcommand import blob_hash
 from harness.patchfiles import Patch
 from harness.plan import Pinned, Run
@@ -39,6 +37,7 @@ class Workshop:
 
     Attributes:
         request: the environment asked for.
+        making: is told before something that takes minutes begins.
     """
 
     config: Config
@@ -46,6 +45,7 @@ class Workshop:
     request: environments.Request
     threads: int
     timeout_s: float
+    making: Callable[[str], None] = lambda _: None
     _data: dict[str, Path] = field(default_factory=dict)
 
     @property
@@ -86,7 +86,7 @@ class Workshop:
     @cached_property
     def python(self) -> Path:
         """The interpreter of the environment."""
-        return environments.realise(self.request)
+        return environments.realise(self.request, self.making)
 
     @cached_property
     def tree(self) -> Path:
@@ -94,11 +94,9 @@ class Workshop:
         content = {"commit": self.pin.commit, "patches": self.pinned.patches, "overlay": self.pinned.overlay}
         digest = sha256_bytes(canonical_json(content).encode())[:12]
         folder = self.config.cache / "trees" / f"{self.recipe.upstream}-{digest}"
-        with disk_errors(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
+        with locked(folder):
             marker = folder.with_suffix(".json")
-            if not (marker.is_file() and tree_is_as_made(folder, json.loads(marker.read_text()))):
+            if not tree_is_as_made(folder, marker):
                 marker.unlink(missing_ok=True)
                 write_json(marker, self.make_tree(folder))
         return folder
@@ -138,7 +136,7 @@ class Workshop:
                 made.update(self.generate(dataset))
             return made[path.removeprefix("generated:")]
 
-        folder = datasets.materialise(files, read, self.config.cache)
+        folder = datasets.materialise(files, read, self.config.cache, recheck=True)
         counts = datasets.count_sequences(folder / dataset.sequences)
         expected = datasets.Counts(dataset.users, dataset.items, dataset.interactions)
         odd = datasets.compare(counts, expected, dataset.name)
@@ -178,6 +176,12 @@ class Workshop:
             words[0] = str(python)
         env = {**self.child_env(), "HARNESS_PROBE_DIR": str(folder.path)}
         return PreparedRun(run.key, run.label, tuple(words), tree, env, folder, mark, self.timeout_s)
+
+    def is_intact(self, dataset: Dataset) -> bool:
+        """Whether what a run of this dataset started from is still all there and unchanged."""
+        data = self._data.get(dataset.name)
+        there = data is not None and all((data / f.name).is_file() for f in dataset.files)
+        return there and self.python.exists() and tree_is_as_made(self.tree, self.tree.with_suffix(".json"))
 
     def checkpoint(self, checkpoint: Checkpoint) -> bytes:
         """The bytes of a checkpoint, checked against its pin.
@@ -236,8 +240,12 @@ def tree_hashes(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): sha256_file(p) for p in files}
 
 
-def tree_is_as_made(folder: Path, made: Mapping[str, str]) -> bool:
-    """Whether a source tree still has exactly the files it was made with."""
+def tree_is_as_made(folder: Path, marker: Path) -> bool:
+    """Whether a source tree still has exactly the files whose hashes its marker holds."""
+    try:
+        made = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
     return folder.is_dir() and tree_hashes(folder) == made
 
 

@@ -19,15 +19,11 @@ Scalar = int | float | str
 
 
 class DataFile(Strict):
-    """One file of a dataset: where it lies in the upstream at its pin, its hash, the name a run wants it under.
-
-    Attributes:
-        path: path in the upstream; empty for a file that `Dataset.generate` makes.
-    """
+    """One file of a dataset: the name a run wants it under, its hash, where it lies in the upstream at its pin."""
 
     name: str
     sha256: Sha256
-    path: str = ""
+    path: str = ""  # empty for a file that `Dataset.generate` makes
 
 
 class Checkpoint(Strict):
@@ -244,13 +240,17 @@ def words_of(value: Mapping[str, System | tuple[str, ...]] | tuple[str, ...]) ->
 
 def faulty_variables(word: str, variables: Iterable[str]) -> Iterator[str]:
     """What is wrong with the {variables} of one word of a command."""
-    try:
-        names = [name for _, name, _, _ in string.Formatter().parse(word) if name is not None]
-    except ValueError as error:
-        yield f"{word!r}: {error}; a brace itself is written twice"
-        return
     known = set(variables)
-    yield from (f"unknown variable {{{n}}} in {word!r} ({near_misses(n, known)})" for n in names if n not in known)
+    try:
+        fields = [field for field in string.Formatter().parse(word) if field[1] is not None]
+    except ValueError as error:
+        fields = []
+        yield f"{word!r}: {error}; a brace itself is written twice"
+    for _, name, form, conversion in fields:
+        if form or conversion:
+            yield f"{word!r}: a variable stands alone in its braces, without a format"
+        elif name not in known:
+            yield f"unknown variable {{{name}}} in {word!r} ({near_misses(str(name), known)})"
 
 
 def artifacts(root: Path) -> list[str]:

@@ -8,22 +8,18 @@ configuration where it could change a byte, and a checkout that is not whole, wh
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
 import string
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from filelock import FileLock
-
 from harness.errors import ConfigError, SourceError, near_misses
-from harness.files import disk_errors, remove_tree, write_whole
+from harness.files import disk_errors, locked, remove_tree, write_whole
 from harness.gitcommand import Answer, blob_hash, last_line, must_git, run_git
 
 MIRROR_VARIABLE = "HARNESS_GIT_MIRROR"
@@ -91,7 +87,7 @@ def clone(pin: Pin, cache: Path, template: str | None) -> Path:
     origin = str(_objects_of(pin, source, template if redirected else None)) if _is_local(source) else source
     digest = hashlib.sha256(pin.url.encode()).hexdigest()[:8]
     target = cache / "clones" / f"{pin.name}-{digest}.git"
-    with _locked(target):
+    with locked(target):
         if _origin(target) != origin:
             _make(target, origin)
         _ensure_commit(target, pin, origin)
@@ -109,8 +105,8 @@ def checkout(clone: Path, pin: Pin, patterns: tuple[str, ...], destination: Path
         SourceError: naming each file that could not be had, or if nothing matches.
     """
     destination = destination.absolute()
-    with _locked(clone):
-        _clear(destination)
+    with locked(clone):
+        _clear(destination, clone)
         must_git(clone, "worktree", "prune")
         must_git(clone, "worktree", "add", "--detach", "--no-checkout", str(destination), pin.commit)
         must_git(destination, "sparse-checkout", "set", "--no-cone", *patterns)
@@ -168,19 +164,6 @@ def _objects_of(pin: Pin, source: str, template: str | None) -> Path:
     raise SourceError(f"{MIRROR_VARIABLE}={template}", f"no mirror of {pin.name} at {folder}", fix)
 
 
-@contextlib.contextmanager
-def _locked(clone: Path) -> Iterator[None]:
-    """Hold the clone's lock; the kernel drops it with the process, so none is ever left behind."""
-    with disk_errors(clone):
-        clone.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(clone.with_suffix(".lock"))
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _origin(clone: Path) -> str:
     """Where the clone takes its objects from."""
     file = clone / ORIGIN_FILE
@@ -234,20 +217,32 @@ def _ensure_commit(target: Path, pin: Pin, origin: str) -> None:
             raise SourceError(pin.name, what, f"check the network; {_REDIRECT}")
 
 
-def _clear(destination: Path) -> None:
+def _clear(destination: Path, clone: Path) -> None:
     """Make room for a work tree.
 
     Raises:
-        SourceError: if something else than a work tree is there; it is left alone.
+        SourceError: if something else than a work tree of this clone is there; it is left alone.
     """
     if not destination.exists():
         return
-    if any(destination.iterdir()) and not (destination / ".git").is_file():
-        raise SourceError(str(destination), "holds files that are no checkout", "move it or choose another folder")
+    fix = "move it or choose another folder"
+    if not destination.is_dir():
+        raise SourceError(str(destination), "is a file", fix)
+    if any(destination.iterdir()) and not _is_ours(destination, clone):
+        raise SourceError(str(destination), "holds files that are no checkout", fix)
     with disk_errors(destination):
         scratch = tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.")
         os.rename(destination, Path(scratch) / "old")  # a kill while removing must not leave a tree without .git
     remove_tree(Path(scratch))
+
+
+def _is_ours(destination: Path, clone: Path) -> bool:
+    """Whether the folder is a work tree of this very clone."""
+    pointer = destination / ".git"
+    if not pointer.is_file():
+        return False
+    text = pointer.read_text(encoding="utf-8", errors="replace").strip().removeprefix("gitdir: ")
+    return Path(text).resolve().is_relative_to(clone.resolve())
 
 
 def _require_whole(tree: Path, pin: Pin, patterns: tuple[str, ...], answer: Answer) -> None:

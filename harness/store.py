@@ -24,6 +24,7 @@ from harness.plan import Run
 from harness.records import RunResult
 
 FORMAT = 1
+NEEDED = ("key", "upstream", "dataset", "system", "seed", "status", "fault", "inputs", "seconds", "disagreements")
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,14 @@ class Store:
         except (OSError, ValueError, TypeError) as error:
             raise StoreError(str(folder), f"damaged record: {error}", "remove this folder and run again") from error
         if content.get("format") != FORMAT:
-            raise StoreError(
-                str(folder), f"record format {content.get('format')!r}, known: {FORMAT}", "update the harness"
-            )
+            what = f"record format {content.get('format')!r}, known: {FORMAT}"
+            raise StoreError(str(folder), what, "update the harness, or remove this folder and run again")
+        if missing := [name for name in NEEDED if name not in content]:
+            what = f"damaged record: lacks {', '.join(missing)}"
+            raise StoreError(str(folder), what, "remove this folder and run again")
+        if content["key"] != key:
+            what = f"holds the record of another run, {content['key']}"
+            raise StoreError(str(folder), what, "remove this folder and run again")
         return Record(folder, content)
 
     def find(self, prefix: str) -> Record:

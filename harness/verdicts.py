@@ -20,7 +20,9 @@ from harness.tables import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Table,
 
 
 def judge(table: Table) -> Table:
-    """The table with a verdict in every cell and claim."""
+    """The table with a verdict in every cell and claim; a table of cut-short trainings is not judged."""
+    if table.spec.quick:
+        return table
     margin = table.spec.margin_relative
     rows = tuple(
         replace(row, cells=tuple(replace(cell, verdict=value_verdict(cell, margin)) for cell in row.cells))
@@ -57,9 +59,12 @@ def _of_comparison(comparison: Comparison) -> ClaimVerdict:
     """Sign and certainty of a gain.
 
     certain and positive: supported; certain and negative: contradicted; uncertain and positive: direction only;
-    uncertain and negative, or none at all: inconclusive.
+    uncertain and negative, or none at all: inconclusive. With one seed nobody knows what another would say: what is
+    certain is then so by users only.
     """
     certain = comparison.significant and not comparison.open_to_seeds
+    if certain and not comparison.seed_aware:
+        return "supported by users only" if comparison.gain > 0 else "contradicted by users only"
     if comparison.gain > 0:
         return "supported" if certain else "direction only"
     return "contradicted" if certain and comparison.gain < 0 else "inconclusive"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from typing import Any
 
 from harness import environments, plan, printed, recipes, render, tables
 from harness.config import Config
+from harness.errors import ArgumentError
 from harness.execution import Execution, Observer
 from harness.executors.local import LocalExecutor
 from harness.files import sha256_bytes
@@ -36,6 +38,7 @@ class Ways:
         jobs: runs at a time.
         environment: `venv`, `inherit`, or "" for what harness.toml says.
         python: interpreter to inherit, or to make environments with.
+        making: is told before something that takes minutes begins.
     """
 
     jobs: int = 1
@@ -43,6 +46,7 @@ class Ways:
     environment: str = ""
     python: str = sys.executable
     retry_failed: bool = False
+    making: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Job:
             kind=ways.environment,
             python=ways.python,
         )
-        return Workshop(config, self.recipe, request, self.settings.threads, ways.timeout_s)
+        return Workshop(config, self.recipe, request, self.settings.threads, ways.timeout_s, ways.making)
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -136,8 +140,11 @@ class Job:
         parts = [f"{key}={'+'.join(values)}" for key, values in sorted(settings.where.items())]
         parts += [f"profile={settings.profile}"] if settings.profile else []
         parts += [f"{key}={value}" for key, value in sorted(settings.options.items())]
-        parts += [f"seeds={'+'.join(map(str, settings.seeds))}"] if settings.seeds else []
+        asked = settings.seeds if settings.seeds != self.recipe.seeds else None
+        parts += [f"seeds={'+'.join(map(str, asked))}"] if asked else []
         parts += [settings.device] if settings.device != "cpu" else []
+        parts += [f"threads={settings.threads}"] if settings.threads != self.config.file.local.threads else []
+        parts += [self.ways.environment] if self.ways.environment else []
         name = ",".join(parts).replace("/", "-") or "full"
         digits = sha256_bytes(name.encode())[:8]  # a folder's name has 255 bytes at most: many seeds are too long
         return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]},{digits}"
@@ -161,6 +168,7 @@ def reproduce(job: Job, observer: Observer) -> tuple[list[RunResult], Execution]
     Raises:
         HarnessError: what stops all runs; finished ones are in the store.
     """
+    tables.build(table_spec(job), [], job.published)  # a mistake in metrics or published numbers is told at once
     execution = job.execution(observer)
     execution.carry_out(job.runs)
     return job.results(execution), execution
@@ -172,6 +180,8 @@ def find_record(config: Config, key: str) -> Record:
     Raises:
         StoreError: none, or several.
     """
+    if not re.fullmatch("[0-9a-f]+", key):
+        raise ArgumentError("KEY", f"{key!r} is no run's key", "`harness status ARTIFACT` lists keys")
     shown = Store(config.results / DEMONSTRATION, config.cache)
     if not any((config.results / "runs").glob(f"{key}*")) and any((shown.results / "runs").glob(f"{key}*")):
         return shown.find(key)
@@ -201,6 +211,10 @@ def table_spec(job: Job) -> TableSpec:
         margin_relative=recipe.margin.relative,
         seeds=settings.seeds or recipe.seeds,
         signature=signature(job),
+        changed=tuple(
+            f"{name} {plan.options(recipe, settings)[name]} (recipe: {recipe.options[name]})"
+            for name in sorted(settings.options)
+        ),
         demonstration=recipe.demonstration,
     )
 
@@ -212,7 +226,7 @@ def signature(job: Job) -> dict[str, str]:
     facts["environment"] = (
         job.recipe.environment if not job.ways.environment else f"{recipe.environment} ({job.ways.environment})"
     )
-    facts["device"] = settings.device
+    facts |= {"device": settings.device, "threads": str(settings.threads)}
     facts |= {name: str(value) for name, value in values.items()}
     if settings.profile:
         facts["profile"] = settings.profile

@@ -5,17 +5,19 @@ Modules are imported inside the commands, so that `harness --help` does not wait
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from types import FrameType
 
-from harness.cli.app import app
 from harness.errors import HarnessError, Interrupted
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
-    """The first Ctrl-C or SIGTERM: children are ended on the way out, what was finished is kept."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """The first Ctrl-C, SIGTERM or hang-up: children are ended on the way out, what was finished is kept."""
+    for number in ENDINGS:
         signal.signal(number, signal.SIG_IGN)  # a second one must not stop the ending of children
     raise Interrupted("interrupted", "what was finished is kept", "the same command goes on from here")
 
@@ -26,9 +28,15 @@ def main() -> None:
     Exit codes: 0 what was asked for holds; 1 it ran, but the verdict is not "reproduced"; 2 recipe, configuration,
     patch or arguments; 3 surroundings (Git, data, packages, disk); 4 an upstream's run failed; 130 interrupted.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an ASCII terminal shows ? for what it does not have
     try:
+        for number in ENDINGS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and background shells ignore some
+                signal.signal(number, interrupt)
+        from harness.cli.app import app
+
         app(standalone_mode=True)
     except HarnessError as error:
         print(f"harness: {error}", file=sys.stderr)  # noqa: T201

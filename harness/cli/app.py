@@ -36,6 +36,11 @@ Python = Annotated[str, typer.Option(help="interpreter to inherit or to make env
 Project = Annotated[Path | None, typer.Option(help="folder with harness.toml; found upwards from here by default")]
 
 
+def say(text: str) -> None:
+    """A line about what takes a while."""
+    typer.echo(text, err=True)
+
+
 def pairs(texts: list[str] | None, flag: str) -> dict[str, str]:
     """`a=b,c=d`, given once or more, as a mapping.
 
@@ -94,7 +99,7 @@ def job_of(
         device=device,
         threads=threads or local.threads,
     )
-    ways = Ways(jobs or local.jobs, timeout or local.timeout_s, kind, python or sys.executable, retry_failed)
+    ways = Ways(jobs or local.jobs, timeout or local.timeout_s, kind, python or sys.executable, retry_failed, say)
     return Job(config, artifact, settings, ways)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.errors import PatchError
+from harness.errors import ArgumentError, PatchError
 
 if TYPE_CHECKING:
     from harness.config import Config
@@ -110,6 +110,8 @@ def tree(
     from harness.preparation import clone_of
 
     config = settings(project)
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ArgumentError(str(folder), "is not an empty folder", "name a new one: what is there is never overwritten")
     ((pin, series),) = chosen(config, upstream)
     clone = clone_of(config, upstream)
     sources.checkout(clone, pin, config.upstream(upstream).code, folder.resolve())

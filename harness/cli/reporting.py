@@ -14,7 +14,7 @@ from rich.text import Text
 from harness import estimates, workflow
 from harness.cli.progress import Progress, duration
 from harness.config import Config
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreError
 from harness.execution import Observer
 from harness.store import Record
 from harness.workflow import Job
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from harness.plan import Run
     from harness.tables import Table
 
-WIDEST = 120
+NARROWEST, WIDEST = 100, 120
 
 
 def console(stderr: bool = False) -> Console:
-    """Where commands print: as wide as the terminal up to what tables need, 120 columns in a pipe."""
+    """Where commands print: as wide as the terminal, but never too narrow for a table; 120 columns in a pipe."""
     found = Console(stderr=stderr, highlight=False)
-    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=WIDEST)
+    width = max(found.width, NARROWEST) if found.is_terminal else WIDEST
+    return Console(stderr=stderr, highlight=False, width=width)
 
 
 def reproduce(job: Job) -> int:
@@ -39,6 +40,10 @@ def reproduce(job: Job) -> int:
     table = workflow.report(job, results)
     print_table(table, workflow.publish(job, table), job.config.root)
     tell_gaps(execution.gaps, job.runs)
+    if failed := [r for r in results if r.status == "failed"]:
+        why = f"`harness runs show {failed[0].key[:8]} --log` shows why"
+        text = f"{len(failed)} failed: {why}, --retry-failed runs them again"
+        console(stderr=True).print(Text(text, style="red"), soft_wrap=True)
     return exit_code(table, execution.gaps, [r.status for r in results])
 
 
@@ -59,7 +64,8 @@ def print_table(table: Table, folder: Path, root: Path) -> None:
     for block in terminal.blocks(table):
         out.print(block)
     shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
-    out.print(Text(f"\nWritten: {shown}/table.md, .tex, .csv", style="bold"), soft_wrap=True)
+    names = "table.md, table.tex, table.csv, table-claims.csv"
+    out.print(Text(f"\nWritten: {shown}/{names}", style="bold"), soft_wrap=True)
 
 
 def tell_gaps(gaps: Mapping[str, HarnessError], runs: list[Run]) -> None:
@@ -87,7 +93,9 @@ def print_plan(job: Job) -> None:
         grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), state, shown)
     out = console()
     out.print(grid)
-    out.print(f"{len(job.runs)} runs, {len(job.runs) - len(missing)} there, {len(missing)} to run")
+    failed = sum(not record.finished for run in job.runs if run.key not in told and (record := job.store.read(run.key)))
+    kept = f" ({failed} failed; --retry-failed runs them again)" if failed else ""
+    out.print(f"{len(job.runs)} runs, {len(job.runs) - len(missing)} there{kept}, {len(missing)} to run")
     if missing:
         out.print(cost.summary(missing, job.ways.jobs), soft_wrap=True)
         for line in estimates.downloads(job, missing):
@@ -135,6 +143,8 @@ def show_run(config: Config, key: str, log: bool) -> None:
     path = record.folder / "log.txt"
     out = console()
     if log:
+        if not path.is_file():
+            raise StoreError(str(path), "no such log", "the run never began, or the file was removed")
         out.print(Text(path.read_text(encoding="utf-8")), soft_wrap=True)
         return
     out.print(facts(record))

@@ -13,8 +13,17 @@ from rich.text import Text
 from harness.render.view import DatasetView, SeedBlock, ValueBlock, ValueText, view
 from harness.tables import Table
 
-_SIGNS = {"reproduced": ("=", "green"), "differs": ("≠", "red"), "inconclusive": ("?", "yellow"), "–": ("", "")}
-_CLAIMS = {"supported": "bold green", "contradicted": "bold red", "direction only": "yellow", "inconclusive": "yellow"}
+_SIGNS = {
+    "reproduced": ("=", "green"),
+    "differs": ("≠", "red"),
+    "inconclusive": ("?", "yellow"),
+    "–": ("", ""),
+    "not judged": ("", ""),
+}
+_CLAIMS = {
+    "supported": "bold green", "contradicted": "bold red", "supported by users only": "green",
+    "contradicted by users only": "red", "direction only": "yellow", "inconclusive": "yellow",
+}  # fmt: skip
 MOST_SEEDS = 20  # a multiple of the seeds in a block
 LEGEND = "= reproduced, ≠ differs, ? inconclusive; u: interval over users; † printed otherwise; ‡ ties matter"
 

@@ -26,6 +26,9 @@ def banners(table: Table) -> list[str]:
         found.append("DEMONSTRATION. It shows the machinery on generated data and says nothing about any paper.")
     if "quick" in kinds:
         found.append("NOT A REPRODUCTION. Profile 'quick' cuts training short; no number here speaks of the paper's.")
+    for note in table.notes:
+        if note.kind == "changed":
+            found.append(f"OTHER OPTIONS THAN THE RECIPE'S: {note.text}.")
     return found
 
 
@@ -56,6 +59,8 @@ def _p(p: float) -> str:
 
 def summary(table: Table) -> str:
     """How many values and claims hold, in one sentence."""
+    if table.spec.quick:
+        return "Not judged: training was cut short."
     values = [cell.verdict for row in table.rows for cell in row.cells if cell.published]
     claims = [row.verdict for row in table.claims]
     parts = []

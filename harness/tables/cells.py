@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from harness.errors import ArgumentError, near_misses
 from harness.records import Claim, Published, Status
 from harness.stats import ALPHA, Estimate, Interval, TestResult, Wins
 
 ValueVerdict = Literal["reproduced", "differs", "inconclusive", "failed", "not run", "unpublished", "not judged"]
-ClaimVerdict = Literal["supported", "direction only", "contradicted", "inconclusive", "failed", "not run", "not judged"]
+ByUsers = Literal["supported by users only", "contradicted by users only"]
+ClaimVerdict = (
+    ByUsers
+    | Literal["supported", "contradicted", "direction only", "inconclusive", "failed", "not run", "not judged"]
+)  # fmt: skip
 NoteKind = Literal[
-    "demonstration", "quick", "failed", "missing", "disagrees", "ties", "floor", "paper floor", "one seed", "two seeds",
-    "unequal seeds", "same digits",
+    "demonstration", "quick", "changed", "failed", "missing", "disagrees", "ties", "floor", "paper floor", "one seed",
+    "two seeds", "unequal seeds", "same digits",
 ]  # fmt: skip
 NO_SEED = -1
+Spec = TypeVar("Spec")
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class TableSpec:
         signature: facts that travel with the numbers, in order (upstream, commit, protocol, profile, options,
             environment, ...); "profile" set to "quick" marks the whole table.
         demonstration: it shows the machinery and proves nothing about a paper.
+        changed: options that were set by hand, each with the recipe's own value.
     """
 
     artifact: str
@@ -64,6 +70,7 @@ class TableSpec:
     seeds: tuple[int, ...] = ()
     signature: Mapping[str, str] = field(default_factory=dict)
     demonstration: bool = False
+    changed: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[SystemSpec, ...]:
@@ -76,28 +83,17 @@ class TableSpec:
         return self.signature.get("profile") == "quick"
 
     def system(self, key: str) -> SystemSpec:
-        """The system of that key.
-
-        Raises:
-            ArgumentError: if there is none.
-        """
-        for system in self.systems:
-            if system.key == key:
-                return system
-        known = near_misses(key, [s.key for s in self.systems])
-        raise ArgumentError(f"{self.artifact}: system", f"unknown system {key!r}", known)
+        """The system of that key; ArgumentError if there is none."""
+        return self._named("system", {system.key: system for system in self.systems}, key)
 
     def dataset(self, key: str) -> DatasetSpec:
-        """The dataset of that key.
+        """The dataset of that key; ArgumentError if there is none."""
+        return self._named("dataset", {dataset.key: dataset for dataset in self.datasets}, key)
 
-        Raises:
-            ArgumentError: if there is none.
-        """
-        for dataset in self.datasets:
-            if dataset.key == key:
-                return dataset
-        known = near_misses(key, [d.key for d in self.datasets])
-        raise ArgumentError(f"{self.artifact}: dataset", f"unknown dataset {key!r}", known)
+    def _named(self, what: str, known: Mapping[str, Spec], key: str) -> Spec:
+        if key not in known:
+            raise ArgumentError(f"{self.artifact}: {what}", f"unknown {what} {key!r}", near_misses(key, known))
+        return known[key]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ def general_notes(spec: TableSpec, gaps: Sequence[Gap]) -> list[Note]:
     """Notes on the table as a whole, then one for each failed run and one for all runs missing for the same reason."""
     notes = [Note("demonstration")] if spec.demonstration else []
     notes += [Note("quick")] if spec.quick else []
+    notes += [Note("changed", text=", ".join(spec.changed))] if spec.changed else []
     notes += [Note("failed", g.dataset, g.system, seed=g.seed, text=g.reason) for g in gaps if g.status == "failed"]
     absent: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for gap in gaps:

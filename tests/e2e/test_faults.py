@@ -188,3 +188,72 @@ def test_a_changed_source_tree_is_made_anew(project: Project) -> None:
     done = project.run("reproduce", "demo", "--where", "loss=bce", "--seeds", "43", "--profile", "quick")
     assert done.returncode in (0, 1), done.stdout
     assert "changed by hand" not in (tree / "train.py").read_text()
+
+
+def test_patch_tree_overwrites_nothing(project: Project, one_error: Check) -> None:
+    """It once removed any folder that was a work tree of some repository."""
+    tree = project.folder / "tree"
+    assert project.run("patch", "tree", "demo", str(tree)).returncode == 0
+    (tree / "mine.txt").write_text("work of a day")
+    message = one_error(project.run("patch", "tree", "demo", str(tree)), 2)
+    assert "not an empty folder" in message
+    assert (tree / "mine.txt").read_text() == "work of a day"
+
+
+def test_changed_data_in_the_cache_are_not_used(project: Project) -> None:
+    """Same size, other content: sizes alone once passed."""
+    project.run("reproduce", "demo", *FEW)
+    (data,) = (project.folder / ".cache" / "data").glob("*/data.txt")
+    whole = data.read_text()
+    data.write_text(whole[::-1])
+    done = project.run("reproduce", "demo", "--where", "loss=bce", "--seeds", "43", "--profile", "quick")
+    assert done.returncode in (1, 3), done.stderr
+    assert data.read_text() == whole or "sha256" in done.stderr.lower()
+
+
+def test_cache_removed_while_a_run_goes_on_is_no_failure_of_the_run(project: Project) -> None:
+    few = ("--where", "loss=bce", "--seeds", "42", "--set", "epochs=2000", "--set", "patience=2000")
+    running = project.start("reproduce", "demo", *few)
+    child = await_child(project)
+    for path in (project.folder / ".cache" / "data").glob("*/data.txt"):
+        path.unlink()
+    os.kill(child, signal.SIGKILL)
+    _, error = running.communicate(timeout=60)
+    assert running.returncode == 3, error
+    assert "changed while it ran" in error
+    assert all(r["status"] == "finished" for r in finished(project))
+
+
+def test_hang_up_ends_the_training(project: Project) -> None:
+    """A closed terminal once left it running."""
+    long = ("--set", "epochs=2000", "--set", "patience=2000")
+    running = project.start("reproduce", "demo", "--where", "loss=bce", *long)
+    child = await_child(project)
+    running.send_signal(signal.SIGHUP)
+    _, error = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in error
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_mistakes_of_a_recipe_are_told_before_any_training(project: Project, one_error: Check) -> None:
+    project.replace("recipes/demo/demo.yaml", "metrics: [HIT@10, NDCG@10]", "metrics: [HITS@10]")
+    done = project.run("reproduce", "demo", *FEW)
+    assert "start" not in done.stderr
+    assert "HIT@10" in one_error(done, 2)
+
+
+def test_options_set_by_hand_are_said_above_the_table(project: Project) -> None:
+    done = project.run("reproduce", "demo", "--where", "loss=bce", "--seeds", "42", "--set", "epochs=2")
+    assert "OTHER OPTIONS THAN THE RECIPE'S: epochs 2 (recipe: 60)" in done.stdout
+
+
+def test_one_seed_supports_no_claim(project: Project) -> None:
+    done = project.run("reproduce", "demo", "--where", "loss=bce|gbce", "--seeds", "42")
+    assert done.returncode == 1
+    assert "0 of 2 claims supported (2 supported by users only)" in done.stdout
+
+
+@pytest.mark.parametrize("key", ["/", "**x", "zz"])
+def test_what_is_no_key(project: Project, one_error: Check, key: str) -> None:
+    one_error(project.run("runs", "show", key), 2)

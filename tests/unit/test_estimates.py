@@ -29,9 +29,10 @@ def put(store: Store) -> Put:
 
     def lay(seconds: float, **changes: Any) -> None:
         facts = {"format": 1, "status": "finished", "upstream": "toy", "dataset": "small", "system": "net/bce"}
+        facts |= {"seed": 1, "fault": None, "disagreements": []}
         folder = store.folder(f"{len(list(tmp.glob('*'))):020x}" if (tmp := store.results / "runs").exists() else "0")
         folder.mkdir(parents=True)
-        content = {**facts, "inputs": RUN.inputs, "seconds": seconds, **changes}
+        content = {**facts, "key": folder.name, "inputs": RUN.inputs, "seconds": seconds, **changes}
         (folder / "record.json").write_text(json.dumps(content))
 
     return lay

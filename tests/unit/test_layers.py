@@ -55,7 +55,7 @@ IGNORANT = {
     "render": ("files", "config", "store", "evidence"),
 }
 THIRD_PARTY = {
-    "filelock": ("store", "sources", "environments", "preparation", "execution", "datasets"),
+    "filelock": ("files", "store", "execution", "datasets"),
     "git": ("gitcommand", "embedded"),
     "jinja2": ("render.jinja",),
     "numpy": ("records", "metrics", "stats", "evidence", "tables"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -104,11 +105,12 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import made_runs
 from harness.executors.contract import RunFolder
-from harness.store import Store
+from harness.store import NEEDED, Store
 store, left = Store(Path(sys.argv[1]), Path(sys.argv[1])), RunFolder(Path(sys.argv[3]))
 print("ready", flush=True)
 for n in range(10**9):
-    content = {"format": 1, "key": made_runs.RUN.key, "status": "finished", "n": n, "padding": "x" * 200_000, "last": n}
+    facts = dict.fromkeys(NEEDED, "") | {"format": 1, "key": made_runs.RUN.key, "status": "finished"}
+    content = {**facts, "n": n, "padding": "x" * 200_000, "zz_last": n}
     store.write(content, left, {})
 """
 
@@ -131,7 +133,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_records_only(store: Store, t
             else:
                 if found is not None:
                     seen.append(found.content["n"])
-                    wrong.extend([found.content] if found.content["n"] != found.content["last"] else [])
+                    wrong.extend([found.content] if found.content["n"] != found.content["zz_last"] else [])
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
@@ -316,3 +318,18 @@ def test_a_table_is_written_only_where_it_changed(store: Store) -> None:
     assert (folder / "table.md").stat().st_mtime == 1
     assert (folder / "table.tex").read_text() == "c\n"
     assert folder == store.results / "tables" / "paper" / "table" / "full"
+
+
+def test_a_copy_under_another_key_is_no_record(store: Store, tmp_path: Path) -> None:
+    """One folder copied over another would show one run's numbers as another's."""
+    put(store, left(tmp_path / "work"), run(key="a1"))
+    shutil.copytree(store.folder("a1"), store.folder("a2"))
+    with pytest.raises(StoreError, match="another run, a1"):
+        store.read("a2")
+
+
+def test_a_record_that_lacks_parts_is_told(store: Store) -> None:
+    record(store, "a1", '{"format": 1, "key": "a1"}')
+    with pytest.raises(StoreError, match="lacks upstream, dataset"):
+        store.read("a1")
+    assert store.records == []

@@ -60,7 +60,7 @@ def test_gaps_and_unpublished_values_have_verdicts_of_their_own() -> None:
         ([10, 10, 10], [60, 12, 11], "direction only"),  # users find it, seeds might not
         ([60, 12, 11], [10, 10, 10], "inconclusive"),
         ([10, 10, 10], [10, 10, 10], "inconclusive"),
-        ([10], [40], "supported"),  # one seed: users only, and a note says so
+        ([10], [40], "supported by users only"),  # nobody knows what another seed would say
     ],
 )
 def test_claims(a: list[int], b: list[int], verdict: str) -> None:
