@@ -54,6 +54,7 @@ class Execution:
     Attributes:
         resolved: machine, packages and own commit for the records, asked for once and only if something runs.
         gaps: runs that could not begin, with why; nothing of them is stored.
+        found: finished records that were there, so that nobody reads them twice.
     """
 
     store: Store
@@ -65,6 +66,7 @@ class Execution:
     observer: Observer = field(default_factory=Observer)
     retry_failed: bool = False
     gaps: dict[str, HarnessError] = field(default_factory=dict)
+    found: dict[str, Record] = field(default_factory=dict)
 
     def needed(self, runs: Sequence[Run]) -> list[Run]:
         """Runs without a usable record, each key once."""
@@ -74,6 +76,8 @@ class Execution:
     def have(self, run: Run) -> bool:
         """Whether the store has this run; a failed one counts unless a retry was asked for."""
         record = self.store.read(run.key)
+        if record is not None and record.finished:
+            self.found[run.key] = record
         if record is None or not self.retry_failed:
             return record is not None
         return record.finished and self.store.result(run).status == "finished"  # its ranks may be damaged

@@ -155,9 +155,9 @@ class Store:
             finally:
                 remove_tree(temporary)
 
-    def result(self, run: Run) -> RunResult:
-        """A planned run as tables see it."""
-        record = self.read(run.key)
+    def result(self, run: Run, known: Record | None = None) -> RunResult:
+        """A planned run as tables see it; `known` is its record where that was read before."""
+        record = known or self.read(run.key)
         if record is None:
             return RunResult(run.key, run.dataset, run.system, run.seed, "missing", "not run", epoch_cap=run.epoch_cap)
         end = record.content.get("end") or {}

@@ -124,7 +124,8 @@ class Job:
 
     def results(self, execution: Execution | None = None) -> list[RunResult]:
         """What the store holds of the planned runs; gaps of this execution are told as such."""
-        found = [self.store.result(run) for run in self.runs]
+        known = execution.found if execution else {}
+        found = [self.store.result(run, known.get(run.key)) for run in self.runs]
         gaps = execution.gaps if execution else {}
         return [
             r

@@ -6,6 +6,7 @@ pairs, seeds in fives.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -139,6 +140,7 @@ class TableView:
         return tuple(alarm for dataset in self.datasets for alarm in dataset.alarms)
 
 
+@functools.lru_cache(maxsize=1)  # all formats of one table are made of one view
 def view(table: Table) -> TableView:
     """The table as text."""
     return TableView(

@@ -279,9 +279,9 @@ class Note:
     values: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """A rebuilt artifact; `n_tests` is the size of the family that Holm's correction covers."""
+    """A rebuilt artifact, equal to itself alone; `n_tests` is the size of the family that Holm's correction covers."""
 
     spec: TableSpec
     n_users: Mapping[str, int]
