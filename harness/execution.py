@@ -87,7 +87,7 @@ class Execution:
 
         Raises:
             HarnessError: what stops all runs: no source, no environment, a full disk.
-            KeyboardInterrupt: after all children were ended.
+            Interrupted: after all children were ended.
         """
         missing = self.needed(runs)
         if not missing:
