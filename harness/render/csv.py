@@ -9,32 +9,33 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from harness.render.words import signature
 from harness.tables import Cell, ClaimRow, Comparison, Row, Table
 
 VALUE_COLUMNS = (
-    "artifact", "dataset", "metric", "system", "mean", "low", "high", "n_seeds", "published", "difference", "verdict",
-    "runs",
+    "artifact", "dataset", "metric", "system", "mean", "low", "high", "interval_over", "n_seeds", "published", "difference",
+    "verdict", "runs", "signature",
 )  # fmt: skip
 CLAIM_COLUMNS = (
     "artifact", "dataset", "metric", "better", "worse", "gain", "relative", "paper_relative", "t", "p", "p_holm", "d_z",
     "low", "high", "interval_over", "n_users", "n_seeds", "wins", "ties", "losses", "overruled_by_seeds", "verdict",
+    "signature",
 )  # fmt: skip
 
 
 def values(table: Table) -> str:
     """One row for each cell; empty fields where there is nothing; several runs set apart by semicolons."""
-    rows = [(table.spec.artifact, *_value(row, cell)) for row in table.rows for cell in row.cells]
-    return _text(VALUE_COLUMNS, rows)
+    return _text(table, VALUE_COLUMNS, [_value(row, cell) for row in table.rows for cell in row.cells])
 
 
 def claims(table: Table) -> str:
     """One row for each claim on each dataset; empty fields where nothing could be compared."""
-    return _text(CLAIM_COLUMNS, [(table.spec.artifact, *_claim(row)) for row in table.claims])
+    return _text(table, CLAIM_COLUMNS, [_claim(row) for row in table.claims])
 
 
 def _value(row: Row, cell: Cell) -> tuple[object, ...]:
     estimate = cell.estimate
-    ours = (estimate.mean, estimate.low, estimate.high, estimate.n_seeds) if estimate else ("",) * 4
+    ours = (*estimate[:3], estimate.basis, estimate.n_seeds) if estimate else ("",) * 5
     paper = f"{cell.published.value:.{cell.published.decimals}f}" if cell.published else ""
     return (row.dataset, row.metric, cell.system, *ours, paper, cell.difference, cell.verdict, ";".join(cell.keys))
 
@@ -64,9 +65,11 @@ def _field(value: object) -> object:
     return "" if value is None else value
 
 
-def _text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _text(table: Table, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """All rows with the artifact in front and, at the end, what their numbers depend on, so that none travels alone."""
+    said = signature(table.spec)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_field(value) for value in row] for row in rows)
+    writer.writerows([table.spec.artifact, *(_field(value) for value in row), said] for row in rows)
     return buffer.getvalue()
