@@ -13,8 +13,8 @@ from harness.render.words import signature
 from harness.tables import Cell, ClaimRow, Comparison, Row, Table
 
 VALUE_COLUMNS = (
-    "artifact", "dataset", "metric", "system", "mean", "low", "high", "interval_over", "n_seeds", "published", "difference",
-    "verdict", "runs", "signature",
+    "artifact", "dataset", "metric", "system", "mean", "low", "high", "interval_over", "n_seeds", "published",
+    "difference", "verdict", "runs", "signature",
 )  # fmt: skip
 CLAIM_COLUMNS = (
     "artifact", "dataset", "metric", "better", "worse", "gain", "relative", "paper_relative", "t", "p", "p_holm", "d_z",
