@@ -128,6 +128,12 @@ def packages(python: str, base_env: Mapping[str, str], wanted: Sequence[str] = (
     return found
 
 
+def marker_of(request: Request) -> Path:
+    """The file that is there once the virtual environment is whole: the versions of its packages."""
+    name = f"{request.name}-{sha256_file(request.lock)[:12]}-py{request.version}"
+    return request.cache / "environments" / name / "packages.json"
+
+
 def realise(request: Request, making: Callable[[str], None] = lambda _: None) -> Path:
     """The interpreter of the environment, made if need be.
 
@@ -139,8 +145,8 @@ def realise(request: Request, making: Callable[[str], None] = lambda _: None) ->
     """
     if request.inherits:
         return Path(request.program)
-    folder = request.cache / "environments" / f"{request.name}-{sha256_file(request.lock)[:12]}-py{request.version}"
-    marker = folder / "packages.json"
+    marker = marker_of(request)
+    folder = marker.parent
     with locked(folder):
         if not marker.is_file():
             making(f"environment {request.name}: installing {request.lock.name} into {folder}")

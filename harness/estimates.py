@@ -12,6 +12,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from harness.environments import marker_of
 from harness.plan import Run
 from harness.recipes import Dataset
 from harness.store import Store
@@ -104,9 +105,7 @@ def downloads(job: Job, missing: Sequence[Run]) -> Iterator[str]:
     """What still has to be fetched or made before the first run."""
     config, workshop = job.config, job.workshop
     environment = config.environment(job.recipe.environment)
-    if not workshop.request.inherits and not any(
-        (config.cache / "environments").glob(f"{job.recipe.environment}-*/packages.json")
-    ):
+    if not workshop.request.inherits and not marker_of(workshop.request).is_file():
         yield f"environment {job.recipe.environment}: to be installed, about {size(environment.size_mb * 1e6)} on disk"
     if not any((config.cache / "clones").glob(f"{job.recipe.upstream}-*")):
         yield f"upstream {job.recipe.upstream}: to be fetched from {config.git_mirror or workshop.upstream.url}"

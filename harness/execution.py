@@ -31,6 +31,9 @@ SHARED_POLL_S = 0.2
 class Observer:
     """Hears how an execution goes; the silent one."""
 
+    def begun(self, runs: Sequence[Run]) -> None:
+        """These runs are needed, and all that they share is made."""
+
     def started(self, run: PreparedRun) -> None:
         """A run began."""
 
@@ -93,6 +96,7 @@ class Execution:
         if not missing:
             return
         self.workshop.tree, self.workshop.python  # noqa: B018  what all runs share fails before the first begins
+        self.observer.begun(missing)
         going: dict[str, tuple[Run, FileLock]] = {}
         others: list[Run] = []
 
@@ -147,10 +151,6 @@ class Execution:
         self.gaps[run.key] = error
         self.observer.gap(run, error)
 
-    def work(self, run: Run) -> RunFolder:
-        """The run's folder while it is under way."""
-        return RunFolder(self.workshop.config.cache / "work" / run.key)
-
     def keep(self, run: Run, folder: RunFolder, outcome: Outcome) -> None:
         """Judge a run that ended and put its record into the store."""
         evidence: Evidence = judge(run, folder, outcome)
@@ -165,10 +165,11 @@ class Execution:
 
     def adopt(self, run: Run) -> bool:
         """Store a record that a harness left in its work folder when it was killed or the disk was full."""
-        path = self.work(run).path / "record.json"
+        folder = self.workshop.work(run)
+        path = folder.path / "record.json"
         if not path.is_file():
             return False
-        self.put_away(run, self.work(run), json.loads(path.read_text(encoding="utf-8")))
+        self.put_away(run, folder, json.loads(path.read_text(encoding="utf-8")))
         return True
 
     def put_away(self, run: Run, folder: RunFolder, content: Mapping[str, Any]) -> None:

@@ -156,6 +156,10 @@ class Workshop:
         """Environment variables of a run, but for its own folder."""
         return environments.child_env(self.config.base_env, self.python, self.threads, self.request.device)
 
+    def work(self, run: Run) -> RunFolder:
+        """The run's folder while it is under way."""
+        return RunFolder(self.config.cache / "work" / run.key)
+
     def prepare(self, run: Run, dataset: Dataset) -> PreparedRun:
         """A run folder, empty but for the checkpoint, and the command with real folders in it.
 
@@ -163,7 +167,7 @@ class Workshop:
             SourceError, DatasetError, PatchError, SetupError, StoreError: whatever cannot be had.
         """
         data, tree, python = self.data(dataset), self.tree, self.python
-        folder = RunFolder(self.config.cache / "work" / run.key)
+        folder = self.work(run)
         mark = f"{run.key}@{folder.path}"
         if folder.path.exists():
             end_tree(None, mark)  # what a killed harness left running
@@ -198,7 +202,7 @@ class Workshop:
 
     def symbols(self, run: Run, dataset: Dataset) -> dict[str, str]:
         """Folders of this machine and what stands for them in a stored log."""
-        work = RunFolder(self.config.cache / "work" / run.key)
+        work = self.work(run)
         pairs = {
             str(work.out): "$OUT", str(work.path): "$RUN", str(self.tree): "$TREE", str(self.data(dataset)): "$DATA",
             str(self.python.parent.parent): "$ENVIRONMENT", str(self.config.cache): "$CACHE",

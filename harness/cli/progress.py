@@ -6,6 +6,7 @@ In a terminal it is redrawn in place; in a pipe or a log each start and end is o
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -23,7 +24,6 @@ from harness.store import Record
 from harness.workflow import Job
 
 REFRESH_S = 1.0
-__all__ = ["Progress", "duration"]
 
 
 class Progress(Observer):
@@ -51,19 +51,15 @@ class Progress(Observer):
         if self.total is not None:
             self.bars.stop()
 
-    def begin(self) -> None:
-        """Show the bar over all runs, once the first begins."""
+    def begun(self, runs: Sequence[Run]) -> None:
+        """Show the bar over all needed runs; what another harness left undone is among them already."""
         if self.total is None:
-            missing = self.job.execution(
-                Observer(),
-            ).needed(self.job.runs)
-            self.left = {run.key for run in missing}
+            self.left = {run.key for run in runs}
             self.bars.start()
-            self.total = int(self.bars.add_task("runs", total=len(missing), state=""))
+            self.total = int(self.bars.add_task("runs", total=len(runs), state=""))
 
     def started(self, run: PreparedRun) -> None:
         """A run began."""
-        self.begin()
         bar = None
         if self.console.is_terminal:
             bar = int(self.bars.add_task(f"  {run.label}", total=self.runs[run.key].epoch_cap, state=""))
@@ -73,7 +69,6 @@ class Progress(Observer):
 
     def finished(self, run: Run, record: Record) -> None:
         """A run's record is in the store."""
-        self.begin()
         _, _, bar = self.going.pop(run.key, (None, 0.0, None))
         if bar is not None:
             self.bars.remove_task(bar)  # type: ignore[arg-type]
@@ -93,7 +88,6 @@ class Progress(Observer):
 
     def gap(self, run: Run, error: HarnessError) -> None:
         """A run could not begin."""
-        self.begin()
         self.left.discard(run.key)
         self.bars.advance(self.total)  # type: ignore[arg-type]
         self.console.print(f"NOT RUN {run.label}: {error.where}: {error.what}", style="red")

@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from harness import estimates, workflow
-from harness.cli.progress import Progress, duration
+from harness.cli.progress import Progress
 from harness.config import Config
 from harness.errors import HarnessError, StoreError
 from harness.execution import Observer
@@ -122,7 +122,7 @@ def print_status(job: Job) -> None:
     for r in job.results():
         counts[r.status] = counts.get(r.status, 0) + 1
         epochs = "" if r.epochs is None else f"{r.epochs}" + (" (cap)" if r.epochs == r.epoch_cap else "")
-        time = "" if r.seconds is None else duration(r.seconds)
+        time = "" if r.seconds is None else estimates.duration(r.seconds)
         memory = "" if r.peak_memory_mb is None else f"{r.peak_memory_mb:.0f}"
         reason = (
             r.reason if r.status == "failed" else "" if r.agrees else "printed metrics do not follow from the ranks"
