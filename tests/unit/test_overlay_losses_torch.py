@@ -1,141 +1,183 @@
-"""The PyTorch losses against a float64 NumPy reference written from the equation."""
+"""The PyTorch losses against the float64 NumPy reference, and what autograd and memory make of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.register_assert_rewrite("loss_checks", "draw_checks")
 
-from overlay.losses_torch import LOSSES, ce_all, ce_last  # noqa: E402
-
-B, L, D, V = 4, 6, 5, 9
-N_REAL = (6, 3, 1, 4)  # per sequence; the padding comes first
-
-
-def batch(seed: int = 0) -> tuple[Any, Any, Any, Any]:
-    """Hidden states, table, targets and mask in float64; the padded targets are the padding row."""
-    rng = np.random.default_rng(seed)
-    mask = np.arange(L) >= L - np.array(N_REAL)[:, None]
-    targets = np.where(mask, rng.integers(1, V - 1, (B, L)), 0)
-    hidden, table = rng.normal(size=(B, L, D)), rng.normal(size=(V, D))
-    leaves = [torch.tensor(a, requires_grad=True) for a in (hidden, table)]
-    return leaves[0], leaves[1], torch.tensor(targets), torch.tensor(mask)
+from draw_checks import DrawingLossChecks, SamplerChecks  # noqa: E402
+from loss_cases import FORMS, WITH_FORMS, Case  # noqa: E402
+from loss_checks import GbceChecks, LossChecks, Result, batch, small_k  # noqa: E402
+from loss_reference import NAMES, OVER_THE_CATALOGUE, SAMPLED  # noqa: E402
+from overlay import lean_torch, samplers_torch  # noqa: E402
+from overlay.losses_torch import LOSSES  # noqa: E402
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 
-def weights_of(mask: np.ndarray, kind: str) -> np.ndarray:
-    """What each position's cross entropy is multiplied by: (B, L), summing to 1."""
-    if kind == "last":
-        mask = mask & (np.arange(L) == L - 1)
-    if kind == "sequences":
-        return mask / np.maximum(mask.sum(1, keepdims=True), 1) / mask.any(1).sum()
-    return mask / mask.sum()
+def seeded(seed: int | None) -> Any:
+    return None if seed is None else torch.Generator().manual_seed(seed)
 
 
-def reference(
-    hidden: np.ndarray, table: np.ndarray, targets: np.ndarray, weights: np.ndarray, excluded: tuple[int, ...] = ()
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Value and both gradients of sum_t w_t (log sum_i exp r[t, i] - r[t, i+]), position by position."""
-    kept = [i for i in range(len(table)) if i not in excluded]
-    value, grad_hidden, grad_table = 0.0, np.zeros_like(hidden), np.zeros_like(table)
-    for u, t in np.argwhere(weights > 0):
-        scores = table @ hidden[u, t]
-        soft = np.zeros(len(table))
-        soft[kept] = np.exp(scores[kept]) / np.exp(scores[kept]).sum()
-        value += weights[u, t] * -np.log(soft[targets[u, t]])
-        soft[targets[u, t]] -= 1
-        grad_hidden[u, t] = weights[u, t] * soft @ table
-        grad_table += weights[u, t] * np.outer(soft, hidden[u, t])
-    return value, grad_hidden, grad_table
+def tensors(case: Case, dtype: str = "float64", wanted: tuple[str, ...] = ("hidden", "table")) -> list[Any]:
+    """hidden, table, targets and mask; the `wanted` ones are leaves that ask for a gradient."""
+    floats = [
+        torch.tensor(getattr(case, which), dtype=getattr(torch, dtype), requires_grad=which in wanted)
+        for which in ("hidden", "table")
+    ]
+    return [*floats, torch.tensor(case.targets), torch.tensor(case.mask)]
 
 
-CASES = [
-    ("ce-last", {}, "last"),
-    ("ce-last", {"excluded_rows": (0, V - 1)}, "last"),
-    ("ce-all", {}, "positions"),
-    ("ce-all", {"average": "positions", "excluded_rows": (0, V - 1)}, "positions"),
-    ("ce-all", {"average": "sequences"}, "sequences"),
-    ("ce-all", {"average": "sequences", "excluded_rows": (0,)}, "sequences"),
-]
+def keywords(case: Case, seed: int | None = None, seen: np.ndarray | None = None) -> dict[str, Any]:
+    arrays = {"negatives": case.negatives, "seen": seen}
+    given = {key: torch.tensor(array) for key, array in arrays.items() if array is not None}
+    return {"generator": seeded(seed), **given, **case.options}
 
 
-@pytest.mark.parametrize(("name", "options", "kind"), CASES)
-def test_value_and_gradients_are_those_of_the_equation(name: str, options: dict[str, Any], kind: str) -> None:
-    hidden, table, targets, mask = batch()
-    loss = LOSSES[name](hidden, table, targets, mask, **options)
+class Torch:
+    losses = LOSSES
+
+    def compute(
+        self,
+        case: Case,
+        dtype: str = "float64",
+        *,
+        seed: int | None = None,
+        seen: np.ndarray | None = None,
+        wanted: tuple[str, ...] = ("hidden", "table"),
+        factor: float = 1.0,
+    ) -> Result:
+        hidden, table, targets, mask = tensors(case, dtype, wanted)
+        loss = LOSSES[case.name](hidden, table, targets, mask, **keywords(case, seed, seen))
+        assert (loss.shape, loss.dtype) == ((), hidden.dtype)
+        (factor * loss).backward()
+        by_hidden, by_table = (None if leaf.grad is None else leaf.grad.numpy() for leaf in (hidden, table))
+        return factor * loss.item(), by_hidden, by_table
+
+    def drawn(self, sampler: str, seed: int, calls: int, *arguments: Any) -> list[np.ndarray]:
+        generator = seeded(seed)
+        arguments = tuple(torch.tensor(a) if isinstance(a, np.ndarray) else a for a in arguments)
+        return [getattr(samplers_torch, sampler)(generator, *arguments).numpy() for _ in range(calls)]
+
+    def seed_globally(self, seed: int) -> None:
+        torch.manual_seed(seed)
+
+    def next_global_numbers(self) -> np.ndarray:
+        return torch.rand(4).numpy()
+
+    @contextmanager
+    def chunks_of_one(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lean_torch, "ELEMENTS", 1)
+            patch.setattr(lean_torch, "FEWEST_ROWS", 1)
+            yield
+
+
+@pytest.fixture(autouse=True)
+def one_thread_and_the_global_state_as_it_was() -> Iterator[None]:
+    """On tensors this small, a second thread costs a thousand times what it computes."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.random.fork_rng(devices=[]):
+        yield
+    torch.set_num_threads(n_threads)
+
+
+class TestTorch(LossChecks, GbceChecks, DrawingLossChecks, SamplerChecks):
+    framework = Torch()
+
+
+def all_forms() -> list[Any]:
+    return [
+        pytest.param(variant, id=f"{name}-{variant.options.get('form', 'default')}")
+        for name in NAMES
+        for variant in batch(name, **small_k(name)).forms()
+    ]
+
+
+@pytest.mark.parametrize("case", all_forms())
+def test_a_kept_graph_gives_its_gradients_again(case: Case) -> None:
+    hidden, table, targets, mask = tensors(case)
+    loss = LOSSES[case.name](hidden, table, targets, mask, **keywords(case, seed=1))
+    first = torch.autograd.grad(loss, (hidden, table), retain_graph=True)
+    kept = [gradient.clone() for gradient in first]
+    for gradient in first:  # what a caller does to its gradients is its own business
+        gradient.mul_(7)
     loss.backward()
-    arrays = hidden.detach().numpy(), table.detach().numpy(), targets.numpy()
-    expected = reference(*arrays, weights_of(mask.numpy(), kind), options.get("excluded_rows", ()))
-    for got, wanted in zip((loss.detach(), hidden.grad, table.grad), expected, strict=True):
-        np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-12, atol=1e-14)
+    assert torch.equal(hidden.grad, kept[0])
+    assert torch.equal(table.grad, kept[1])
 
 
-def test_hand_computed_two_items() -> None:
-    hidden, table = torch.ones(1, 2, 1), torch.tensor([[0.0], [1.0]])
-    mask = torch.tensor([[True, True]])
-    log_sum = np.log(1 + np.e)
-    assert float(ce_all(hidden, table, torch.tensor([[0, 1]]), mask)) == pytest.approx(log_sum - 0.5)
-    assert float(ce_last(hidden, table, torch.tensor([[0, 1]]), mask)) == pytest.approx(log_sum - 1)
+@pytest.mark.parametrize("case", all_forms())
+def test_gradients_flow_on_and_add_up(case: Case) -> None:
+    """Hidden states that a layer made, the table as the same model's parameter, two losses in one graph."""
+    hidden, table, targets, mask = tensors(case)
+    loss, options = LOSSES[case.name], case.options
+    loss(hidden, table, targets, mask, generator=seeded(1), **options).backward()
+    layer = torch.randn(3, 3, dtype=torch.float64, generator=seeded(2))
+    source = torch.linalg.solve(layer, hidden.detach(), left=False).requires_grad_()
+    own = table.detach().clone().requires_grad_()
+    made = source @ layer
+    (loss(made, own, targets, mask, generator=seeded(1), **options) + 0.5 * made.sum() + own.sum()).backward()
+    torch.testing.assert_close(source.grad, (hidden.grad + 0.5) @ layer.T, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(own.grad, table.grad + 1, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", LOSSES)
-def test_padded_positions_count_for_nothing(name: str) -> None:
-    hidden, table, targets, mask = batch()
-    before = LOSSES[name](hidden, table, targets, mask)
-    noise = torch.where(mask.unsqueeze(2), hidden.detach(), torch.full_like(hidden, 1e6))
-    other = torch.where(mask, targets, torch.full_like(targets, 5))
-    assert torch.equal(before, LOSSES[name](noise, table, other, mask))
+@pytest.mark.parametrize("case", all_forms())
+def test_arguments_may_be_views_and_stay_as_they_are(case: Case) -> None:
+    hidden, table, targets, mask = tensors(case, wanted=())
+    views = [
+        hidden.transpose(0, 1).contiguous().transpose(0, 1), table.T.contiguous().T,
+        targets.T.contiguous().T, mask.T.contiguous().T,
+    ]  # fmt: skip
+    copies = [view.clone() for view in views]
+    views[0].requires_grad_(), views[1].requires_grad_()
+    loss = LOSSES[case.name](*views, **keywords(case, seed=1))
+    loss.backward()
+    assert all(torch.equal(view, copy) for view, copy in zip(views, copies, strict=True))
+    value, by_hidden, by_table = Torch().compute(case, seed=1)
+    assert loss.item() == pytest.approx(value, rel=1e-14)
+    np.testing.assert_allclose(views[0].grad, by_hidden, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(views[1].grad, by_table, rtol=0, atol=1e-14)
 
 
-def test_ce_last_reads_the_last_position_only() -> None:
-    hidden, table, targets, mask = batch()
-    ce_last(hidden, table, targets, mask).backward()
-    assert (hidden.grad[:, -1] != 0).all()
-    assert (hidden.grad[:, :-1] == 0).all()
+class Largest(TorchDispatchMode):
+    """Notes how many numbers the largest tensor has that any operation returns."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        returned = func(*args, **(kwargs or {}))
+        for one in returned if isinstance(returned, tuple | list) else [returned]:
+            if isinstance(one, torch.Tensor) and one.untyped_storage().nbytes() >= one.numel() * one.element_size():
+                self.numbers = max(self.numbers, one.numel())
+        return returned
 
 
-def test_ce_last_skips_a_sequence_whose_last_position_does_not_count() -> None:
-    hidden, table, targets, mask = batch()
-    mask[2] = False
-    kept = [0, 1, 3]
-    assert torch.allclose(
-        ce_last(hidden, table, targets, mask), ce_last(hidden[kept], table, targets[kept], mask[kept])
-    )
+def largest_tensor(case: Case) -> int:
+    hidden, table, targets, mask = tensors(case, "float32")
+    with Largest() as largest:
+        LOSSES[case.name](hidden, table, targets, mask, **keywords(case)).backward()
+    return largest.numbers
 
 
-def test_ce_last_is_ce_all_where_one_position_counts() -> None:
-    hidden, table, targets, mask = batch()
-    only_last = mask & (torch.arange(L) == L - 1)
-    assert torch.allclose(ce_last(hidden, table, targets, mask), ce_all(hidden, table, targets, only_last))
-
-
-def test_the_averages_differ_as_named() -> None:
-    """Losses of 1 in a sequence of one position and 2 in one of three: 7/4 over positions, 3/2 over sequences."""
-    hidden = torch.tensor([[[0.0], [0.0], [1.0]], [[2.0], [2.0], [2.0]]], dtype=torch.float64)
-    table = torch.tensor([[0.0], [700.0]], dtype=torch.float64)  # so large that cross entropy = 700 hidden, or 0
-    mask = torch.tensor([[False, False, True], [True, True, True]])
-    targets = torch.zeros(2, 3, dtype=torch.int64)
-    assert float(ce_all(hidden, table, targets, mask)) / 700 == pytest.approx(7 / 4)
-    assert float(ce_all(hidden, table, targets, mask, average="sequences")) / 700 == pytest.approx(3 / 2)
-
-
-def test_sequences_without_counted_positions_do_not_enter_the_average() -> None:
-    hidden, table, targets, mask = batch()
-    none = mask & torch.tensor([[True], [True], [False], [True]])
-    kept = [0, 1, 3]
-    whole = ce_all(hidden, table, targets, none, average="sequences")
-    assert torch.allclose(whole, ce_all(hidden[kept], table, targets[kept], mask[kept], average="sequences"))
-
-
-def test_an_unknown_average_is_refused() -> None:
-    with pytest.raises(ValueError, match="'users'"):
-        ce_all(*batch(), average="users")
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_same_input_same_bits_and_no_random_draw(name: str) -> None:
-    state = torch.get_rng_state()
-    assert torch.equal(LOSSES[name](*batch()), LOSSES[name](*batch()))
-    assert torch.equal(state, torch.get_rng_state())
+@pytest.mark.parametrize("name", WITH_FORMS)
+def test_the_lean_form_never_holds_all_scores(name: str) -> None:
+    """Over 3000 positions and 2000 items, or 500 negatives of 16 dimensions: a chunk is 2^20 numbers."""
+    rng = np.random.default_rng(0)
+    b, length, n_rows, dim, k = (3000, 1, 2000, 4, 0) if name in OVER_THE_CATALOGUE else (300, 10, 100, 16, 500)
+    whole = b * length * (k * dim if name in SAMPLED else n_rows)
+    case = Case(
+        name, rng.normal(size=(b, length, dim)), rng.normal(size=(n_rows, dim)),
+        rng.integers(0, n_rows, (b, length)), np.ones((b, length), dtype=bool),
+        rng.integers(0, n_rows, (b, length, k)) if name in SAMPLED else None,
+    )  # fmt: skip
+    naive, lean = (largest_tensor(case.with_options(form=form)) for form in reversed(FORMS))
+    assert naive >= whole
+    assert lean <= max(lean_torch.ELEMENTS, b * length * k)
