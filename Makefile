@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" "numpy==2.4.6"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "torch==2.13.0" "tensorflow-cpu==2.21.0" "numpy==2.4.6"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
 	touch $@
 

@@ -46,19 +46,21 @@ class Case:
         return replace(self, options=self.options | options)
 
     def forms(self) -> list[Case]:
-        """The same batch in each form that the loss has, and as called without one."""
-        named = FORMS if self.name in WITH_FORMS else ()
-        return [self, *(self.with_options(form=form) for form in named)]
+        """The same batch in each form that the loss has."""
+        return [self.with_options(form=form) for form in FORMS] if self.name in WITH_FORMS else [self]
 
     def allowed(self, want: Expected, relative: float) -> tuple[float, float, float]:
         """Largest error of value, gradient by hidden and gradient by table: `relative` to their own magnitudes.
 
-        A gradient is a sum of entries of the table or of `hidden` with signs, so it is measured against the largest of
-        these, too. bpr-max's regulariser takes the difference of squared scores and their mean: against such a square.
+        A gradient is a sum, with signs, of entries of the table or of `hidden`, so it is measured against the largest
+        of these, too; and against k + 1 of these where bce sums over as many scores. bpr-max's regulariser takes the
+        difference of squared scores and their mean: it is measured against such a square.
         """
-        squares = np.abs(self.hidden @ self.table.T).max(initial=0) ** 2 * self.options.get("regularisation", 0.0)
-        entries = max(np.abs(a).max(initial=1) for a in (self.hidden, self.table)) * (1 + squares)
-        scales = abs(want.value), *(max(entries, np.abs(a).max()) for a in want[1:])
+        entry = max(np.abs(array).max() for array in (self.hidden, self.table))
+        if self.name == "bce" and self.negatives is not None and self.options.get("weighting", "summed") == "summed":
+            entry *= 1 + self.negatives.shape[-1]
+        entry *= 1 + self.options.get("regularisation", 0.0) * np.abs(self.hidden @ self.table.T).max() ** 2
+        scales = abs(want.value), *(max(entry, np.abs(gradient).max()) for gradient in want[1:])
         return tuple(relative * max(1.0, scale) for scale in scales)
 
 

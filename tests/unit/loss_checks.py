@@ -5,8 +5,9 @@ A subclass has `framework`, how its tensors are made and its gradients asked for
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -94,17 +95,29 @@ class LossChecks:
     def test_all_eleven_losses_are_there(self) -> None:
         assert sorted(self.framework.losses) == sorted(NAMES)
 
-    @pytest.mark.parametrize("chunks", ["usual chunks", "smallest chunks"])
     @pytest.mark.parametrize("name", NAMES)
     @PROPERTY
     @given(data=st.data())
-    def test_float32_is_the_reference_to_a_millionth(self, name: str, chunks: str, data: st.DataObject) -> None:
+    def test_float32_is_the_reference_to_a_millionth(self, name: str, data: st.DataObject) -> None:
         """In every form, for exact scores: loss_cases says why these."""
-        case = data.draw(cases(name))
-        with nullcontext() if chunks == "usual chunks" else self.framework.chunks_of_one():
-            for variant in case.forms():
-                wrong = disagreements(variant, self.framework.compute(variant, "float32"), 1e-6)
-                assert not wrong, "\n".join([str(variant), *wrong])
+        for variant in data.draw(cases(name)).forms():
+            wrong = disagreements(variant, self.framework.compute(variant, "float32"), 1e-6)
+            assert not wrong, "\n".join([str(variant), *wrong])
+
+    @pytest.mark.parametrize("name", WITH_FORMS)
+    @PROPERTY
+    @given(data=st.data())
+    def test_the_size_of_chunks_changes_nothing(self, name: str, data: st.DataObject) -> None:
+        case = data.draw(cases(name)).with_options(form="lean")
+        with self.framework.chunks_of_one():
+            wrong = disagreements(case, self.framework.compute(case, "float32"), 1e-6)
+        assert not wrong, "\n".join([str(case), *wrong])
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_lean_is_the_default_where_there_are_forms(self, name: str) -> None:
+        parameters = inspect.signature(self.framework.losses[name]).parameters
+        assert ("form" in parameters) == (name in WITH_FORMS)
+        assert name not in WITH_FORMS or parameters["form"].default == "lean"
 
     @pytest.mark.parametrize("name", NAMES)
     @PROPERTY
@@ -128,6 +141,18 @@ class LossChecks:
             for variant in Case(name, hidden, table, targets, mask, negatives).forms():
                 got = self.framework.compute(variant, "float32")
                 assert not disagreements(variant, got, 1e-6)
+
+    @pytest.mark.parametrize("size", [-800.0, -80.0, 80.0, 800.0])
+    @pytest.mark.parametrize("name", NAMES)
+    def test_far_scores_that_are_close_keep_their_differences(self, name: str, size: float) -> None:
+        """Scores of 80, 79 and 79.875: a loss of 0.9 that is the difference of two numbers near 80 has lost digits."""
+        table = (size - np.array([[0.0], [1.0], [0.125]])) / 16
+        hidden, targets, mask = np.full((1, 3, 1), 16.0), np.array([[0, 1, 2]]), np.ones((1, 3), dtype=bool)
+        for k in (1, 2, 3, 6, 7):
+            negatives = np.arange(3 * k).reshape(1, 3, k) % min(k, 3) if name in SAMPLED else None
+            for variant in Case(name, hidden, table, targets, mask, negatives).forms():
+                wrong = disagreements(variant, self.framework.compute(variant, "float32"), 1e-6)
+                assert not wrong, "\n".join([str(variant), *wrong])
 
     @pytest.mark.parametrize("form", FORMS)
     @pytest.mark.parametrize("name", OVER_THE_CATALOGUE)

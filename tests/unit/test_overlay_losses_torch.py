@@ -95,7 +95,7 @@ class TestTorch(LossChecks, GbceChecks, DrawingLossChecks, SamplerChecks):
 
 def all_forms() -> list[Any]:
     return [
-        pytest.param(variant, id=f"{name}-{variant.options.get('form', 'default')}")
+        pytest.param(variant, id=f"{name}-{variant.options.get('form', 'only')}")
         for name in NAMES
         for variant in batch(name, **small_k(name)).forms()
     ]
