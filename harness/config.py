@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from harness.errors import ConfigError, near_misses
 
@@ -31,12 +31,26 @@ class Upstream(Strict):
         commit: full SHA-1; branches and tags move.
         code: sparse patterns of the files that runs need.
         overlay: files of patches/overlay that its patches import.
+        framework: what computes its losses, "" where nobody needs to know.
+        losses: names of patches/losses.yaml that its patches offer.
+        own_loss: whether its patches take a loss of one's own, which needs a framework that differentiates.
     """
 
     url: str
     commit: Commit
     code: tuple[str, ...]
     overlay: tuple[str, ...]
+    framework: Literal["torch", "tensorflow", "numpy", ""] = ""
+    losses: tuple[str, ...] = ()
+    own_loss: bool = False
+
+    @field_validator("own_loss")
+    @classmethod
+    def own_loss_has_gradients(cls, own_loss: bool, info: ValidationInfo) -> bool:
+        """Refuse a loss of one's own where nothing differentiates it."""
+        if own_loss and info.data.get("framework") in ("numpy", ""):
+            raise ValueError("a loss of one's own needs a framework that differentiates: torch or tensorflow")
+        return own_loss
 
 
 class Environment(Strict):

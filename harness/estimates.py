@@ -1,7 +1,8 @@
 """About how long and how large: from the records at hand, never from a guess that nobody measured.
 
 A run's time is the median of the same system's on the same dataset; failing that, of the same system on another
-dataset, scaled by the number of users (one sequence per user is what an epoch consists of). Else it is unknown.
+dataset, scaled by the number of users (one sequence per user is what an epoch consists of); failing that, for a loss
+put in the place of another, of the system it was put into. Else it is unknown.
 """
 
 from __future__ import annotations
@@ -59,11 +60,20 @@ class Estimates:
         return self._seen[cell]
 
     def from_records(self, run: Run) -> About | None:
-        """The median of records of the same system, with as many epochs allowed as this run has."""
+        """The median of records of the same system, with as many epochs allowed as this run has.
+
+        Another loss in the place of a system's own is taken to need about that system's time.
+        """
+        own = self.of_system(run, run.system)
+        host = self.of_system(run, run.host) if run.host and own is None else None
+        return About(host.seconds, scaled=True) if host else own
+
+    def of_system(self, run: Run, system: str) -> About | None:
+        """The median of records of a system that were run as this run is."""
         times: dict[str, list[float]] = {}
         for record in self.store.records:
             c = record.content
-            if record.finished and (c["upstream"], c["system"]) == (run.upstream, run.system) and comparable(c, run):
+            if record.finished and (c["upstream"], c["system"]) == (run.upstream, system) and comparable(c, run):
                 times.setdefault(c["dataset"], []).append(float(c["seconds"]))
         if run.dataset in times:
             return About(median(times[run.dataset]), scaled=False)

@@ -156,11 +156,13 @@ def faults(
     Args:
         ranks: of the test split, or why there are none.
     """
+    reported = Evidence(None, events)
+    if told := reported.last("fault").get("reason"):
+        yield Fault("training", " ".join(str(told).split()))
     if outcome.timed_out:
         yield Fault("training", f"timed out after {outcome.seconds:.0f} s")
     if outcome.status != 0:
         yield Fault("training", ended(outcome.status))
-    reported = Evidence(None, events)
     yield from proof_faults(run, folder, reported)
     printed = reported.last("printed").get("metrics") or {}
     if not printed:
@@ -196,10 +198,31 @@ def proof_faults(run: Run, folder: RunFolder, reported: Evidence) -> Iterator[Fa
         yield Fault("patch", f"asked for model {run.model}, the probe reports {model.get('name')}")
     if run.checkpoint and not loaded(folder.out / run.checkpoint, model):
         yield Fault("patch", "the pre-trained checkpoint was not loaded")
-    computed = reported.last("loss").get("computed")
+    yield from loss_faults(run, reported.last("loss"))
+
+
+def loss_faults(run: Run, event: Mapping[str, Any]) -> Iterator[Fault]:
+    """Faults in the proof of the loss: another one, or with other options."""
+    computed = event.get("computed")
     if run.proof and (computed is None or run.proof not in computed):
         found = "no known loss" if computed == [] else "nothing" if computed is None else " or ".join(computed)
         yield Fault("patch", f"asked for loss {run.proof}, the first batch was trained with {found}")
+    used = event.get("options") or {}
+    odd = [name for name, value in run.loss_options.items() if not same(value, used.get(name))]
+    if run.proof and odd:
+        asked = ", ".join(f"{name}={run.loss_options[name]}" for name in odd)
+        found = ", ".join(f"{name}={used[name]}" if name in used else f"no {name}" for name in odd)
+        yield Fault("patch", f"asked for {run.loss} with {asked}, the first batch was trained with {found}")
+
+
+def same(asked: str, reported: Any) -> bool:
+    """Whether an option was used as asked: the same text, or the same number."""
+    if str(reported) == asked:
+        return True
+    try:
+        return float(str(reported)) == float(asked)
+    except ValueError:
+        return False
 
 
 def loaded(checkpoint: Path, model: Mapping[str, Any]) -> bool:

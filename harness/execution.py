@@ -154,7 +154,7 @@ class Execution:
     def keep(self, run: Run, folder: RunFolder, outcome: Outcome) -> None:
         """Judge a run that ended and put its record into the store."""
         evidence: Evidence = judge(run, folder, outcome)
-        if evidence.fault and not self.workshop.is_intact(self.data[run.dataset]):
+        if evidence.fault and not self.workshop.is_intact(run, self.data[run.dataset]):
             what = f"{run.label} failed ({evidence.fault.reason}), and its source tree or data changed while it ran"
             self.gap(run, SetupError("cache", what, "let the cache alone and run the same command again"))
             return

@@ -13,11 +13,13 @@ from typing import Any
 
 from harness.errors import ArgumentError, RecipeError, near_misses
 from harness.files import canonical_json, sha256_bytes
-from harness.recipes import Dataset, Recipe, Scalar, System
+from harness.recipes import Dataset, Recipe
+from harness.systems import AddedSystem, Scalar, System, written
 
 FORMAT = 1
 KEY_DIGITS = 20
 FILTERS = ("dataset", "system", "model", "loss")
+Where = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,14 @@ class Settings:
         where: allowed values by filter key (dataset, system, model, loss).
         seeds: None for the recipe's own.
         options: option values that were set by hand.
+        losses: what to put in place of the recipe's losses, as written: gbce:k=256 or mine.py:my_loss.
     """
 
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seeds: tuple[int, ...] | None = None
     profile: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    losses: tuple[str, ...] = ()
     device: str = "cpu"
     threads: int = 1
 
@@ -59,8 +63,10 @@ class Run:
 
     Attributes:
         key: content key.
-        inputs: what was hashed; the command in it has $DATA and $OUT for folders.
+        inputs: what was hashed; the command in it has $DATA and $OUT for folders, $LOSS for a file with a loss.
         epoch_cap: the most epochs it can train, None if it trains none.
+        loss_options: options that its loss must have been computed with, as text.
+        host: the system whose loss was replaced, "" for one of the recipe's own.
     """
 
     key: str
@@ -76,6 +82,8 @@ class Run:
     checkpoint: str | None
     epoch_cap: int | None
     inputs: Mapping[str, Any]
+    loss_options: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
 
     @property
     def label(self) -> str:
@@ -84,7 +92,7 @@ class Run:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The command with $DATA and $OUT."""
+        """The command with $DATA, $OUT and $LOSS."""
         return tuple(self.inputs["command"])
 
 
@@ -124,7 +132,7 @@ def at_least_one(value: Scalar) -> Scalar:
     return value
 
 
-def check_where(recipe: Recipe, where: Mapping[str, Sequence[str]]) -> None:
+def check_where(recipe: Recipe, where: Where) -> None:
     """Refuse filters that name nothing.
 
     Raises:
@@ -140,22 +148,44 @@ def check_where(recipe: Recipe, where: Mapping[str, Sequence[str]]) -> None:
                 raise ArgumentError("--where", f"unknown {key} {value!r}", near_misses(value, known[key]))
 
 
-def systems(recipe: Recipe, where: Mapping[str, Sequence[str]]) -> dict[str, System]:
-    """The systems asked for, floors always among them, in the recipe's order.
+def systems(recipe: Recipe, where: Where) -> dict[str, System]:
+    """The systems asked for, floors and added ones always among them, in the recipe's order.
 
     Raises:
         ArgumentError: unknown filter, or nothing left.
     """
     check_where(recipe, where)
 
-    def wanted(name: str, system: System) -> bool:
+    def is_wanted(name: str, system: System) -> bool:
         facts = {"system": name, "model": system.model, "loss": system.loss}
-        return all(facts[k] in v for k, v in where.items() if k in facts)
+        return isinstance(system, AddedSystem) or all(facts[k] in v for k, v in where.items() if k in facts)
 
-    asked = {name for name, system in recipe.systems.items() if wanted(name, system)}
+    asked = {name for name, system in recipe.systems.items() if is_wanted(name, system)}
     if not asked:
         raise ArgumentError("--where", "no system is left", "loosen the filter")
     return {name: system for name, system in recipe.systems.items() if name in asked or system.floor}
+
+
+def is_wanted_addition(
+    name: str, system: AddedSystem, added: Sequence[AddedSystem], recipe: Recipe, where: Where
+) -> bool:
+    """Whether a filter leaves a system that --loss added.
+
+    Who asks for a loss by --loss wants it beside what a filter chooses: filters by loss or system leave it out only
+    where they name other added ones, or no system of its model.
+    """
+    keys, losses = {f"{a.model}/{a.title}" for a in added}, {a.loss for a in added}
+    named = [key for key in where.get("system", ()) if key in keys]
+    models = {recipe.systems[key].model for key in where.get("system", ()) if key in recipe.systems}
+    by_system = (name in named if named else system.model in models) if "system" in where else True
+    of_losses = [loss for loss in where.get("loss", ()) if loss in losses and loss not in own_losses(recipe)]
+    by_loss = system.loss in of_losses if of_losses else True
+    return by_system and by_loss and system.model in where.get("model", (system.model,))
+
+
+def own_losses(recipe: Recipe) -> set[str]:
+    """Losses of the recipe's own systems."""
+    return {system.loss for system in recipe.systems.values()}
 
 
 def runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: Settings) -> list[Run]:
@@ -193,10 +223,10 @@ def one_run(
     words = system.command or (*recipe.command, *system.arguments, *recipe.devices[settings.device])
     variables = {
         "data": "$DATA", "out": "$OUT", "dataset": data.name, "sequences": data.sequences, "seed": seed,
-        "model": system.model, "loss": system.loss, "checkpoint_epochs": checkpoint.epochs if checkpoint else 0,
-        **values,
+        "model": system.model, "loss": system.loss_word, "loss_options": written(system.loss_options),
+        "checkpoint_epochs": checkpoint.epochs if checkpoint else 0, **values,
     }  # fmt: skip
-    inputs = {
+    inputs: dict[str, Any] = {
         "upstream": pinned.commit,
         "patches": dict(pinned.patches),
         "overlay": dict(pinned.overlay),
@@ -207,12 +237,16 @@ def one_run(
         "device": settings.device,
         "threads": settings.threads,
     }
+    file = system.file if isinstance(system, AddedSystem) else None
+    inputs |= {"loss": {file.function: file.sha256}} if file else {}
     cap = values.get(recipe.epoch_cap) if not system.command else None
     return Run(
         key=content_key(inputs), artifact=recipe.artifact, upstream=recipe.upstream, dataset=name, system=key,
         model=system.model, loss=system.loss, proof=system.proven_loss, seed=seed, users=data.users,
         checkpoint=checkpoint.name if checkpoint else None,
         epoch_cap=int(cap) if cap is not None else None, inputs=inputs,
+        loss_options={name: str(value) for name, value in system.loss_options.items()},
+        host=system.host if isinstance(system, AddedSystem) else "",
     )  # fmt: skip
 
 
@@ -225,14 +259,8 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     if old.get("upstream") != new.get("upstream"):
         found.append(f"upstream commit changed from {str(old.get('upstream'))[:8]} to {str(new.get('upstream'))[:8]}")
-    titles = {
-        "patches": "patch",
-        "overlay": "overlay",
-        "environment": "environment",
-        "data": "data",
-        "checkpoint": "checkpoint",
-    }
-    for part, title in titles.items():
+    for part in ("patches", "overlay", "environment", "data", "checkpoint", "loss"):
+        title = "patch" if part == "patches" else part
         found += [f"{title} {text}" for text in changed_entries(old.get(part) or {}, new.get(part) or {})]
     for part in ("device", "threads"):
         if old.get(part) != new.get(part):

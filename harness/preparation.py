@@ -7,18 +7,16 @@ content and looked over before each use, since a run could have written into it.
 from __future__ import annotations
 
 import json
-import os
-import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from harness import datasets, environments, patches, sources
 from harness.config import Config, Upstream
-from harness.errors import ConfigError, DatasetError, SetupError
+from harness.errors import ConfigError, DatasetError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
 from harness.gitcommand import blob_hash
@@ -26,6 +24,7 @@ from harness.patchfiles import Patch
 from harness.plan import Pinned, Run
 from harness.process import capture, end_tree
 from harness.recipes import Checkpoint, Dataset, Recipe
+from harness.systems import AddedSystem, LossFile
 
 OVERLAY = "harness_overlay"
 EMBEDDED = "embedded:"
@@ -175,16 +174,45 @@ class Workshop:
             folder.renew()
         if run.checkpoint is not None and dataset.checkpoint is not None:
             write_whole(folder.out / run.checkpoint, self.checkpoint(dataset.checkpoint))
-        words = [w.replace("$DATA", str(data)).replace("$OUT", str(folder.out)) for w in run.command]
+        loss = self.loss_file(run)
+        if loss:
+            write_whole(folder.loss, loss.read_bytes())
+        words = [
+            w.replace("$DATA", str(data)).replace("$OUT", str(folder.out)).replace("$LOSS", str(loss))
+            for w in run.command
+        ]
         if words[0] == "python":
             words[0] = str(python)
         env = {**self.child_env(), "HARNESS_PROBE_DIR": str(folder.path)}
         return PreparedRun(run.key, run.label, tuple(words), tree, env, folder, mark, self.timeout_s)
 
-    def is_intact(self, dataset: Dataset) -> bool:
-        """Whether what a run of this dataset started from is still all there and unchanged."""
+    def loss_file(self, run: Run) -> Path | None:
+        """The copy of a run's own loss that the cache keeps by content, None where the loss is nobody's own.
+
+        The user's file may change while runs wait, the copy may not. It keeps its name, for messages.
+        """
+        for digest in run.inputs.get("loss", {}).values():
+            path = self.loss_path(digest)
+            if not is_content(path, digest):
+                write_whole(path, self.losses[digest].content)
+            return path
+        return None
+
+    def loss_path(self, digest: str) -> Path:
+        """Where the copy of a file with this SHA-256 lies."""
+        return self.config.cache / "losses" / digest / Path(self.losses[digest].path).name
+
+    @cached_property
+    def losses(self) -> dict[str, LossFile]:
+        """Files with losses of one's own, as they were when the command line was read, by SHA-256."""
+        added = (s.file for s in self.recipe.systems.values() if isinstance(s, AddedSystem))
+        return {file.sha256: file for file in added if file}
+
+    def is_intact(self, run: Run, dataset: Dataset) -> bool:
+        """Whether what a run started from is still all there and unchanged."""
         data = self._data.get(dataset.name)
         there = data is not None and all((data / f.name).is_file() for f in dataset.files)
+        there &= all(is_content(self.loss_path(digest), digest) for digest in run.inputs.get("loss", {}).values())
         return there and self.python.exists() and tree_is_as_made(self.tree, self.tree.with_suffix(".json"))
 
     def checkpoint(self, checkpoint: Checkpoint) -> bytes:
@@ -208,6 +236,7 @@ class Workshop:
             str(self.python.parent.parent): "$ENVIRONMENT", str(self.config.cache): "$CACHE",
             str(self.config.root): "$PROJECT", str(Path.home()): "$HOME",
         }  # fmt: skip
+        pairs |= {str(self.loss_path(digest)): "$LOSS" for digest in run.inputs.get("loss", {}).values()}
         return {path: symbol for path, symbol in pairs.items() if path != "/"}
 
 
@@ -253,28 +282,9 @@ def tree_is_as_made(folder: Path, marker: Path) -> bool:
     return folder.is_dir() and tree_hashes(folder) == made
 
 
-def describe_machine(python: Path, base_env: Mapping[str, str], device: str) -> dict[str, object]:
-    """What a record says of the machine: packages, platform, processor, GPU and driver."""
-    facts: dict[str, object] = {
-        "packages": environments.resolved(python, base_env),
-        "platform": platform.platform(terse=True),
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        "cpu": cpu_name(),
-    }
-    if device == "cuda":
-        query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-        try:
-            facts["gpus"] = capture(query, base_env).strip().splitlines()
-        except SetupError as error:
-            facts["gpus"] = [f"unknown: {error.what.splitlines()[0]}"]
-    return facts
-
-
-def cpu_name() -> str:
-    """The processor's name, "" where the system does not tell."""
+def is_content(path: Path, digest: str) -> bool:
+    """Whether a file has this SHA-256."""
     try:
-        lines: Sequence[str] = Path("/proc/cpuinfo").read_text().splitlines()
+        return sha256_file(path) == digest
     except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+        return False

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ValidationError
 
 from harness.config import problems
 from harness.errors import RecipeError, near_misses
-from harness.recipes import PublishedAs, Recipe
+from harness.recipes import Recipe
 from harness.records import Published
+from harness.systems import PublishedAs
 from harness.yamlfiles import read_yaml
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from harness import losses
 from harness.config import Strict
 from harness.errors import RecipeError, near_misses
 from harness.records import Claim
+from harness.systems import VARIABLES, Scalar, System, faulty_variables, lacking, words_of
 from harness.yamlfiles import parse
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Scalar = int | float | str
 
 
 class DataFile(Strict):
@@ -85,43 +85,6 @@ class Dataset(Strict):
         return self
 
 
-class PublishedAs(Strict):
-    """How the published numbers name a system."""
-
-    model: str
-    loss: str
-
-
-class System(Strict):
-    """A model with a loss: a table's column.
-
-    Attributes:
-        seeded: False where nothing is random: one run stands for every seed.
-        floor: a baseline that belongs into every table, whatever is filtered.
-        checkpoint: it starts from the dataset's checkpoint.
-        arguments: appended to the recipe's command.
-        command: replaces the recipe's command.
-        proof: the loss that the probe must report, the system's own by default, "" for none.
-    """
-
-    model: str
-    loss: str
-    label: str
-    seeded: bool = True
-    floor: bool = False
-    checkpoint: bool = False
-    published: PublishedAs | None = None
-    arguments: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    proof: str | None = None
-    about: str = ""
-
-    @property
-    def proven_loss(self) -> str:
-        """The loss that a run of this system must prove, "" if it trains nothing."""
-        return self.loss if self.proof is None else self.proof
-
-
 class ClaimText(Strict):
     """A claim as written: one system beats another on some of the recipe's metrics, all by default."""
 
@@ -143,6 +106,7 @@ class Recipe(Strict):
         options: variables of the command that `--set` may change, with their defaults.
         profiles: named changes of options.
         devices: further arguments by device.
+        own_loss: systems into which the command line may put another loss in the place of theirs.
         published: `paper#artifact` in recipes/papers, "" for none.
         demonstration: it shows the machinery and proves nothing about a paper.
     """
@@ -162,6 +126,7 @@ class Recipe(Strict):
     devices: dict[str, tuple[str, ...]] = {"cpu": (), "cuda": ()}
     epoch_cap: str = "epochs"
     claims: tuple[ClaimText, ...] = ()
+    own_loss: tuple[str, ...] = ()
     margin: Margin = Margin(relative=0.05)
     published: str = ""
     demonstration: bool = False
@@ -200,9 +165,17 @@ class Recipe(Strict):
     @field_validator("systems", "command", "devices")
     @classmethod
     def variables_exist(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse variables in commands that nobody fills in."""
+        """Refuse variables in commands that nobody fills in, and options of losses that no command would hand on."""
         variables = {*VARIABLES, *info.data.get("options", {})}
-        raise_all(text for word in words_of(value) for text in faulty_variables(word, variables))
+        faults = [text for word in words_of(value) for text in faulty_variables(word, variables)]
+        faults += option_faults(value, info.context) if info.field_name == "systems" else ()
+        systems = info.data.get("systems", {}) if info.field_name == "command" else {}
+        faults += [
+            f"{key} has loss_options, and no word of its command has {{loss_options}}"
+            for key, system in systems.items()
+            if system.loss_options and lacking(system, value, ["loss_options"])
+        ]
+        raise_all(faults)
         return value
 
     @field_validator("claims")
@@ -217,12 +190,27 @@ class Recipe(Strict):
         raise_all(faults)
         return claims
 
+    @field_validator("own_loss")
+    @classmethod
+    def own_losses_have_a_place(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Refuse hosts that there are not, that train nothing, whose command names no loss, and two of one model."""
+        systems, command = info.data.get("systems"), info.data.get("command")
+        if systems is None or command is None:
+            return hosts
+        known = [key for key in hosts if key in systems]
+        faults = [f"unknown system {key!r} ({near_misses(key, systems)})" for key in hosts if key not in systems]
+        faults += [f"{key} trains nothing" for key in known if not systems[key].proven_loss]
+        for key in known:
+            lacks = lacking(systems[key], command, ("loss", "loss_options"))
+            faults += [f"{key}: no word of its command has {' and '.join(lacks)}"] if lacks else []
+        models = [systems[key].model for key in known]
+        faults += [f"{model} stands there twice" for model in models if models.count(model) > 1]
+        raise_all(faults)
+        return hosts
+
     def claim_list(self) -> tuple[Claim, ...]:
         """The claims, one for each metric."""
         return tuple(Claim(c.better, c.worse, m) for c in self.claims for m in c.metrics or self.metrics)
-
-
-VARIABLES = ("data", "out", "dataset", "sequences", "seed", "model", "loss", "checkpoint_epochs")
 
 
 def raise_all(faults: Iterable[str]) -> None:
@@ -231,26 +219,17 @@ def raise_all(faults: Iterable[str]) -> None:
         raise ValueError("; ".join(found))
 
 
-def words_of(value: Mapping[str, System | tuple[str, ...]] | tuple[str, ...]) -> Iterator[str]:
-    """The words of a command, of the commands of systems, or of the arguments of devices."""
-    parts = value.values() if isinstance(value, Mapping) else (value,)
-    for part in parts:
-        yield from (*part.command, *part.arguments) if isinstance(part, System) else part
+def option_faults(systems: Mapping[str, System], context: Any) -> Iterator[str]:
+    """What is wrong with the options of systems' losses.
 
-
-def faulty_variables(word: str, variables: Iterable[str]) -> Iterator[str]:
-    """What is wrong with the {variables} of one word of a command."""
-    known = set(variables)
-    try:
-        fields = [field for field in string.Formatter().parse(word) if field[1] is not None]
-    except ValueError as error:
-        fields = []
-        yield f"{word!r}: {error}; a brace itself is written twice"
-    for _, name, form, conversion in fields:
-        if form or conversion:
-            yield f"{word!r}: a variable stands alone in its braces, without a format"
-        elif name not in known:
-            yield f"unknown variable {{{name}}} in {word!r} ({near_misses(str(name), known)})"
+    Args:
+        context: how to read the catalogue, as `losses`; None for no look at it.
+    """
+    if context and any(system.loss_options for system in systems.values()):
+        catalogue = context["losses"]()
+        for key, system in systems.items():
+            if system.loss_options:
+                yield from (f"{key}: {fault}" for fault in catalogue.faults(system.loss, system.loss_options))
 
 
 def artifacts(root: Path) -> list[str]:
@@ -271,7 +250,7 @@ def load(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
     path = root / "recipes" / f"{artifact}.yaml"
     if artifact not in artifacts(root):
         raise RecipeError(name, "no such artifact", near_misses(name, [*artifacts(root), *aliases]))
-    recipe = parse(path, Recipe)
+    recipe = parse(path, Recipe, {"losses": lambda: losses.read(root)})
     if recipe.artifact != artifact:
         raise RecipeError(str(path), f"artifact: is {recipe.artifact!r}, its path says {artifact!r}", "make them equal")
     return recipe

@@ -83,8 +83,13 @@ class Published:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of a paper, written in the recipe before any run: `better` beats `worse` on `metric`, per dataset."""
+    """A claim of a paper, written in the recipe before any run: `better` beats `worse` on `metric`, per dataset.
+
+    Attributes:
+        own: no paper's claim, but the comparison of a loss that the command line put in with another system.
+    """
 
     better: str
     worse: str
     metric: str
+    own: bool = False

@@ -141,8 +141,12 @@ def paired_t(differences: Floats) -> TestResult:
     Raises:
         MetricsError: for fewer than two users.
     """
-    n = len(differences)
-    mean, low, high, standard_error, df, _ = _over_users(differences)
+    return t_test(_over_users(differences), len(differences))
+
+
+def t_test(interval: Interval, n: int) -> TestResult:
+    """The t-test that goes with the interval of a mean difference over `n` users; see `paired_t`."""
+    mean, low, high, standard_error, df, _ = interval
     if standard_error > 0:
         statistic = mean / standard_error
     else:

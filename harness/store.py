@@ -200,8 +200,9 @@ def fill(folder: Path, content: Mapping[str, Any], left: RunFolder, symbols: Map
     """Put a record's files into a folder."""
     for path in sorted(left.path.glob("ranks-*.npz")):
         shutil.copyfile(path, folder / path.name)
-    if left.events.is_file():
-        shutil.copyfile(left.events, folder / left.events.name)
+    for path in (left.events, left.loss):
+        if path.is_file():
+            shutil.copyfile(path, folder / path.name)
     if left.log.is_file():
         (folder / left.log.name).write_text(clean_log(left.log.read_bytes(), symbols), encoding="utf-8")
     (folder / "record.json").write_text(json_text(content), encoding="utf-8")

@@ -18,6 +18,12 @@ from typing import Literal
 from harness.stats import tost
 from harness.tables import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Table, ValueVerdict
 
+OF_OWN: dict[ClaimVerdict, ClaimVerdict] = {  # nobody claimed it, so there is nothing to support
+    "supported": "better", "contradicted": "worse", "supported by users only": "better by users only",
+    "contradicted by users only": "worse by users only", "direction only": "inconclusive",
+    "inconclusive": "inconclusive",
+}  # fmt: skip
+
 
 def judge(table: Table) -> Table:
     """The table with a verdict in every cell and claim; a table of cut-short trainings is not judged."""
@@ -52,7 +58,10 @@ def value_verdict(cell: Cell, margin_relative: float) -> ValueVerdict:
 
 def claim_verdict(row: ClaimRow) -> ClaimVerdict:
     """Whether the claim holds: see `_of_comparison`; "failed" or "not run" where nothing could be compared."""
-    return _of_comparison(row.comparison) if row.comparison else _absent(row.gap)
+    if row.comparison is None:
+        return _absent(row.gap)
+    verdict = _of_comparison(row.comparison)
+    return OF_OWN[verdict] if row.claim.own else verdict
 
 
 def _of_comparison(comparison: Comparison) -> ClaimVerdict:
@@ -78,9 +87,10 @@ def exit_code(table: Table) -> int:
     """0 where all that was asked for holds, else 1.
 
     That is: every run counted, its printed metrics those of its ranks, every published value reproduced, every claim
-    supported. A table without published numbers (the demonstration) is judged by its runs and claims alone.
+    supported. A table without published numbers (the demonstration) is judged by its runs and claims alone. How a loss
+    of the command line compares with others is nobody's claim, so it has no say here.
     """
     cells = [cell for row in table.rows for cell in row.cells]
     values = all(cell.verdict in ("reproduced", "unpublished") and not cell.disagrees for cell in cells)
-    claims = all(row.verdict == "supported" for row in table.claims)
+    claims = all(row.verdict == "supported" for row in table.claims if not row.claim.own)
     return 0 if values and claims and not table.gaps else 1

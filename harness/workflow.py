@@ -11,15 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness import environments, plan, printed, recipes, render, tables
+from harness import added, environments, losses, plan, printed, recipes, render, tables
 from harness.config import Config
 from harness.errors import ArgumentError
 from harness.execution import Execution, Observer
 from harness.executors.local import LocalExecutor
 from harness.files import sha256_bytes
 from harness.gitcommand import run_git
+from harness.machine import describe_machine
 from harness.plan import Run, Settings
-from harness.preparation import Workshop, describe_machine
+from harness.preparation import Workshop
 from harness.recipes import Dataset, Recipe
 from harness.records import Published, RunResult
 from harness.store import Record, Store
@@ -60,8 +61,16 @@ class Job:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe asked for."""
-        return recipes.load(self.config.root, self.name, self.config.file.aliases)
+        """The recipe asked for, with the losses that the command line adds.
+
+        Raises:
+            HarnessError: a mistake in the recipe or in a loss; nothing was fetched or made yet.
+        """
+        recipe = recipes.load(self.config.root, self.name, self.config.file.aliases)
+        if not self.settings.losses:
+            return recipe
+        upstream, catalogue = self.config.upstream(recipe.upstream), losses.load(self.config)
+        return added.extended(recipe, upstream, catalogue, self.settings.losses, self.settings.where)
 
     @cached_property
     def data(self) -> dict[str, Dataset]:
@@ -139,6 +148,7 @@ class Job:
         """What tells this table's files apart from those of the same artifact with other settings."""
         settings = self.settings
         parts = [f"{key}={'+'.join(values)}" for key, values in sorted(settings.where.items())]
+        parts += [f"loss={name}" for name in added.names(self.recipe, digits=8, between="+")]
         parts += [f"profile={settings.profile}"] if settings.profile else []
         parts += [f"{key}={value}" for key, value in sorted(settings.options.items())]
         asked = settings.seeds if settings.seeds != self.recipe.seeds else None
@@ -208,7 +218,11 @@ def table_spec(job: Job) -> TableSpec:
             SystemSpec(key, s.label, s.floor, f"{s.published.model}, {s.published.loss}" if s.published else "")
             for key, s in chosen.items()
         ),
-        claims=tuple(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
+        claims=(
+            *(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
+            *added.comparisons(chosen, recipe.metrics),
+        ),
+        footnotes=added.footnotes(recipe),
         margin_relative=recipe.margin.relative,
         seeds=settings.seeds or recipe.seeds,
         signature=signature(job),
@@ -229,6 +243,8 @@ def signature(job: Job) -> dict[str, str]:
     )
     facts |= {"device": settings.device, "threads": str(settings.threads)}
     facts |= {name: str(value) for name, value in values.items()}
+    if put_in := added.names(recipe, digits=12, between=" "):
+        facts["added"] = ", ".join(put_in)
     if settings.profile:
         facts["profile"] = settings.profile
     return facts | {"harness": version("seqrec-harness")}

@@ -17,15 +17,17 @@ from harness.errors import RecipeError
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def parse(path: Path, kind: type[Model]) -> Model:
+def parse(path: Path, kind: type[Model], context: Any = None) -> Model:
     """One YAML file as a typed value.
 
+    Args:
+        context: what the checks of `kind` may ask for beyond the file.
     Raises:
         RecipeError: not readable, no YAML, or with mistakes, all of them listed.
     """
     raw = read_yaml(path)
     try:
-        return kind.model_validate(raw)
+        return kind.model_validate(raw, context=context)
     except ValidationError as error:
         raise RecipeError(str(path), problems(error, kind), "mend these keys") from error
 

@@ -27,6 +27,9 @@ Where = Annotated[list[str] | None, typer.Option(help="dataset=lastfm,model=sasr
 Seeds = Annotated[str, typer.Option(help="42,43,44; the recipe's own by default")]
 Profile = Annotated[str, typer.Option(help="quick: few epochs, for a look, never a reproduction")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="change an option of the recipe: patience=60")]
+Loss = Annotated[
+    list[str] | None, typer.Option("--loss", help="put in another loss: mine.py:my_loss, gbce:k=256,t=0.75; repeatable")
+]
 Device = Annotated[str, typer.Option(help="cpu or cuda")]
 Jobs = Annotated[int | None, typer.Option(help="runs at a time", min=1)]
 Threads = Annotated[int | None, typer.Option(help="threads of each run; part of its key", min=1)]
@@ -78,7 +81,7 @@ def seed_list(text: str) -> tuple[int, ...] | None:
 def job_of(
     artifact: str, where: list[str] | None, seeds: str, profile: str, options: list[str] | None, device: str,
     jobs: int | None = None, threads: int | None = None, timeout: float | None = None, kind: str = "",
-    python: str = "", project: Path | None = None, retry_failed: bool = False,
+    python: str = "", project: Path | None = None, retry_failed: bool = False, losses: list[str] | None = None,
 ) -> Job:  # fmt: skip
     """The request that the arguments make."""
     import sys
@@ -96,6 +99,7 @@ def job_of(
         seeds=seed_list(seeds),
         profile=profile,
         options=pairs(options, "--set"),
+        losses=tuple(losses or ()),
         device=device,
         threads=threads or local.threads,
     )
@@ -106,8 +110,8 @@ def job_of(
 @app.command()
 def reproduce(
     artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
-    device: Device = "cpu", jobs: Jobs = None, threads: Threads = None, timeout: Timeout = None, kind: Kind = "",
-    python: Python = "", project: Project = None,
+    losses: Loss = None, device: Device = "cpu", jobs: Jobs = None, threads: Threads = None, timeout: Timeout = None,
+    kind: Kind = "", python: Python = "", project: Project = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run again what failed before")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run, and why, and stop")] = False,
 ) -> None:  # fmt: skip
@@ -115,8 +119,9 @@ def reproduce(
     from harness.cli import reporting
 
     job = job_of(
-        artifact, where, seeds, profile, options, device, jobs, threads, timeout, kind, python, project, retry_failed
-    )
+        artifact, where, seeds, profile, options, device, jobs, threads, timeout, kind, python, project,
+        retry_failed, losses,
+    )  # fmt: skip
     if dry_run:
         reporting.print_plan(job)
         return
@@ -126,27 +131,44 @@ def reproduce(
 @app.command()
 def plan(
     artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
-    device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "", project: Project = None,
+    losses: Loss = None, device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "",
+    project: Project = None,
 ) -> None:  # fmt: skip
     """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
     from harness.cli import reporting
 
     reporting.print_plan(
-        job_of(artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project)
+        job_of(
+            artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
+        )
     )
 
 
 @app.command()
 def status(
     artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
-    device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "", project: Project = None,
+    losses: Loss = None, device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "",
+    project: Project = None,
 ) -> None:  # fmt: skip
     """Show what each run of a table left: status, epochs, time, memory, reason of a failure."""
     from harness.cli import reporting
 
     reporting.print_status(
-        job_of(artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project)
+        job_of(
+            artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
+        )
     )
+
+
+@app.command()
+def losses(
+    name: Annotated[str, typer.Argument(help="one of them, in full; all by default")] = "", project: Project = None
+) -> None:
+    """List the losses: equation, source, options, and which upstream offers them."""
+    from harness.cli import losses as shown
+    from harness.config import load
+
+    shown.show(load(project), name)
 
 
 runs_app = typer.Typer(help="Look at single runs.", no_args_is_help=True)

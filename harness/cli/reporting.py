@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
 from harness import estimates, workflow
+from harness.cli.consoles import console
 from harness.cli.progress import Progress
 from harness.config import Config
 from harness.errors import HarnessError, StoreError
@@ -22,15 +22,6 @@ from harness.workflow import Job
 if TYPE_CHECKING:
     from harness.plan import Run
     from harness.tables import Table
-
-NARROWEST, WIDEST = 100, 120
-
-
-def console(stderr: bool = False) -> Console:
-    """Where commands print: as wide as the terminal, but never too narrow for a table; 120 columns in a pipe."""
-    found = Console(stderr=stderr, highlight=False)
-    width = max(found.width, NARROWEST) if found.is_terminal else WIDEST
-    return Console(stderr=stderr, highlight=False, width=width)
 
 
 def reproduce(job: Job) -> int:

@@ -37,6 +37,11 @@ class RunFolder:
         """Where the upstream may write."""
         return self.path / "out"
 
+    @property
+    def loss(self) -> Path:
+        """The user's file with the loss, where it is one of their own."""
+        return self.path / "loss.py"
+
     def ranks(self, split: str) -> Path:
         """Ranks of a split."""
         return self.path / f"ranks-{split}.npz"

@@ -19,7 +19,7 @@ VALUE_COLUMNS = (
 CLAIM_COLUMNS = (
     "artifact", "dataset", "metric", "better", "worse", "gain", "relative", "paper_relative", "t", "p", "p_holm", "d_z",
     "low", "high", "interval_over", "n_users", "n_seeds", "wins", "ties", "losses", "overruled_by_seeds", "verdict",
-    "signature",
+    "claimed_by", "signature",
 )  # fmt: skip
 
 
@@ -29,7 +29,10 @@ def values(table: Table) -> str:
 
 
 def claims(table: Table) -> str:
-    """One row for each claim on each dataset; empty fields where nothing could be compared."""
+    """One row for each claim on each dataset; empty fields where nothing could be compared.
+
+    A comparison that nobody claims is one of a loss that the command line put in.
+    """
     return _text(table, CLAIM_COLUMNS, [_claim(row) for row in table.claims])
 
 
@@ -42,9 +45,10 @@ def _value(row: Row, cell: Cell) -> tuple[object, ...]:
 
 def _claim(row: ClaimRow) -> tuple[object, ...]:
     c, head = row.comparison, (row.dataset, row.claim.metric, row.claim.better, row.claim.worse)
+    end = (row.verdict, "nobody" if row.claim.own else "recipe")
     if c is None:
-        return (*head, "", "", row.paper_relative, *("",) * 13, row.verdict)
-    return (*head, c.gain, c.relative, row.paper_relative, *_tested(c), row.verdict)
+        return (*head, "", "", row.paper_relative, *("",) * 13, *end)
+    return (*head, c.gain, c.relative, row.paper_relative, *_tested(c), *end)
 
 
 def _tested(c: Comparison) -> tuple[object, ...]:

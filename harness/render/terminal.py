@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from harness.render.view import DatasetView, SeedBlock, ValueBlock, ValueText, view
+from harness.render.view import ClaimLine, DatasetView, SeedBlock, ValueBlock, ValueText, view
 from harness.tables import Table
 
 _SIGNS = {
@@ -23,7 +23,9 @@ _SIGNS = {
 _CLAIMS = {
     "supported": "bold green", "contradicted": "bold red", "supported by users only": "green",
     "contradicted by users only": "red", "direction only": "yellow", "inconclusive": "yellow",
+    "better": "bold green", "worse": "bold red", "better by users only": "green", "worse by users only": "red",
 }  # fmt: skip
+OWN = "put in, no claim of the paper"
 MOST_SEEDS = 20  # a multiple of the seeds in a block
 LEGEND = "= reproduced, ≠ differs, ? inconclusive; u: interval over users; † printed otherwise; ‡ ties matter"
 
@@ -39,6 +41,10 @@ def blocks(table: Table) -> list[RenderableType]:
     for dataset in seen.datasets:
         parts += _dataset(dataset)
     parts.append(Text(seen.claim_caption, style="dim"))
+    if seen.own_caption:
+        parts.append(Text(seen.own_caption, style="dim"))
+    if seen.footnotes:
+        parts.append(Text("\n".join(f"• {note}" for note in seen.footnotes)))
     parts.append(Text(seen.signature, style="dim"))
     return parts
 
@@ -50,8 +56,9 @@ def _dataset(dataset: DatasetView) -> Iterator[RenderableType]:
     yield Text(LEGEND, style="dim")
     if dataset.notes:
         yield Text("\n".join(f"• {note}" for note in dataset.notes))
-    if dataset.claims:
-        yield _claims(dataset)
+    for title, lines in (("claim", dataset.claims), (OWN, dataset.own)):
+        if lines:
+            yield _claims(title, lines)
     yield from _first_seeds(dataset.seeds)
     if dataset.spreads:
         yield Text("\n".join(f"• {line}" for line in dataset.spreads))
@@ -92,15 +99,18 @@ def _value(cell: ValueText) -> tuple[Text, Text, Text, Text]:
     return ours, Text(cell.paper), Text(cell.percent), Text(sign, style=colour)
 
 
-def _claims(dataset: DatasetView) -> Grid:
-    grid = _grid("claim")
-    for title in ("metric", "gain", "95 % interval", "gain %", "paper %", "p (Holm)", "seeds"):
+def _claims(first: str, lines: Sequence[ClaimLine]) -> Grid:
+    """Claims, or comparisons of losses put in, of which no paper prints anything."""
+    paper = first != OWN
+    grid = _grid(first)
+    for title in ("metric", "gain", "95 % interval", "gain %", *(["paper %"] if paper else []), "p (Holm)", "seeds"):
         grid.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
     grid.add_column("verdict", no_wrap=True)
     told = ""
-    for c in dataset.claims:
+    for c in lines:
         verdict = Text(c.verdict + (" (!)" if c.alarm else ""), style=_CLAIMS.get(c.verdict, "red"))
-        cells = (c.metric, c.gain, c.interval + c.basis, c.percent, c.paper, c.p_holm, c.seeds)
+        printed = [c.paper] if paper else []
+        cells = (c.metric, c.gain, c.interval + c.basis, c.percent, *printed, c.p_holm, c.seeds)
         grid.add_row(Text("" if c.claim == told else c.claim), *map(Text, cells), verdict)
         told = c.claim
     return grid

@@ -105,7 +105,10 @@ class RunLine:
 
 @dataclass(frozen=True)
 class DatasetView:
-    """All that a table shows of one dataset; `slug` is its key in letters, digits and hyphens."""
+    """All that a table shows of one dataset; `slug` is its key in letters, digits and hyphens.
+
+    `own` holds the comparisons of losses that the command line put in, which are no claims.
+    """
 
     slug: str
     label: str
@@ -113,6 +116,7 @@ class DatasetView:
     values: tuple[ValueBlock, ...]
     notes: tuple[str, ...]
     claims: tuple[ClaimLine, ...]
+    own: tuple[ClaimLine, ...]
     alarms: tuple[str, ...]
     seeds: tuple[SeedBlock, ...]
     spreads: tuple[str, ...]
@@ -132,6 +136,8 @@ class TableView:
     datasets: tuple[DatasetView, ...]
     value_caption: str
     claim_caption: str
+    own_caption: str
+    footnotes: tuple[str, ...]
     signature: str
 
     @property
@@ -153,6 +159,8 @@ def view(table: Table) -> TableView:
         tuple(_dataset(table, dataset) for dataset in table.spec.datasets),
         words.value_caption(table),
         words.claim_caption(table),
+        words.own_caption(table),
+        table.spec.footnotes,
         words.signature(table.spec),
     )
 
@@ -171,7 +179,8 @@ def _dataset(table: Table, dataset: DatasetSpec) -> DatasetView:
         f"{numbers.count(n_users)} users" if n_users else "no usable run",
         tuple(_value_block(table, dataset.key, metrics) for metrics in _abreast(table.spec.metrics, _METRICS_ABREAST)),
         tuple(note for note in notes if note),
-        tuple(_claim_line(table, row) for row in table.claims if row.dataset == dataset.key),
+        _claim_lines(table, dataset.key, own=False),
+        _claim_lines(table, dataset.key, own=True),
         tuple(words.alarms(table, dataset.key)),
         tuple(_seed_blocks(table, dataset.key, own)),
         tuple(words.spread_line(table.spec, s) for s in table.spreads if s.dataset == dataset.key),
@@ -202,6 +211,11 @@ def _value_text(cell: Cell) -> ValueText:
     marks = "†" * cell.disagrees + "‡" * cell.ties
     percent = numbers.percent(cell.relative) or ABSENT
     return ValueText(numbers.metric(cell.estimate.mean), half, basis, marks, paper, percent, verdict, cell.place)
+
+
+def _claim_lines(table: Table, dataset: str, *, own: bool) -> tuple[ClaimLine, ...]:
+    rows = [row for row in table.claims if row.dataset == dataset and row.claim.own == own]
+    return tuple(_claim_line(table, row) for row in rows)
 
 
 def _claim_line(table: Table, row: ClaimRow) -> ClaimLine:

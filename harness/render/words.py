@@ -14,8 +14,9 @@ def listed(items: Sequence[str]) -> str:
 
 
 def claim_name(spec: TableSpec, row: ClaimRow) -> str:
-    """What the claim says, by the systems' labels."""
-    return f"{spec.system(row.claim.better).label} > {spec.system(row.claim.worse).label}"
+    """What the claim says, by the systems' labels; of a loss that was put in, nobody says that it is better."""
+    sign = "against" if row.claim.own else ">"
+    return f"{spec.system(row.claim.better).label} {sign} {spec.system(row.claim.worse).label}"
 
 
 def banners(table: Table) -> list[str]:
@@ -62,12 +63,16 @@ def summary(table: Table) -> str:
     if table.spec.quick:
         return "Not judged: training was cut short."
     values = [cell.verdict for row in table.rows for cell in row.cells if cell.published]
-    claims = [row.verdict for row in table.claims]
+    claims = [row.verdict for row in table.claims if not row.claim.own]
+    own = [row.verdict for row in table.claims if row.claim.own]
     parts = []
     if values:
         parts.append(f"{values.count('reproduced')} of {len(values)} published values reproduced{_rest(values)}")
     if claims:
         parts.append(f"{claims.count('supported')} of {len(claims)} claims supported{_rest(claims)}")
+    if own:
+        counts = ", ".join(f"{own.count(v)} {v}" for v in dict.fromkeys(own))
+        parts.append(f"losses put in, against the others: {counts}")
     text = "; ".join(parts) or "No published values and no claims to judge"
     return f"{text}."
 
@@ -155,6 +160,16 @@ def value_caption(table: Table) -> str:
         f"{over} over users; ± half the 95 % t interval over seeds, or over users where marked u (one seed, or "
         f"nothing random). Difference: ours against the paper's, in percent. Verdict: two one-sided tests at 5 % "
         f"against the printed value ± {margin} and its rounding. Best bold, second underlined."
+    )
+
+
+def own_caption(table: Table) -> str:
+    """What the comparisons of added losses are, "" where there are none."""
+    if not any(row.claim.own for row in table.claims):
+        return ""
+    return (
+        "Comparisons of losses that the command line put in: no claims of the paper. Tested as its claims are, with "
+        f"Holm's correction over their own {table.n_own_tests} tests, so that the paper's keep their p."
     )
 
 

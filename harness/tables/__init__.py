@@ -57,15 +57,17 @@ def build(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Pub
     claims = {s.dataset: claim_rows(spec, s, published) for s in samples}
     gaps = tuple(gap for s in samples for gap in s.gaps)
     notes = [note for s in samples for note in dataset_notes(spec, s, rows[s.dataset])]
-    together = corrected([row for own in claims.values() for row in own])
+    every = [row for found in claims.values() for row in found]
+    papers, own = (corrected([row for row in every if row.claim.own == is_own]) for is_own in (False, True))
     return Table(
         spec,
         {s.dataset: len(s.users) for s in samples},
-        tuple(row for own in rows.values() for row in own),
-        together,
+        tuple(row for found in rows.values() for row in found),
+        (*papers, *own),
         tuple(block for s in samples for block in system_seeds(spec, s)),
         tuple(line for s in samples for line in spreads(s, claims[s.dataset])),
         (*general_notes(spec, gaps), *notes),
         gaps,
-        sum(row.comparison is not None for row in together),
+        sum(row.comparison is not None for row in papers),
+        sum(row.comparison is not None for row in own),
     )

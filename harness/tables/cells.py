@@ -18,6 +18,7 @@ ByUsers = Literal["supported by users only", "contradicted by users only"]
 ClaimVerdict = (
     ByUsers
     | Literal["supported", "contradicted", "direction only", "inconclusive", "failed", "not run", "not judged"]
+    | Literal["better", "worse", "better by users only", "worse by users only"]
 )  # fmt: skip
 NoteKind = Literal[
     "demonstration", "quick", "changed", "failed", "missing", "disagrees", "ties", "floor", "paper floor", "one seed",
@@ -58,6 +59,7 @@ class TableSpec:
             environment, ...); "profile" set to "quick" marks the whole table.
         demonstration: it shows the machinery and proves nothing about a paper.
         changed: options that were set by hand, each with the recipe's own value.
+        footnotes: what the losses are that the command line put in, and in whose place.
     """
 
     artifact: str
@@ -71,6 +73,7 @@ class TableSpec:
     signature: Mapping[str, str] = field(default_factory=dict)
     demonstration: bool = False
     changed: tuple[str, ...] = ()
+    footnotes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[SystemSpec, ...]:
@@ -281,7 +284,7 @@ class Note:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A rebuilt artifact, equal to itself alone; `n_tests` is the size of the family that Holm's correction covers."""
+    """A rebuilt artifact, equal to itself alone; Holm's correction covers its claims and what is put in separately."""
 
     spec: TableSpec
     n_users: Mapping[str, int]
@@ -292,3 +295,4 @@ class Table:
     notes: tuple[Note, ...]
     gaps: tuple[Gap, ...]
     n_tests: int
+    n_own_tests: int = 0

@@ -67,6 +67,7 @@ def test_every_model_runs_and_proves_itself(real_project: Project, system: str) 
 
 def test_ignored_loss_option_fails_the_run(real_project: Project) -> None:
     real_project.replace("recipes/li2023/table2.yaml", "--loss={loss}", "--loss=bce")
+    real_project.replace("recipes/li2023/table2.yaml", "own_loss: [", "# own_loss: [")
     where = ("--where", "dataset=lastfm,system=sasrec/ce-all", "--seeds", "1", "--set", "epochs=1")
     done = real_project.run("reproduce", "table2", *where, timeout=900)
     assert done.returncode == 4

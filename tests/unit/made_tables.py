@@ -85,3 +85,16 @@ def awkward() -> tuple[TableSpec, list[RunResult], list[Published]]:
     runs[1] = run("a", 1, runs[1].ranks, epochs=10, best_epoch=9, epoch_cap=30, seconds=61.5, printed={"HIT@10": "0.5"})
     papers = [published("a", 0.25), published("a", 0.125, "NDCG@10"), published("b", 0.35, decimals=2)]
     return made, runs, [*papers, published("c", 0.3)]
+
+
+def with_own() -> tuple[TableSpec, list[RunResult]]:
+    """Two losses put in beside A and B, one of which never ran."""
+    systems = (*spec().systems, SystemSpec("a/my_loss", "A, my_loss (gamma=3)"), SystemSpec("a/gbce", "A, gbce"))
+    own = [Claim("a/my_loss", other, "HIT@10", own=True) for other in ("a", "a/gbce")]
+    notes = ("my_loss (gamma=3): losses/mine_1.py, SHA-256 1a2b3c4d5e6f; put in place of the loss of A",)
+    made = spec(systems=systems, claims=(*spec().claims, *own), footnotes=notes)
+    runs = [run("pop", None, hits(8, 100))]
+    for seed in (1, 2, 3):
+        found = {"a": hits(10 + seed, 100), "b": hits(60, 100), "a/my_loss": hits(40 + seed, 100)}
+        runs += [run(system, seed, ranks, epochs=3) for system, ranks in found.items()]
+    return made, runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ url = "https://example.org/a/toy"
 commit = "{COMMIT}"
 code = ["/*.py"]
 overlay = []
+framework = "torch"
 """
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -171,3 +173,22 @@ def test_a_named_project_is_never_replaced_by_another(tmp_path: Path, how: str) 
     gone = tmp_path / "gone"
     with pytest.raises(ConfigError, match=rf"{gone}: no {FILE} here or above"):
         find_root(gone if how == "argument" else None, {"HARNESS_PROJECT": str(gone)} if how == "variable" else {})
+
+
+def test_a_loss_of_one_s_own_needs_what_differentiates(project: Path) -> None:
+    for framework in ('framework = "numpy"', ""):
+        text = refused(project, GOOD.replace('framework = "torch"', f"{framework}\nown_loss = true"))
+        assert "upstreams.toy.own_loss: a loss of one's own needs a framework that differentiates" in text
+    text = refused(project, GOOD.replace('framework = "torch"', 'framework = "jax"'))
+    assert "framework: Input should be 'torch', 'tensorflow', 'numpy' or '', got 'jax'" in text
+
+
+@pytest.mark.parametrize("name", load(ROOT, {}).file.upstreams)
+def test_an_overlay_lists_every_module_that_its_modules_import(name: str) -> None:
+    """One that is missing would only be missed when the first run starts."""
+    listed = set(load(ROOT, {}).upstream(name).overlay)
+    for file in listed:
+        for node in ast.walk(ast.parse((ROOT / "patches" / "overlay" / file).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                needed = [node.module] if node.module else [alias.name for alias in node.names]
+                assert {f"{module}.py" for module in needed} <= listed, f"{file} imports {needed}"

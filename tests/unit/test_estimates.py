@@ -118,3 +118,12 @@ def test_seconds_for_a_reader(seconds: float, text: str) -> None:
 )
 def test_bytes_for_a_reader(count: float, text: str) -> None:
     assert size(count) == text
+
+
+def test_a_loss_that_was_put_in_is_taken_to_need_the_time_of_its_host(store: Store, put: Put) -> None:
+    put(30)
+    put_in = run(system="net/focal", host="net/bce")
+    assert Estimates(store, DATA).seconds(put_in) == About(30, scaled=True)
+    assert Estimates(store, DATA).seconds(run(system="net/other")) is None
+    put(50, system="net/focal")
+    assert Estimates(Store(store.results, store.cache), DATA).seconds(put_in) == About(50, scaled=False)

@@ -237,3 +237,33 @@ def test_a_record_says_what_went_in_and_how_it_ended(folder: RunFolder) -> None:
     assert (made["printed"], made["disagreements"]) == ({"HIT@10": "0.7500"}, [])
     failed = content(run(), {}, Outcome(1, 1.0), judge(run(), folder, Outcome(1, 1.0)), {})
     assert (failed["status"], failed["fault"]) == ("failed", {"kind": "training", "reason": "ended with status 1"})
+
+
+def test_what_the_overlay_says_of_a_loss_is_told_before_all_that_follows_from_it(folder: RunFolder) -> None:
+    told = {"event": "fault", "reason": "mine.py:focal returned nan\n on the first batch"}
+    write_events(folder, [EVENTS[0], told])
+    expected = Fault("training", "mine.py:focal returned nan on the first batch")
+    assert fault(folder, Outcome(1, 5.0)) == expected
+    assert fault(folder, Outcome(-9, 5.0, timed_out=True)) == expected
+    assert fault(folder) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "used", "told"),
+    [
+        ({"t": "0.75"}, {"k": 256, "t": 0.75}, ""),
+        ({"t": "1"}, {"t": 1.0}, ""),
+        ({"average": "sequences"}, {"average": "sequences"}, ""),
+        ({}, {"t": 0.0}, ""),
+        ({"t": "0.75"}, {"t": 0.0}, "asked for bce with t=0.75, the first batch was trained with t=0.0"),
+        ({"t": "0.75", "k": "5"}, {"t": 0.75}, "asked for bce with k=5, the first batch was trained with no k"),
+        ({"k": "5", "t": "1"}, {"k": 6}, "asked for bce with k=5, t=1, the first batch was trained with k=6, no t"),
+        ({"average": "sequences"}, None, "with average=sequences, the first batch was trained with no average"),
+    ],
+)
+def test_options_of_the_loss_are_those_asked_for(
+    folder: RunFolder, asked: dict[str, str], used: dict[str, Any] | None, told: str
+) -> None:
+    write_events(folder, without("loss", {"event": "loss", "computed": ["bce"], "options": used}))
+    found = judge(run(loss_options=asked), folder, DONE).fault
+    assert (found.kind == "patch" and told in found.reason) if told and found else (found is None and not told)

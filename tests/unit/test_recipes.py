@@ -9,7 +9,7 @@ import pytest
 import recipe_texts
 from recipe_texts import DATA, RECIPE, SHA, write
 
-from harness import recipes
+from harness import losses, recipes
 from harness.config import load as load_config
 from harness.errors import RecipeError
 from harness.plan import Settings, systems
@@ -193,3 +193,58 @@ def test_a_checkpoint_says_what_pins_it() -> None:
     assert found.content == f"sha256:{SHA}"
     blob = found.model_copy(update={"sha256": None, "blob": "a" * 40})
     assert blob.content == f"blob:{'a' * 40}"
+
+
+OPTIONS = RECIPE.replace(
+    "net/bce: {model: net,", "net/bce: {model: net, loss_options: {k: 4, weighting: summed},"
+).replace('"--loss={loss}",', '"--loss={loss}", "--loss_options={loss_options}",')
+
+
+def with_catalogue(root: Path) -> Path:
+    """The project with the committed catalogue of losses."""
+    path = root / losses.PATH
+    path.parent.mkdir()
+    path.write_bytes((ROOT / losses.PATH).read_bytes())
+    return root
+
+
+def test_options_of_losses_and_places_for_others(tmp_path: Path) -> None:
+    text = OPTIONS + "own_loss: [net/ce-all, deep/bce]\n"
+    recipe = recipes.load(write(with_catalogue(tmp_path), recipe=text), "paper/table", {})
+    assert recipe.systems["net/bce"].loss_options == {"k": 4, "weighting": "summed"}
+    assert recipe.own_loss == ("net/ce-all", "deep/bce")
+
+
+def test_mistakes_in_options_of_losses_are_told_with_all_others(tmp_path: Path) -> None:
+    text = OPTIONS.replace("{k: 4, weighting: summed}", "{kk: 4, weighting: sumed}").replace("label: Deep", "label: 7")
+    text = text.replace("net/ce-all: {model: net,", "net/ce-all: {model: net, loss_options: {k: 4},")
+    lines = refused(with_catalogue(tmp_path), text)
+    assert lines[0] == "1 problem(s)"  # a faulty label stops pydantic before the systems are looked at together
+    told = "\n".join(refused(tmp_path, text.replace("label: 7", "label: Deep").replace("title: A", "tittle: A")))
+    assert "3 problem(s)" in told
+    assert "systems: net/bce: bce has no option 'kk' (did you mean 'k'? known: average, " in told
+    assert "net/bce: bce: weighting: unknown value 'sumed' (did you mean 'summed'? " in told
+    assert "net/ce-all: ce-all has no option 'k' (known: average, form, reserved)" in told
+
+
+def test_options_of_losses_need_a_word_that_hands_them_on(tmp_path: Path) -> None:
+    told = refused(with_catalogue(tmp_path), OPTIONS.replace(' "--loss_options={loss_options}",', ""))
+    assert told[1].startswith("command: net/bce has loss_options, and no word of its command has {loss_options}")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("own_loss: [net/ceall]", "own_loss: unknown system 'net/ceall' (did you mean 'net/ce-all'"),
+        ("own_loss: [popularity]", "popularity trains nothing"),
+        ("own_loss: [net/ce-all, net/bce]", "own_loss: net stands there twice"),
+        ("own_loss: [net/ce-all, net/ce-all]", "own_loss: net stands there twice"),
+    ],
+)
+def test_places_that_cannot_take_another_loss_are_refused(tmp_path: Path, line: str, told: str) -> None:
+    assert told in "\n".join(refused(with_catalogue(tmp_path), OPTIONS + line + "\n"))
+
+
+def test_a_place_whose_command_names_no_loss_is_refused(tmp_path: Path) -> None:
+    told = "\n".join(refused(tmp_path, RECIPE + "own_loss: [net/ce-all]\n"))
+    assert "own_loss: net/ce-all: no word of its command has {loss_options}" in told

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_tables import awkward, hits, run, spec
+from made_tables import awkward, hits, run, spec, with_own
 from rich.console import Console
 
 from harness.render import csv, files, latex, markdown, numbers, terminal, view, words
@@ -194,3 +194,25 @@ def test_latex_compiles(table: Table, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Missing character" not in (tmp_path / "document.log").read_text(errors="replace")
     assert (tmp_path / "document.pdf").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("end", [".md", ".tex", "-claims.csv"])
+def test_losses_put_in_are_shown_byte_for_byte(end: str) -> None:
+    text, path = files(judge(build(*with_own())))[end], GOLDEN / f"own{end}"
+    if os.environ.get("HARNESS_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8", newline="")
+    assert text == path.read_bytes().decode("utf-8")
+
+
+def test_losses_put_in_are_no_claims_wherever_they_stand() -> None:
+    table = judge(build(*with_own()))
+    for text in (markdown.render(table), latex.render(table), printed(table, 110)):
+        plain = " ".join(text.replace("\\", "").split())
+        assert "no claims of the paper" in plain or "no claim of the paper" in plain
+        assert "A, my_loss (gamma=3) against A" in plain or "A, my\\_loss (gamma=3) against A" in plain
+        assert "SHA-256 1a2b3c4d5e6f" in plain
+        assert "1 of 1 claims supported; losses put in, against the others: 1 better, 1 not run" in plain or (
+            "tabular" in plain
+        )
+    rows = list(csv_module.DictReader(io.StringIO(csv.claims(table))))
+    assert [row["claimed_by"] for row in rows] == ["recipe", "nobody", "nobody"]

@@ -252,3 +252,17 @@ def test_lookups_name_the_near_misses() -> None:
         made.system("sasrek")
     with pytest.raises(ArgumentError, match="unknown dataset"):
         made.dataset("x")
+
+
+def test_comparisons_of_losses_put_in_leave_the_claims_as_they_were() -> None:
+    """Holm's correction covers each family by itself."""
+    alone = build(spec(), three_seeds())
+    own = (Claim("a", "pop", "HIT@10", own=True), Claim("b", "pop", "HIT@10", own=True))
+    table = build(spec(claims=(*own, *spec().claims)), three_seeds())
+    assert [row.claim.own for row in table.claims] == [False, True, True]
+    assert table.claims[0].comparison is not None
+    assert alone.claims[0].comparison is not None
+    assert table.claims[0].comparison.p_holm == alone.claims[0].comparison.p_holm
+    assert (table.n_tests, table.n_own_tests, alone.n_own_tests) == (1, 2, 0)
+    ps = [row.comparison.test.p for row in table.claims[1:] if row.comparison]
+    assert [row.comparison.p_holm for row in table.claims[1:] if row.comparison] == pytest.approx(holm(ps))

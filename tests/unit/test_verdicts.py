@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from made_tables import hits, published, run, spec
 
-from harness.records import RunResult
+from harness.records import Claim, RunResult
 from harness.tables import Table, build
 from harness.verdicts import exit_code, judge, value_verdict
 
@@ -92,3 +92,25 @@ def test_a_run_that_is_missing_is_not_forgiven() -> None:
     table = judge(build(spec(systems=spec().systems[:2]), [*runs, run("a", 3, None), run("b", 3, hits(43, 100))]))
     assert [row.verdict for row in table.claims] == ["supported"]
     assert exit_code(table) == 1
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict"),
+    [
+        ([10, 11, 12], [40, 41, 42], "better"),
+        ([40, 41, 42], [10, 11, 12], "worse"),
+        ([10, 10, 10], [11, 10, 10], "inconclusive"),
+        ([10], [40], "better by users only"),
+        ([40], [10], "worse by users only"),
+    ],
+)
+def test_a_loss_that_was_put_in_supports_nothing_and_contradicts_nothing(
+    a: list[int], b: list[int], verdict: str
+) -> None:
+    runs = [run(s, seed, hits(n, 100)) for s, of in (("a", a), ("b", b)) for seed, n in enumerate(of, start=1)]
+    made = spec(
+        systems=spec().systems[:2], seeds=tuple(range(1, len(a) + 1)), claims=(Claim("b", "a", "HIT@10", own=True),)
+    )
+    table = judge(build(made, runs))
+    assert [row.verdict for row in table.claims] == [verdict]
+    assert exit_code(table) == 0

@@ -1,0 +1,215 @@
+"""Losses that the command line adds to a table: each becomes one more system in every place that the recipe offers.
+
+Everything but the loss is the host's: model, arguments, checkpoint. All that can be known without running anything is
+looked at here, before anything is fetched or made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness import ownloss, plan
+from harness.config import Upstream
+from harness.errors import ArgumentError, near_misses
+from harness.losses import Catalogue
+from harness.ownloss import FLAG
+from harness.recipes import Recipe
+from harness.records import Claim
+from harness.systems import AddedSystem, LossFile, Scalar, System, as_number, written
+
+FILE = re.compile(r"(?P<path>.*?\.py)(?::(?P<function>[^:]*))?(?::(?P<options>.*))?", re.DOTALL)
+WRITTEN = f"write {FLAG} mine.py:my_loss, {FLAG} mine.py:my_loss:gamma=3 or {FLAG} gbce:k=256,t=0.75"
+
+
+@dataclass(frozen=True)
+class Addition:
+    """One --loss.
+
+    Attributes:
+        name: of the loss, or of the function in `file`.
+        about: where it comes from, for the foot of a table.
+    """
+
+    name: str
+    options: Mapping[str, Scalar]
+    about: str
+    file: LossFile | None = None
+
+    @property
+    def title(self) -> str:
+        """Loss and options as keys of systems, filters and folders have them; a comma would end a filter."""
+        return ":".join(part for part in (self.name, written(self.options, "+")) if part)
+
+    @property
+    def label(self) -> str:
+        """Loss and options as a table prints them."""
+        return self.name + (f" ({written(self.options, ', ')})" if self.options else "")
+
+
+def extended(
+    recipe: Recipe, upstream: Upstream, catalogue: Catalogue, asked: Sequence[str], where: plan.Where
+) -> Recipe:
+    """The recipe with one more system for each loss asked for and each host that the filter leaves.
+
+    Raises:
+        ArgumentError: a loss that cannot be used, or that has no place in this table.
+    """
+    additions = [addition(text, recipe, upstream, catalogue) for text in asked]
+    candidates = [system for one in additions for system in systems(recipe, one)]
+    offered = recipe.model_copy(update={"systems": {**keyed(candidates), **recipe.systems}})
+    plan.check_where(offered, where)
+    wanted = [s for s in candidates if plan.is_wanted_addition(key_of(s), s, candidates, recipe, where)]
+    if not wanted:
+        places = ", ".join(recipe.own_loss)
+        raise ArgumentError(FLAG, "the filter leaves no system to put a loss into", f"there are {places}")
+    refuse_doubles(recipe, wanted)
+    return recipe.model_copy(update={"systems": placed(recipe.systems, wanted)})
+
+
+def key_of(system: AddedSystem) -> str:
+    """The key of an added system."""
+    return f"{system.model}/{system.title}"
+
+
+def keyed(systems: Sequence[AddedSystem]) -> dict[str, System]:
+    """Added systems by key."""
+    return {key_of(system): system for system in systems}
+
+
+def addition(text: str, recipe: Recipe, upstream: Upstream, catalogue: Catalogue) -> Addition:
+    """One --loss, looked over.
+
+    Raises:
+        ArgumentError: it cannot be used with this recipe and its upstream.
+    """
+    found = FILE.fullmatch(text)
+    name, _, rest = text.partition(":")
+    if not found and name not in catalogue.losses:
+        what = f"unknown loss {name!r}, and no Python file"
+        raise ArgumentError(FLAG, what, f"{WRITTEN}; {near_misses(name, catalogue.losses)}")
+    refuse_place(name, bool(found), recipe, upstream)
+    if not found:
+        return of_catalogue(name, rest, catalogue)
+    file, signature = ownloss.read(found["path"], found["function"] or "")
+    texts = option_texts(text, found["options"] or "")
+    about = f"{file.path}, SHA-256 {file.sha256[:12]}"
+    return Addition(file.function, ownloss.options(file, signature, texts), about, file)
+
+
+def refuse_place(name: str, is_file: bool, recipe: Recipe, upstream: Upstream) -> None:
+    """Refuse a loss that this recipe or its upstream has no place for."""
+    if is_file and not upstream.own_loss:
+        why = "computes its losses in NumPy, which differentiates nothing"
+        why = why if upstream.framework == "numpy" else "has no patch for it"
+        what = f"upstream {recipe.upstream} takes no loss of one's own: it {why}"
+        raise ArgumentError(FLAG, what, "`harness losses` shows which upstreams do")
+    if not is_file and name not in upstream.losses:
+        what = f"upstream {recipe.upstream} does not offer {name}"
+        raise ArgumentError(FLAG, what, f"it offers {', '.join(upstream.losses) or 'none'}")
+    if not recipe.own_loss:
+        what = f"{recipe.artifact} names no system that another loss can be put into"
+        raise ArgumentError(FLAG, what, "name some as own_loss in its recipe")
+
+
+def of_catalogue(name: str, rest: str, catalogue: Catalogue) -> Addition:
+    """A loss of the catalogue with its options in the catalogue's order."""
+    loss, texts = catalogue.losses[name], option_texts(name, rest)
+    values = {option: as_number(text) for option, text in texts.items()}
+    if faults := list(catalogue.faults(name, values)):
+        raise ArgumentError(FLAG, "; ".join(faults), f"`harness losses {name}` explains its options")
+    loss = catalogue.losses[name]
+    options = {option: type(default)(values[option]) for option, default in loss.options.items() if option in values}
+    return Addition(name, options, f"{loss.title}, {loss.source}")
+
+
+def option_texts(where: str, text: str) -> dict[str, str]:
+    """`k=256,t=0.75` as a mapping.
+
+    Raises:
+        ArgumentError: a part without `=`, or a name given twice.
+    """
+    found: dict[str, str] = {}
+    for part in (p.strip() for p in text.split(",") if p.strip()):
+        name, equals, value = part.partition("=")
+        if not equals or not name.isidentifier() or not value:
+            raise ArgumentError(FLAG, f"{where}: {part!r} is not name=value", WRITTEN)
+        if name in found:
+            raise ArgumentError(FLAG, f"{where}: {name} is given twice", "leave one out")
+        found[name] = value
+    return found
+
+
+def systems(recipe: Recipe, one: Addition) -> list[AddedSystem]:
+    """The systems that one loss makes, one for each host of the recipe.
+
+    A model is called what its shortest label says: the paper's name of it without the mark of a loss.
+    """
+    made = []
+    for key in recipe.own_loss:
+        host = recipe.systems[key]
+        model = min((s.label for s in recipe.systems.values() if s.model == host.model), key=len)
+        kept = {name: getattr(host, name) for name in ("model", "seeded", "checkpoint", "arguments", "command")}
+        kept |= {"host": key, "label": f"{model}, {one.label}", "proof": one.file.short if one.file else None}
+        put_in = {"loss": one.name, "loss_options": dict(one.options), "title": one.title, "file": one.file}
+        made.append(AddedSystem(**kept, **put_in, about=one.about))
+    return made
+
+
+def refuse_doubles(recipe: Recipe, wanted: Sequence[AddedSystem]) -> None:
+    """Refuse systems that the recipe has, and those that stand there twice.
+
+    Raises:
+        ArgumentError: naming them.
+    """
+    keys = [key_of(system) for system in wanted]
+    if there := [key for key in keys if key in recipe.systems]:
+        one = next(system for system in wanted if key_of(system) in there)
+        fix = f"rename {one.loss} in {one.file.path}" if one.file else "choose it by --where, or leave its model out"
+        raise ArgumentError(FLAG, f"{', '.join(there)}: the recipe has that system itself", fix)
+    if twice := sorted({system.title for system in wanted if keys.count(key_of(system)) > 1}):
+        contents = {system.file.sha256 if system.file else "" for system in wanted if system.title in twice}
+        fix = "leave one out" if len(contents) == 1 else "rename the function in one of the files"
+        raise ArgumentError(FLAG, f"{', '.join(twice)} is asked for twice", fix)
+
+
+def placed(systems: Mapping[str, System], added: Sequence[AddedSystem]) -> dict[str, System]:
+    """Systems with each added one behind the last of its model."""
+    last = {system.model: key for key, system in systems.items()}
+    found: dict[str, System] = {}
+    for key, system in systems.items():
+        found[key] = system
+        found |= keyed([a for a in added if last[a.model] == key])
+    return found
+
+
+def names(recipe: Recipe, digits: int, between: str) -> list[str]:
+    """The added losses, each once, with their options and, where a file holds them, that many digits of its hash."""
+    found = []
+    for system in recipe.systems.values():
+        if isinstance(system, AddedSystem):
+            content = f"@{system.file.sha256[:digits]}" if system.file else ""
+            options = f":{written(system.loss_options, between)}" if system.loss_options else ""
+            found.append(system.loss + content + options)
+    return list(dict.fromkeys(found))
+
+
+def comparisons(systems: Mapping[str, System], metrics: Sequence[str]) -> list[Claim]:
+    """Each added system against every other one of its model, on each metric; two added ones meet once."""
+    added = {key: system for key, system in systems.items() if isinstance(system, AddedSystem)}
+    pairs: list[tuple[str, str]] = []
+    for key, system in added.items():
+        others = [other for other, s in systems.items() if s.model == system.model and other != key]
+        pairs += [(key, other) for other in others if (other, key) not in pairs]
+    return [Claim(better, worse, metric, own=True) for better, worse in pairs for metric in metrics]
+
+
+def footnotes(recipe: Recipe) -> tuple[str, ...]:
+    """What each added loss is and in whose place it stands, for the foot of a table."""
+    told: dict[str, list[str]] = {}
+    for system in recipe.systems.values():
+        if isinstance(system, AddedSystem):
+            options = f" ({written(system.loss_options, ', ')})" if system.loss_options else ""
+            told.setdefault(f"{system.loss}{options}: {system.about}", []).append(recipe.systems[system.host].label)
+    return tuple(f"{text}; put in place of the loss of {', '.join(hosts)}" for text, hosts in told.items())

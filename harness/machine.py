@@ -1,0 +1,39 @@
+"""What a record says of the machine that a run ran on; it can change last digits, and is no part of a key."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness import environments
+from harness.errors import SetupError
+from harness.process import capture
+
+
+def describe_machine(python: Path, base_env: Mapping[str, str], device: str) -> dict[str, object]:
+    """What a record says of the machine: packages, platform, processor, GPU and driver."""
+    facts: dict[str, object] = {
+        "packages": environments.resolved(python, base_env),
+        "platform": platform.platform(terse=True),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "cpu": cpu_name(),
+    }
+    if device == "cuda":
+        query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+        try:
+            facts["gpus"] = capture(query, base_env).strip().splitlines()
+        except SetupError as error:
+            facts["gpus"] = [f"unknown: {error.what.splitlines()[0]}"]
+    return facts
+
+
+def cpu_name() -> str:
+    """The processor's name, "" where the system does not tell."""
+    try:
+        lines: Sequence[str] = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

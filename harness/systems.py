@@ -1,0 +1,141 @@
+"""Systems: a model with a loss, as a recipe states it or as the command line adds it, and the words of its command."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Iterator, Mapping
+
+from pydantic import Field
+
+from harness.config import Strict
+from harness.errors import near_misses
+
+Scalar = int | float | str
+VARIABLES = (
+    "data", "out", "dataset", "sequences", "seed", "model", "loss", "loss_options", "checkpoint_epochs",
+)  # fmt: skip
+
+
+class PublishedAs(Strict):
+    """How the published numbers name a system."""
+
+    model: str
+    loss: str
+
+
+class System(Strict):
+    """A model with a loss: a table's column.
+
+    Attributes:
+        loss_options: options of the loss that differ from its defaults, in the order in which the command has them.
+        seeded: False where nothing is random: one run stands for every seed.
+        floor: a baseline that belongs into every table, whatever is filtered.
+        checkpoint: it starts from the dataset's checkpoint.
+        arguments: appended to the recipe's command.
+        command: replaces the recipe's command.
+        proof: the loss that the probe must report, the system's own by default, "" for none.
+    """
+
+    model: str
+    loss: str
+    label: str
+    loss_options: dict[str, Scalar] = Field(default_factory=dict)
+    seeded: bool = True
+    floor: bool = False
+    checkpoint: bool = False
+    published: PublishedAs | None = None
+    arguments: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    proof: str | None = None
+    about: str = ""
+
+    @property
+    def proven_loss(self) -> str:
+        """The loss that a run of this system must prove, "" if it trains nothing."""
+        return self.loss if self.proof is None else self.proof
+
+    @property
+    def loss_word(self) -> str:
+        """What its command calls the loss."""
+        return self.loss
+
+
+class LossFile(Strict):
+    """A file with a loss of one's own, as it was when the command line was read.
+
+    Attributes:
+        path: as it was written.
+        function: which of its functions is meant.
+    """
+
+    path: str
+    function: str
+    sha256: str
+    content: bytes = Field(repr=False)
+
+    @property
+    def short(self) -> str:
+        """Function and beginning of the hash, as the probe names the loss."""
+        return f"{self.function}@{self.sha256[:12]}"
+
+
+class AddedSystem(System):
+    """A system of the command line: another loss in the place of that of `host`, whose everything else it has.
+
+    Attributes:
+        host: key of the recipe's system that it was made from.
+        title: the loss with its options, for filters, folders and captions: gbce:k=256+t=0.75.
+        file: where the loss comes from; None for one of the catalogue.
+    """
+
+    host: str
+    title: str
+    file: LossFile | None = None
+
+    @property
+    def loss_word(self) -> str:
+        """What its command calls the loss: a file stands for itself by $LOSS."""
+        return f"$LOSS:{self.file.function}" if self.file else self.loss
+
+
+def words_of(value: Mapping[str, System | tuple[str, ...]] | tuple[str, ...]) -> Iterator[str]:
+    """The words of a command, of the commands of systems, or of the arguments of devices."""
+    parts = value.values() if isinstance(value, Mapping) else (value,)
+    for part in parts:
+        yield from (*part.command, *part.arguments) if isinstance(part, System) else part
+
+
+def faulty_variables(word: str, variables: Iterable[str]) -> Iterator[str]:
+    """What is wrong with the {variables} of one word of a command."""
+    known = set(variables)
+    try:
+        fields = [field for field in string.Formatter().parse(word) if field[1] is not None]
+    except ValueError as error:
+        fields = []
+        yield f"{word!r}: {error}; a brace itself is written twice"
+    for _, name, form, conversion in fields:
+        if form or conversion:
+            yield f"{word!r}: a variable stands alone in its braces, without a format"
+        elif name not in known:
+            yield f"unknown variable {{{name}}} in {word!r} ({near_misses(str(name), known)})"
+
+
+def lacking(system: System, command: Iterable[str], variables: Iterable[str]) -> list[str]:
+    """Those {variables} that no word of a system's command has; `command` is the recipe's."""
+    words = "".join(system.command or (*command, *system.arguments))
+    return [f"{{{name}}}" for name in variables if f"{{{name}}}" not in words]
+
+
+def as_number(text: str) -> Scalar:
+    """A value as written on a command line: a whole number, a number, or else the text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def written(options: Mapping[str, Scalar], between: str = ",") -> str:
+    """Options as one writes them: `k=256,t=0.75`."""
+    return between.join(f"{name}={value}" for name, value in options.items())
