@@ -35,11 +35,11 @@ class Option(Strict):
     least: float | None = None
     most: float | None = None
 
-    def fault(self, value: Scalar, default: Scalar) -> str:
-        """What is wrong with a value, "" for nothing; `default` tells its type."""
+    def fault(self, value: Scalar, default: Scalar, also: tuple[str, ...] = ()) -> str:
+        """What is wrong with a value, "" for nothing; `default` tells its type, `also` further values of one loss."""
         if self.values:
-            known = str(value) in self.values
-            return "" if known else f"unknown value {str(value)!r} ({near_misses(str(value), self.values)})"
+            values = (*self.values, *also)
+            return "" if str(value) in values else f"unknown value {str(value)!r} ({near_misses(str(value), values)})"
         if isinstance(value, str) or (isinstance(default, int) and not isinstance(value, int)):
             return f"{value!r} is no {'whole ' if isinstance(default, int) else ''}number"
         if not math.isfinite(value):
@@ -56,12 +56,14 @@ class Loss(Strict):
         equation: value of one position, on one line.
         source: papers with the numbers of their equations.
         options: names with their defaults, in the order of a listing.
+        also: what an option of this loss can be beside the values of that option in general.
     """
 
     title: str
     equation: str
     source: str
     options: dict[str, Scalar]
+    also: dict[str, tuple[str, ...]] = {}
 
 
 class Catalogue(Strict):
@@ -79,6 +81,8 @@ class Catalogue(Strict):
                 known = self.options.get(option)
                 fault = known.fault(default, default) if known else f"unknown ({near_misses(option, self.options)})"
                 faults += [f"{name}: {option}: {fault}"] if fault else []
+            stray = [option for option in loss.also if option not in loss.options]
+            faults += [f"{name}: also: {option} is none of its options" for option in stray]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -88,11 +92,11 @@ class Catalogue(Strict):
         if name not in self.losses:
             yield f"unknown loss {name!r} ({near_misses(name, self.losses)})"
             return
-        known = self.losses[name].options
+        known, also = self.losses[name].options, self.losses[name].also
         for option, value in options.items():
             if option not in known:
                 yield f"{name} has no option {option!r} ({near_misses(option, known)})"
-            elif fault := self.options[option].fault(value, known[option]):
+            elif fault := self.options[option].fault(value, known[option], also.get(option, ())):
                 yield f"{name}: {option}: {fault}"
 
 

@@ -7,9 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from projects import Project, clean_env
+from projects import ROOT, Project, clean_env
 
 from harness import sources
+from harness.config import load
 
 PIN = sources.Pin(
     "s3rec", "https://github.com/aHuiWang/CIKM2020-S3Rec", "49a890dcb516c9ed3126564495234ea74d5cd566"
@@ -18,11 +19,15 @@ LASTFM = ("--where", "dataset=lastfm,system=sasrec/bce", "--seeds", "42", "--pro
 pytestmark = pytest.mark.upstream
 
 
+def records_of(project: Project) -> list[dict[str, object]]:
+    """Records that the project has made; those it came with are none."""
+    paths = (project.folder / "results" / "runs").glob("*/record.json")
+    return [json.loads(p.read_text(encoding="utf-8")) for p in paths]
+
+
 def records(project: Project) -> dict[str, dict[str, object]]:
     """Records of the project by system."""
-    folder = project.folder / "results" / "runs"
-    found = [json.loads(p.read_text(encoding="utf-8")) for p in folder.glob("*/record.json")]
-    return {r["system"]: r for r in found}
+    return {str(r["system"]): r for r in records_of(project)}
 
 
 def test_series_fits_the_pin(real_project: Project) -> None:
@@ -63,6 +68,50 @@ def test_every_model_runs_and_proves_itself(real_project: Project, system: str) 
     assert record["status"] == "finished"
     assert record["proof"]["computed"] == [system.partition("/")[2]]  # type: ignore[index]
     assert record["disagreements"] == []
+
+
+def curve(project: Project, system: str) -> list[float]:
+    """Training losses of the epochs of a system's only run."""
+    (record,) = [r for r in records_of(project) if r["system"] == system]
+    events = project.folder / "results" / "runs" / str(record["key"]) / "events.jsonl"
+    lines = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    return [line["loss"] for line in lines if line["event"] == "epoch"]
+
+
+def test_lean_and_naive_train_alike(real_project: Project) -> None:
+    """Three epochs on LastFM: the same training curve to 1e-5."""
+    where = ("--where", "dataset=lastfm,model=sasrec,loss=ce-all|ce-all:form=naive", "--loss", "ce-all:form=naive")
+    done = real_project.run("reproduce", "table2", *where, "--seeds", "42", "--profile", "quick", timeout=900)
+    assert done.returncode == 1, done.stderr
+    lean, naive = curve(real_project, "sasrec/ce-all"), curve(real_project, "sasrec/ce-all:form=naive")
+    assert len(lean) == 3
+    assert lean[0] != lean[2]
+    assert lean == pytest.approx(naive, rel=1e-5)
+
+
+def test_a_loss_of_one_s_own_stands_in_the_table(real_project: Project) -> None:
+    where = ("--where", "dataset=lastfm,model=sasrec", "--seeds", "42", "--profile", "quick")
+    own = ("--loss", str(ROOT / "examples" / "my_loss.py") + ":focal_ce")
+    done = real_project.run("reproduce", "table2", *where, *own, timeout=900)
+    assert done.returncode == 1, done.stderr
+    assert "SASRec, focal_ce against SASRec+" in done.stdout
+    (record,) = [r for r in records_of(real_project) if r["system"] == "sasrec/focal_ce"]
+    assert record["proof"]["computed"][0].startswith("focal_ce@")  # type: ignore[index]
+    assert record["disagreements"] == []
+
+
+def test_every_offered_loss_runs_and_proves_itself(real_project: Project) -> None:
+    offered = [loss for loss in load(ROOT).file.upstreams["s3rec"].losses if loss not in ("bce", "ce-all")]
+    assert offered
+    where = ("--where", f"dataset=lastfm,model=sasrec,loss={'|'.join(offered)}", "--seeds", "1", "--set", "epochs=1")
+    losses = [word for loss in offered for word in ("--loss", loss)]
+    done = real_project.run("reproduce", "table2", *where, *losses, timeout=1800)
+    assert done.returncode == 0, done.stderr
+    found = {r["system"]: r for r in records_of(real_project)}
+    for loss in offered:
+        record = found[f"sasrec/{loss}"]
+        assert record["status"] == "finished"
+        assert loss in record["proof"]["computed"]  # type: ignore[index]
 
 
 def test_ignored_loss_option_fails_the_run(real_project: Project) -> None:
