@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from harness.config import FILE, Config, Strict
 from harness.errors import ConfigError, near_misses
@@ -63,7 +63,7 @@ class Loss(Strict):
     equation: str
     source: str
     options: dict[str, Scalar]
-    also: dict[str, tuple[str, ...]] = {}
+    also: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Catalogue(Strict):

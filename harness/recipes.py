@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -85,6 +85,18 @@ class Dataset(Strict):
         return self
 
 
+class Correction(Strict):
+    """How p-values of claims are corrected for their number, fixed before any run.
+
+    Attributes:
+        family: tests that are corrected together: all claims, metrics and datasets of the recipe, or those of one
+            dataset. What was not asked for or cannot be tested yet counts as p = 1, so a filter lowers no p.
+    """
+
+    method: Literal["holm", "bonferroni", "benjamini-hochberg", "none"] = "holm"
+    family: Literal["artifact", "dataset"] = "artifact"
+
+
 class ClaimText(Strict):
     """A claim as written: one system beats another on some of the recipe's metrics, all by default."""
 
@@ -128,6 +140,7 @@ class Recipe(Strict):
     claims: tuple[ClaimText, ...] = ()
     own_loss: tuple[str, ...] = ()
     margin: Margin = Margin(relative=0.05)
+    correction: Correction = Correction()
     published: str = ""
     demonstration: bool = False
 
@@ -211,6 +224,11 @@ class Recipe(Strict):
     def claim_list(self) -> tuple[Claim, ...]:
         """The claims, one for each metric."""
         return tuple(Claim(c.better, c.worse, m) for c in self.claims for m in c.metrics or self.metrics)
+
+    @property
+    def n_tests(self) -> int:
+        """How many tests the declared family has."""
+        return len(self.claim_list()) * (len(self.datasets) if self.correction.family == "artifact" else 1)
 
 
 def raise_all(faults: Iterable[str]) -> None:

@@ -224,6 +224,9 @@ def table_spec(job: Job) -> TableSpec:
         ),
         footnotes=added.footnotes(recipe),
         margin_relative=recipe.margin.relative,
+        correction=recipe.correction.method,
+        by_dataset=recipe.correction.family == "dataset",
+        n_family=recipe.n_tests,
         seeds=settings.seeds or recipe.seeds,
         signature=signature(job),
         changed=tuple(
@@ -250,15 +253,16 @@ def signature(job: Job) -> dict[str, str]:
     return facts | {"harness": version("seqrec-harness")}
 
 
-def publish(job: Job, table: Table) -> Path:
-    """Write the table's files; where they lie.
+def publish(job: Job, table: Table, formats: Sequence[str] = render.KEPT) -> list[Path]:
+    """Write the table in these formats; its files.
 
     Raises:
-        StoreError: the disk is full or not writable.
+        ArgumentError: an unknown format. StoreError: the disk is full or not writable.
     """
     folder = job.store.table_folder(job.recipe.artifact, job.variant)
-    job.store.write_table(folder, {f"table{ending}": text for ending, text in render.files(table).items()})
-    return folder
+    files = {f"table{ending}": text for ending, text in render.files(table, formats).items()}
+    job.store.write_table(folder, files)
+    return [folder / name for name in files]
 
 
 def reasons(job: Job, runs: Sequence[Run]) -> dict[str, str]:

@@ -129,6 +129,41 @@ def reproduce(
 
 
 @app.command()
+def report(
+    artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
+    losses: Loss = None, device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "",
+    project: Project = None,
+    formats: Annotated[str, typer.Option("--format", help="of md, tex, csv, html, figures")] = "md,tex,csv,html",
+) -> None:  # fmt: skip
+    """Make a table of the records at hand and write it; nothing is run."""
+    from harness.cli import reporting
+
+    job = job_of(
+        artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
+    )
+    raise typer.Exit(reporting.report(job, [part.strip() for part in formats.split(",") if part.strip()]))
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="a system such as sasrec/bce, or a run's key", show_default=False)],
+    b: Annotated[str, typer.Argument(help="another one", show_default=False)],
+    artifact: Annotated[str, typer.Option(help="whose systems are meant; by default the one that has both")] = "",
+    metrics: Annotated[str, typer.Option(help="HIT@10,MRR; by default those of the recipe")] = "",
+    where: Where = None, seeds: Annotated[str, typer.Option(help="42,43; by default all that both have")] = "",
+    profile: Profile = "", options: Set = None, losses: Loss = None, device: Device = "cpu", threads: Threads = None,
+    kind: Kind = "", python: Python = "", project: Project = None,
+) -> None:  # fmt: skip
+    """Test one system against another, or one run against another, on the records at hand."""
+    from harness.cli import comparing
+
+    job = job_of(
+        artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
+    )
+    comparing.show(job, a, b, metrics)
+
+
+@app.command()
 def plan(
     artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
     losses: Loss = None, device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "",

@@ -78,7 +78,12 @@ def options_of(catalogue: Catalogue, loss: Loss) -> Grid:
         kind = "whole number" if isinstance(default, int) else "number"
         ends = [f"from {option.least:g}"] if option.least is not None else []
         ends += [f"to {option.most:g}"] if option.most is not None else []
-        grid.add_row(name, str(default), ", ".join((*option.values, *loss.also.get(name, ()))) or " ".join([kind, *ends]), Text(option.about))
+        grid.add_row(
+            name,
+            str(default),
+            ", ".join((*option.values, *loss.also.get(name, ()))) or " ".join([kind, *ends]),
+            Text(option.about),
+        )
     return grid
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,21 @@ def reproduce(job: Job) -> int:
     return exit_code(table, execution.gaps, [r.status for r in results])
 
 
+def report(job: Job, formats: Sequence[str]) -> int:
+    """Print and write the table of the records at hand; the verdict's exit code.
+
+    Raises:
+        StoreError: there is no record yet.
+    """
+    results = job.results()
+    if all(r.status == "missing" for r in results):
+        fix = f"`harness reproduce {job.name}` makes them; `harness plan {job.name}` shows what it would run"
+        raise StoreError(job.recipe.artifact, "no record of this table yet", fix)
+    table = workflow.report(job, results)
+    print_table(table, workflow.publish(job, table, formats), job.config.root)
+    return exit_code(table, {}, [r.status for r in results])
+
+
 def exit_code(table: Table, gaps: Mapping[str, HarnessError], statuses: list[str]) -> int:
     """The error of a run that could not begin, then 4 for one that failed, then the verdict's."""
     from harness.verdicts import exit_code as verdict
@@ -47,15 +62,16 @@ def exit_code(table: Table, gaps: Mapping[str, HarnessError], statuses: list[str
     return 4 if "failed" in statuses else verdict(table)
 
 
-def print_table(table: Table, folder: Path, root: Path) -> None:
+def print_table(table: Table, written: Sequence[Path], root: Path) -> None:
     """The table's blocks, then where its files are."""
     from harness.render import terminal
 
     out = console()
     for block in terminal.blocks(table):
         out.print(block)
+    folder = written[0].parent
     shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
-    names = "table.md, table.tex, table.csv, table-claims.csv"
+    names = ", ".join(str(path.relative_to(folder)) for path in written)
     out.print(Text(f"\nWritten: {shown}/{names}", style="bold"), soft_wrap=True)
 
 

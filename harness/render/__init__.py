@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from harness.errors import ArgumentError, near_misses
 from harness.tables import Table
 
+FORMATS = ("md", "tex", "csv", "html")
+KEPT = ("md", "tex", "csv")
 
-def files(table: Table) -> dict[str, str]:
-    """The table in all formats that are kept: end of the file's name to its text."""
-    from harness.render import csv, latex, markdown
 
-    return {
-        ".md": markdown.render(table),
-        ".tex": latex.render(table),
-        ".csv": csv.values(table),
-        "-claims.csv": csv.claims(table),
-    }
+def files(table: Table, formats: Iterable[str] = KEPT) -> dict[str, str]:
+    """The table in these formats: end of the file's name to its text.
+
+    Raises:
+        ArgumentError: for an unknown format.
+    """
+    found: dict[str, str] = {}
+    for name in formats:
+        found |= _files(table, name)
+    return found
+
+
+def _files(table: Table, name: str) -> dict[str, str]:
+    from harness.render import csv, html, latex, markdown
+
+    if name == "md":
+        return {".md": markdown.render(table)}
+    if name == "tex":
+        return {".tex": latex.render(table)}
+    if name == "html":
+        return {".html": html.render(table)}
+    if name == "csv":
+        return {".csv": csv.values(table), "-claims.csv": csv.claims(table)}
+    raise ArgumentError("--format", f"unknown format {name!r}", near_misses(name, FORMATS))

@@ -17,8 +17,9 @@ VALUE_COLUMNS = (
     "difference", "verdict", "runs", "signature",
 )  # fmt: skip
 CLAIM_COLUMNS = (
-    "artifact", "dataset", "metric", "better", "worse", "gain", "relative", "paper_relative", "t", "p", "p_holm", "d_z",
-    "low", "high", "interval_over", "n_users", "n_seeds", "wins", "ties", "losses", "overruled_by_seeds", "verdict",
+    "artifact", "dataset", "metric", "better", "worse", "gain", "relative", "paper_relative", "t", "p", "p_adjusted",
+    "d_z", "low", "high", "interval_over", "n_users", "n_seeds", "wins", "ties", "losses", "overruled_by_seeds",
+    "p_randomisation", "p_mcnemar", "bootstrap_low", "bootstrap_high", "d_z_low", "d_z_high", "detectable", "verdict",
     "claimed_by", "signature",
 )  # fmt: skip
 
@@ -47,7 +48,7 @@ def _claim(row: ClaimRow) -> tuple[object, ...]:
     c, head = row.comparison, (row.dataset, row.claim.metric, row.claim.better, row.claim.worse)
     end = (row.verdict, "nobody" if row.claim.own else "recipe")
     if c is None:
-        return (*head, "", "", row.paper_relative, *("",) * 13, *end)
+        return (*head, "", "", row.paper_relative, *("",) * 20, *end)
     return (*head, c.gain, c.relative, row.paper_relative, *_tested(c), *end)
 
 
@@ -55,7 +56,14 @@ def _tested(c: Comparison) -> tuple[object, ...]:
     test, interval = c.test, c.interval
     overruled = "yes" if c.overruled else "no"
     over = (interval.low, interval.high, interval.basis, test.n, len(c.per_seed))
-    return (test.statistic, _p(test.p), _p(c.p_holm), test.dz, *over, *c.wins, overruled)
+    return (test.statistic, _p(test.p), _p(c.p_adjusted), test.dz, *over, *c.wins, overruled, *_more(c))
+
+
+def _more(c: Comparison) -> tuple[object, ...]:
+    more = c.more
+    mcnemar = _p(more.mcnemar.p) if more.mcnemar else ""
+    ends = (more.bootstrap.low, more.bootstrap.high, more.effect.low, more.effect.high)
+    return (_p(more.randomisation.p), mcnemar, *ends, c.detectable)
 
 
 def _p(p: float) -> str:

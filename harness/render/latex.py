@@ -28,15 +28,26 @@ _COMMANDS = {
     "±": r"$\pm$",
     "−": r"$-$",
     "–": "--",
+    "ʳ": r"\textsuperscript{r}",
+    "∗": r"$^{\ast}$",
+    "°": r"$^{\circ}$",
+    "↓": r"$^{\downarrow}$",
+    "∞": r"$\infty$",
     **{sign: rf"\{sign}" for sign in "&%$#_"},
 }
+_BEYOND = "\u0180"  # Latin letters of European languages lie before it
 _NEGATIVE = re.compile(r"(?<![\w.-])-(?=[0-9])")
 
 
 def escape(text: object) -> str:
     """Text that LaTeX sets as it is, on one line, a minus sign before a number included."""
     plain = _NEGATIVE.sub("−", " ".join(str(text).split()))
-    return "".join(_COMMANDS.get(sign, sign) for sign in plain)
+    return "".join(_COMMANDS.get(sign, sign if sign < _BEYOND else _spelt_out(sign)) for sign in plain)
+
+
+def _spelt_out(sign: str) -> str:
+    """A letter that a stock TeX has no glyph for, by its number."""
+    return f"{{[}}U+{ord(sign):04X}{{]}}"
 
 
 def render(table: Table) -> str:

@@ -10,7 +10,8 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from harness.render.view import ClaimLine, DatasetView, SeedBlock, ValueBlock, ValueText, view
+from harness.render.parts import ClaimLine, DatasetView, SeedBlock, TableView, ValueBlock, ValueText
+from harness.render.view import view
 from harness.tables import Table
 
 _SIGNS = {
@@ -25,13 +26,19 @@ _CLAIMS = {
     "contradicted by users only": "red", "direction only": "yellow", "inconclusive": "yellow",
     "better": "bold green", "worse": "bold red", "better by users only": "green", "worse by users only": "red",
 }  # fmt: skip
-OWN = "put in, no claim of the paper"
 MOST_SEEDS = 20  # a multiple of the seeds in a block
-LEGEND = "= reproduced, ≠ differs, ? inconclusive; u: interval over users; † printed otherwise; ‡ ties matter"
+LEGEND = (
+    "∗ claim holds for users and other seeds, ° for these users, ↓ the opposite; = reproduced, ≠ differs, "
+    "? inconclusive; u: interval over users; † printed otherwise; ‡ ties matter"
+)
 
 
-def blocks(table: Table) -> list[RenderableType]:
-    """The table's parts from top to bottom, each to be printed by itself; the signature comes last."""
+def blocks(table: Table, *, details: bool = False) -> list[RenderableType]:
+    """The table's parts from top to bottom, each to be printed by itself; the signature comes last.
+
+    Args:
+        details: every test of the comparisons too.
+    """
     seen = view(table)
     parts: list[RenderableType] = [Panel(Text(banner, style="bold"), border_style="red") for banner in seen.banners]
     parts.append(Text.assemble((f"{seen.artifact}: {seen.title}\n", "bold"), seen.summary))
@@ -39,8 +46,11 @@ def blocks(table: Table) -> list[RenderableType]:
         text = Text("\n".join(f"• {alarm}" for alarm in seen.alarms))
         parts.append(Panel(text, title="Seeds may overturn what users seem to show", border_style="bold red"))
     for dataset in seen.datasets:
-        parts += _dataset(dataset)
-    parts.append(Text(seen.claim_caption, style="dim"))
+        parts += _dataset(dataset, seen)
+        if details:
+            parts += [_details(seen, [*dataset.claims, *dataset.own]), Text(seen.detail_caption, style="dim")]
+    if not table.spec.compared:
+        parts.append(Text(seen.claim_caption, style="dim"))
     if seen.own_caption:
         parts.append(Text(seen.own_caption, style="dim"))
     if seen.footnotes:
@@ -49,16 +59,16 @@ def blocks(table: Table) -> list[RenderableType]:
     return parts
 
 
-def _dataset(dataset: DatasetView) -> Iterator[RenderableType]:
+def _dataset(dataset: DatasetView, seen: TableView) -> Iterator[RenderableType]:
     yield Text(f"\n{dataset.label} ({dataset.users})", style="bold")
     for block in dataset.values:
         yield _values(block)
     yield Text(LEGEND, style="dim")
     if dataset.notes:
         yield Text("\n".join(f"• {note}" for note in dataset.notes))
-    for title, lines in (("claim", dataset.claims), (OWN, dataset.own)):
+    for title, lines in (("claim", dataset.claims), (seen.own_title, dataset.own)):
         if lines:
-            yield _claims(title, lines)
+            yield _claims(title, lines, seen.correction)
     yield from _first_seeds(dataset.seeds)
     if dataset.spreads:
         yield Text("\n".join(f"• {line}" for line in dataset.spreads))
@@ -94,23 +104,43 @@ def _values(block: ValueBlock) -> Grid:
 
 def _value(cell: ValueText) -> tuple[Text, Text, Text, Text]:
     style = {1: "bold", 2: "underline"}.get(cell.place, "")
-    ours = Text.assemble((cell.ours, style), f" ±{cell.half}" if cell.half else "", cell.basis, cell.marks)
+    half = f" ±{cell.half}" if cell.half else ""
+    ours = Text.assemble((cell.ours, style), half, cell.basis, cell.sign, cell.marks)
     sign, colour = _SIGNS.get(cell.verdict, (cell.verdict, "red"))
     return ours, Text(cell.paper), Text(cell.percent), Text(sign, style=colour)
 
 
-def _claims(first: str, lines: Sequence[ClaimLine]) -> Grid:
+def _details(seen: TableView, lines: Sequence[ClaimLine]) -> Grid:
+    grid = _grid("")
+    for title in ("metric", *seen.detail_titles):
+        grid.add_column(title, justify="left" if title == "metric" else "right")
+    told = ""
+    for c in lines:
+        grid.add_row(Text("" if c.claim == told else c.claim), Text(c.metric), *map(Text, c.details))
+        told = c.claim
+    return grid
+
+
+def _claims(first: str, lines: Sequence[ClaimLine], correction: str) -> Grid:
     """Claims, or comparisons of losses put in, of which no paper prints anything."""
-    paper = first != OWN
+    paper = first == "claim"
     grid = _grid(first)
-    for title in ("metric", "gain", "95 % interval", "gain %", *(["paper %"] if paper else []), "p (Holm)", "seeds"):
+    for title in (
+        "metric",
+        "gain",
+        "95 % interval",
+        "gain %",
+        *(["paper %"] if paper else []),
+        f"p ({correction})",
+        "seeds",
+    ):
         grid.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
     grid.add_column("verdict", no_wrap=True)
     told = ""
     for c in lines:
         verdict = Text(c.verdict + (" (!)" if c.alarm else ""), style=_CLAIMS.get(c.verdict, "red"))
         printed = [c.paper] if paper else []
-        cells = (c.metric, c.gain, c.interval + c.basis, c.percent, *printed, c.p_holm, c.seeds)
+        cells = (c.metric, c.gain, c.interval + c.basis, c.percent, *printed, c.p_adjusted, c.seeds)
         grid.add_row(Text("" if c.claim == told else c.claim), *map(Text, cells), verdict)
         told = c.claim
     return grid

@@ -9,146 +9,31 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from harness.render import numbers, words
+from harness.render.parts import (
+    ABSENT,
+    ClaimLine,
+    DatasetView,
+    RunLine,
+    SeedBlock,
+    SeedRow,
+    TableView,
+    ValueBlock,
+    ValueLine,
+    ValueText,
+)
 from harness.tables import Cell, ClaimRow, Comparison, DatasetSpec, SeedLine, SystemSeeds, Table
 
-ABSENT = "–"
 _METRICS_ABREAST, _SEEDS_ABREAST = 2, 5
-
-
-@dataclass(frozen=True)
-class ValueText:
-    """A cell: `basis` is "u" where its interval is over users, `marks` are † and ‡, `place` 1 is the best."""
-
-    ours: str
-    half: str
-    basis: str
-    marks: str
-    paper: str
-    percent: str
-    verdict: str
-    place: int
-
-
-@dataclass(frozen=True)
-class ValueLine:
-    """A system with a cell for each metric of the block."""
-
-    system: str
-    is_floor: bool
-    cells: tuple[ValueText, ...]
-
-
-@dataclass(frozen=True)
-class ValueBlock:
-    """Values on one dataset for as many metrics as fit side by side."""
-
-    metrics: tuple[str, ...]
-    lines: tuple[ValueLine, ...]
-
-
-@dataclass(frozen=True)
-class ClaimLine:
-    """A claim's row; all texts "–" where nothing could be compared. `alarm` where seeds contradict users."""
-
-    claim: str
-    metric: str
-    paper: str
-    verdict: str
-    alarm: bool = False
-    gain: str = ABSENT
-    interval: str = ABSENT
-    basis: str = ""
-    percent: str = ABSENT
-    statistic: str = ABSENT
-    p: str = ABSENT
-    p_holm: str = ABSENT
-    dz: str = ABSENT
-    wins: str = ABSENT
-    seeds: str = ABSENT
-    per_seed: str = ABSENT
-
-
-@dataclass(frozen=True)
-class SeedRow:
-    """A system's metric for each seed with the epochs run, then least to greatest and the paper's."""
-
-    system: str
-    cells: tuple[str, ...]
-    range: str
-    paper: str
-
-
-@dataclass(frozen=True)
-class SeedBlock:
-    """One metric on one dataset by seed."""
-
-    metric: str
-    seeds: tuple[int, ...]
-    rows: tuple[SeedRow, ...]
-
-
-@dataclass(frozen=True)
-class RunLine:
-    """Everything about one run."""
-
-    system: str
-    seed: str
-    epochs: str
-    values: tuple[str, ...]
-    seconds: str
-    memory: str
-    key: str
-
-
-@dataclass(frozen=True)
-class DatasetView:
-    """All that a table shows of one dataset; `slug` is its key in letters, digits and hyphens.
-
-    `own` holds the comparisons of losses that the command line put in, which are no claims.
-    """
-
-    slug: str
-    label: str
-    users: str
-    values: tuple[ValueBlock, ...]
-    notes: tuple[str, ...]
-    claims: tuple[ClaimLine, ...]
-    own: tuple[ClaimLine, ...]
-    alarms: tuple[str, ...]
-    seeds: tuple[SeedBlock, ...]
-    spreads: tuple[str, ...]
-    runs: tuple[RunLine, ...]
-
-
-@dataclass(frozen=True)
-class TableView:
-    """A table, ready for any format; `slug` is its artifact in letters, digits and hyphens."""
-
-    slug: str
-    artifact: str
-    title: str
-    metrics: tuple[str, ...]
-    banners: tuple[str, ...]
-    summary: str
-    datasets: tuple[DatasetView, ...]
-    value_caption: str
-    claim_caption: str
-    own_caption: str
-    footnotes: tuple[str, ...]
-    signature: str
-
-    @property
-    def alarms(self) -> tuple[str, ...]:
-        """Those of all datasets."""
-        return tuple(alarm for dataset in self.datasets for alarm in dataset.alarms)
 
 
 @functools.lru_cache(maxsize=1)  # all formats of one table are made of one view
 def view(table: Table) -> TableView:
     """The table as text."""
+    datasets = tuple(_dataset(table, dataset) for dataset in table.spec.datasets)
+    shown = _shown_details(datasets)
     return TableView(
         _slug(table.spec.artifact),
         table.spec.artifact,
@@ -156,13 +41,33 @@ def view(table: Table) -> TableView:
         table.spec.metrics,
         tuple(words.banners(table)),
         words.summary(table),
-        tuple(_dataset(table, dataset) for dataset in table.spec.datasets),
+        tuple(_with_details(dataset, shown) for dataset in datasets),
         words.value_caption(table),
         words.claim_caption(table),
+        "comparison" if table.spec.compared else "put in, no claim of the paper",
         words.own_caption(table),
+        words.DETAILS,
+        tuple(DETAILS[i] for i in shown),
         table.spec.footnotes,
+        words.CORRECTIONS[table.spec.correction],
+        words.legend(table),
         words.signature(table.spec),
+        words.mark(table.spec),
     )
+
+
+def _shown_details(datasets: Sequence[DatasetView]) -> list[int]:
+    """Places of the details that any claim has: McNemar's test has none where users have a mean over seeds."""
+    rows = [c.details for dataset in datasets for c in (*dataset.claims, *dataset.own)]
+    return [i for i in range(len(DETAILS)) if any(row[i] != ABSENT for row in rows)]
+
+
+def _with_details(dataset: DatasetView, shown: Sequence[int]) -> DatasetView:
+    claims, own = (
+        tuple(replace(c, details=tuple(c.details[i] for i in shown)) for c in lines)
+        for lines in (dataset.claims, dataset.own)
+    )
+    return replace(dataset, claims=claims, own=own)
 
 
 def _slug(text: str) -> str:
@@ -185,7 +90,14 @@ def _dataset(table: Table, dataset: DatasetSpec) -> DatasetView:
         tuple(_seed_blocks(table, dataset.key, own)),
         tuple(words.spread_line(table.spec, s) for s in table.spreads if s.dataset == dataset.key),
         tuple(_run_line(table, block, line) for block in own for line in block.lines),
+        tuple(_keys(table, block) for block in own if block.lines),
     )
+
+
+def _keys(table: Table, block: SystemSeeds) -> str:
+    known = [line for line in block.lines if line.key]
+    told = ", ".join(line.key[:8] if line.seed is None else f"{line.seed} {line.key[:8]}" for line in known)
+    return f"{table.spec.system(block.system).label}: {told}"
 
 
 def _abreast(metrics: tuple[str, ...], n: int) -> Iterator[tuple[str, ...]]:
@@ -195,22 +107,31 @@ def _abreast(metrics: tuple[str, ...], n: int) -> Iterator[tuple[str, ...]]:
 def _value_block(table: Table, dataset: str, metrics: tuple[str, ...]) -> ValueBlock:
     rows = [row for row in table.rows if row.dataset == dataset and row.metric in metrics]
     lines = [
-        ValueLine(system.label, system.is_floor, tuple(_value_text(row.cells[place]) for row in rows))
+        ValueLine(
+            system.label,
+            _anchor(dataset, system.key),
+            system.is_floor,
+            tuple(_value_text(row.cells[place], words.sign(table, row, system.key)) for row in rows),
+        )
         for place, system in enumerate(table.spec.columns)
     ]
     return ValueBlock(metrics, tuple(lines))
 
 
-def _value_text(cell: Cell) -> ValueText:
+def _anchor(dataset: str, system: str) -> str:
+    return f"runs-{_slug(dataset)}-{_slug(system)}"
+
+
+def _value_text(cell: Cell, sign: str = "") -> ValueText:
     paper = f"{cell.published.value:.{cell.published.decimals}f}{cell.published.mark}" if cell.published else ABSENT
     verdict = ABSENT if cell.verdict == "unpublished" else cell.verdict
     if cell.estimate is None:
-        return ValueText(ABSENT, "", "", "", paper, ABSENT, verdict, 0)
+        return ValueText(ABSENT, "", "", "", "", paper, ABSENT, verdict, 0)
     half = numbers.metric(cell.estimate.high - cell.estimate.mean)
     basis = "u" if cell.estimate.basis == "users" else ""
     marks = "†" * cell.disagrees + "‡" * cell.ties
     percent = numbers.percent(cell.relative) or ABSENT
-    return ValueText(numbers.metric(cell.estimate.mean), half, basis, marks, paper, percent, verdict, cell.place)
+    return ValueText(numbers.metric(cell.estimate.mean), half, basis, sign, marks, paper, percent, verdict, cell.place)
 
 
 def _claim_lines(table: Table, dataset: str, *, own: bool) -> tuple[ClaimLine, ...]:
@@ -222,7 +143,7 @@ def _claim_line(table: Table, row: ClaimRow) -> ClaimLine:
     paper, c = numbers.percent(row.paper_relative) or ABSENT, row.comparison
     line = ClaimLine(words.claim_name(table.spec, row), row.claim.metric, paper, row.verdict)
     if c is None:
-        return line
+        return replace(line, details=(ABSENT,) * len(DETAILS))
     return replace(
         line,
         alarm=c.overruled or bool(c.misleading_seeds),
@@ -230,13 +151,28 @@ def _claim_line(table: Table, row: ClaimRow) -> ClaimLine:
         interval=f"[{numbers.signed(c.interval.low)}, {numbers.signed(c.interval.high)}]",
         basis="" if c.seed_aware else "u",
         percent=numbers.percent(c.relative) or ABSENT,
-        statistic=numbers.plain(c.test.statistic, 2),
-        p=numbers.p_value(c.test.p),
-        p_holm=numbers.p_value(c.p_holm),
-        dz=numbers.plain(c.test.dz, 3),
-        wins=f"{c.wins.wins}/{c.wins.ties}/{c.wins.losses}",
+        p_adjusted=numbers.p_value(c.p_adjusted),
         seeds=f"{sum(g.gain > 0 for g in c.per_seed)}/{len(c.per_seed)}",
+        details=_details(c),
         per_seed=_per_seed(c),
+    )
+
+
+DETAILS = ("t", "p", "p random.", "p McNemar", "bootstrap 95 %", "d_z [95 %]", "detectable", "w/t/l")
+
+
+def _details(c: Comparison) -> tuple[str, ...]:
+    """A text for each of `DETAILS`."""
+    more = c.more
+    return (
+        numbers.plain(c.test.statistic, 2),
+        numbers.p_value(c.test.p),
+        numbers.p_value(more.randomisation.p) + ("" if more.randomisation.exact else "ʳ"),
+        numbers.p_value(more.mcnemar.p) if more.mcnemar else ABSENT,
+        f"[{numbers.signed(more.bootstrap.low)}, {numbers.signed(more.bootstrap.high)}]",
+        f"{numbers.plain(c.test.dz, 3)} [{numbers.plain(more.effect.low, 3)}, {numbers.plain(more.effect.high, 3)}]",
+        numbers.metric(c.detectable),
+        f"{c.wins.wins}/{c.wins.ties}/{c.wins.losses}",
     )
 
 
@@ -282,10 +218,12 @@ def _run_line(table: Table, block: SystemSeeds, line: SeedLine) -> RunLine:
     known = [form.format(value) for value, form in parts if value is not None and line.epochs is not None]
     return RunLine(
         table.spec.system(block.system).label,
+        _anchor(block.dataset, block.system) if line is block.lines[0] else "",
         ABSENT if line.seed is None else str(line.seed),
         " ".join(known) or ABSENT,
         values if line.values else (line.status, *[ABSENT] * (len(values) - 1)),
         numbers.seconds(line.seconds) or ABSENT,
         numbers.megabytes(line.peak_memory_mb) or ABSENT,
         line.key,
+        "../" * (table.spec.artifact.count("/") + 3) + f"runs/{line.key}" if line.key else "",
     )

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 from harness.render import numbers
-from harness.tables import NO_SEED, ClaimRow, Comparison, Note, Spread, Table, TableSpec
+from harness.tables import NO_SEED, ClaimRow, Comparison, Note, Row, Spread, Table, TableSpec
+
+CORRECTIONS = {
+    "holm": "Holm",
+    "bonferroni": "Bonferroni",
+    "benjamini-hochberg": "Benjamini-Hochberg",
+    "none": "uncorrected",
+}
+LEGEND = (
+    "∗ better than what its claim sets it against, for users and for other seeds; ° by the test over users alone; "
+    "↓ worse by that test."
+)
+
+
+INTERVAL = "Interval: 95 %, uncorrected, over users × seeds where there are two or more seeds, else over users."
+DETAILS = (
+    "Over users, each by its mean over seeds. t, p: the test above, uncorrected. p random.: sign-flip randomisation, "
+    "by 10,000 draws where marked ʳ, else exact. McNemar: where the metric is 0 or 1. d_z: mean over standard "
+    "deviation of users' differences. Detectable: the smallest true gain that would be found with 80 % power at 5 %, "
+    "over what the interval above is over. w/t/l: users whom the first serves better, equally well, worse."
+)
 
 
 def listed(items: Sequence[str]) -> str:
@@ -43,7 +64,7 @@ def _alarm(spec: TableSpec, row: ClaimRow, c: Comparison) -> str:
     interval = f"[{numbers.signed(c.interval.low)}, {numbers.signed(c.interval.high)}]"
     text = f"{spec.dataset(row.dataset).label}, {row.claim.metric}, {claim_name(spec, row)}: "
     if c.overruled:
-        text += f"the test over users finds a difference (Holm p {_p(c.p_holm)}), but "
+        text += f"the test over users finds a difference (corrected p {_p(c.p_adjusted)}), but "
     text += f"over users × seeds the gain {numbers.signed(c.gain)} has the interval {interval}, which contains 0."
     for sign, direction in ((1, "for"), (-1, "against")):
         seeds = [g for g in c.misleading_seeds if g.gain * sign > 0]
@@ -56,6 +77,23 @@ def _alarm(spec: TableSpec, row: ClaimRow, c: Comparison) -> str:
 def _p(p: float) -> str:
     text = numbers.p_value(p)
     return text if text.startswith("<") else f"= {text}"
+
+
+def legend(table: Table) -> str:
+    """What the signs at values mean, "" where no claim was tested."""
+    return LEGEND if table.n_tests and not table.spec.quick else ""
+
+
+def sign(table: Table, row: Row, system: str) -> str:
+    """What the tests of a system's claims say of its value in this row: ∗, ° or ↓, all of them alike; else ""."""
+    rows = [r for r in table.claims if (r.dataset, r.claim.metric, r.claim.better) == (row.dataset, row.metric, system)]
+    tested = [r.comparison for r in rows if not r.claim.own]
+    if table.spec.quick or not tested or not all(c and c.significant for c in tested):
+        return ""
+    found = [c for c in tested if c]
+    if all(c.gain > 0 for c in found):
+        return "∗" if all(c.seed_aware and not c.open_to_seeds for c in found) else "°"
+    return "↓" if all(c.gain < 0 for c in found) else ""
 
 
 def summary(table: Table) -> str:
@@ -72,7 +110,8 @@ def summary(table: Table) -> str:
         parts.append(f"{claims.count('supported')} of {len(claims)} claims supported{_rest(claims)}")
     if own:
         counts = ", ".join(f"{own.count(v)} {v}" for v in dict.fromkeys(own))
-        parts.append(f"losses put in, against the others: {counts}")
+        who = "the first against the second" if table.spec.compared else "losses put in, against the others"
+        parts.append(f"{who}: {counts}")
     text = "; ".join(parts) or "No published values and no claims to judge"
     return f"{text}."
 
@@ -146,9 +185,14 @@ def signature(spec: TableSpec) -> str:
     facts = {key: value for key, value in spec.signature.items() if value}
     facts.setdefault("ties", "mean")
     facts.setdefault("test", "paired t over users")
-    facts.setdefault("correction", "Holm")
+    facts.setdefault("correction", f"{spec.correction}/{'dataset' if spec.by_dataset else 'artifact'}")
     facts.setdefault("seeds", ",".join(map(str, spec.seeds)))
     return " | ".join(f"{key}:{value}" for key, value in facts.items() if value)
+
+
+def mark(spec: TableSpec) -> str:
+    """Eight digits that stand for the signature."""
+    return hashlib.sha256(signature(spec).encode()).hexdigest()[:8]
 
 
 def value_caption(table: Table) -> str:
@@ -159,25 +203,40 @@ def value_caption(table: Table) -> str:
     return (
         f"{over} over users; ± half the 95 % t interval over seeds, or over users where marked u (one seed, or "
         f"nothing random). Difference: ours against the paper's, in percent. Verdict: two one-sided tests at 5 % "
-        f"against the printed value ± {margin} and its rounding. Best bold, second underlined."
-    )
+        f"against the printed value ± {margin} and its rounding. Best bold, second underlined. {legend(table)}"
+    ).rstrip()
 
 
 def own_caption(table: Table) -> str:
     """What the comparisons of added losses are, "" where there are none."""
     if not any(row.claim.own for row in table.claims):
         return ""
+    if table.spec.compared:
+        return f"{_tested(table)}; {corrected(table.spec, table.n_own_tests, own=True)}. {INTERVAL}"
     return (
-        "Comparisons of losses that the command line put in: no claims of the paper. Tested as its claims are, with "
-        f"Holm's correction over their own {table.n_own_tests} tests, so that the paper's keep their p."
+        "Comparisons of losses that the command line put in: no claims of the paper. Tested as its claims are; "
+        f"{corrected(table.spec, table.n_own_tests, own=True)}, so that the paper's keep their p."
     )
+
+
+def corrected(spec: TableSpec, n_tests: int, *, own: bool = False) -> str:
+    """Over how many tests p-values are corrected, and how."""
+    if spec.correction == "none":
+        return "p not corrected for the number of tests"
+    name, each = CORRECTIONS[spec.correction], " of each dataset" if spec.by_dataset else ""
+    if own:
+        return f"{name}'s correction over their own {n_tests} tests"
+    family = max(spec.n_family, 0 if spec.by_dataset else n_tests)
+    rest = "" if spec.by_dataset or family <= n_tests else f", of which {n_tests} could be made (p = 1 for the others)"
+    return f"{name}'s correction over the {family} tests that the recipe declares{each}{rest}"
 
 
 def claim_caption(table: Table) -> str:
     """How the claims were tested: test, n, correction, seeds."""
+    how = corrected(table.spec, table.n_tests)
+    return f"{_tested(table)}; {how}. {INTERVAL} Supported: significant, and the interval above 0."
+
+
+def _tested(table: Table) -> str:
     users = listed([f"{table.spec.dataset(key).label} {numbers.count(n)}" for key, n in table.n_users.items() if n])
-    return (
-        f"Paired t-test over users (n: {users}; each user's mean over seeds), two-sided; Holm's correction over all "
-        f"{table.n_tests} tests of this table. Interval: 95 %, uncorrected, over users × seeds where there are two or "
-        f"more seeds, else over users. Supported: significant, and the interval above 0."
-    )
+    return f"Paired t-test over users (n: {users}; each user's mean over seeds), two-sided"

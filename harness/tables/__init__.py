@@ -13,14 +13,9 @@ from harness.records import Published, RunResult
 from harness.tables.cells import (
     NO_SEED,
     Cell,
-    ClaimRow,
-    ClaimVerdict,
-    Comparison,
     DatasetSpec,
-    Gap,
     Note,
     Row,
-    SeedGain,
     SeedLine,
     Spread,
     SystemSeeds,
@@ -30,6 +25,7 @@ from harness.tables.cells import (
     ValueVerdict,
 )
 from harness.tables.claims import claim_rows, corrected
+from harness.tables.gains import ClaimRow, ClaimVerdict, Comparison, Gap, SeedGain
 from harness.tables.notes import dataset_notes, general_notes
 from harness.tables.sample import sample
 from harness.tables.seeds import spreads, system_seeds
@@ -58,7 +54,8 @@ def build(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Pub
     gaps = tuple(gap for s in samples for gap in s.gaps)
     notes = [note for s in samples for note in dataset_notes(spec, s, rows[s.dataset])]
     every = [row for found in claims.values() for row in found]
-    papers, own = (corrected([row for row in every if row.claim.own == is_own]) for is_own in (False, True))
+    papers = _in_families(spec, [row for row in every if not row.claim.own])
+    own = corrected([row for row in every if row.claim.own], spec.correction)
     return Table(
         spec,
         {s.dataset: len(s.users) for s in samples},
@@ -71,3 +68,11 @@ def build(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Pub
         sum(row.comparison is not None for row in papers),
         sum(row.comparison is not None for row in own),
     )
+
+
+def _in_families(spec: TableSpec, rows: Sequence[ClaimRow]) -> tuple[ClaimRow, ...]:
+    """The recipe's claims, corrected within the families that it declares."""
+    if not spec.by_dataset:
+        return corrected(rows, spec.correction, spec.n_family)
+    families = [[row for row in rows if row.dataset == dataset.key] for dataset in spec.datasets]
+    return tuple(row for family in families for row in corrected(family, spec.correction, spec.n_family))

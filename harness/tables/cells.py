@@ -11,19 +11,15 @@ from typing import Literal, TypeVar
 
 from harness.errors import ArgumentError, near_misses
 from harness.records import Claim, Published, Status
-from harness.stats import ALPHA, Estimate, Interval, TestResult, Wins
+from harness.stats import Estimate
+from harness.tables.gains import ClaimRow, Gap
 
 ValueVerdict = Literal["reproduced", "differs", "inconclusive", "failed", "not run", "unpublished", "not judged"]
-ByUsers = Literal["supported by users only", "contradicted by users only"]
-ClaimVerdict = (
-    ByUsers
-    | Literal["supported", "contradicted", "direction only", "inconclusive", "failed", "not run", "not judged"]
-    | Literal["better", "worse", "better by users only", "worse by users only"]
-)  # fmt: skip
 NoteKind = Literal[
     "demonstration", "quick", "changed", "failed", "missing", "disagrees", "ties", "floor", "paper floor", "one seed",
     "two seeds", "unequal seeds", "same digits",
 ]  # fmt: skip
+Method = Literal["holm", "bonferroni", "benjamini-hochberg", "none"]
 NO_SEED = -1
 Spec = TypeVar("Spec")
 
@@ -53,11 +49,14 @@ class TableSpec:
 
     Attributes:
         systems: in the order of the table; floors are moved to the front.
+        correction: of the p-values of claims; `by_dataset` makes each dataset a family of tests of its own.
+        n_family: tests of the declared family, those that the table does not show included; 0 for those it shows.
         margin_relative: fraction of a published value within which ours counts as equal to it.
         seeds: those asked for.
         signature: facts that travel with the numbers, in order (upstream, commit, protocol, profile, options,
             environment, ...); "profile" set to "quick" marks the whole table.
         demonstration: it shows the machinery and proves nothing about a paper.
+        compared: no artifact, but two systems that somebody wanted to see side by side.
         changed: options that were set by hand, each with the recipe's own value.
         footnotes: what the losses are that the command line put in, and in whose place.
     """
@@ -69,9 +68,13 @@ class TableSpec:
     systems: tuple[SystemSpec, ...]
     claims: tuple[Claim, ...] = ()
     margin_relative: float = 0.05
+    correction: Method = "holm"
+    by_dataset: bool = False
+    n_family: int = 0
     seeds: tuple[int, ...] = ()
     signature: Mapping[str, str] = field(default_factory=dict)
     demonstration: bool = False
+    compared: bool = False
     changed: tuple[str, ...] = ()
     footnotes: tuple[str, ...] = ()
 
@@ -97,18 +100,6 @@ class TableSpec:
         if key not in known:
             raise ArgumentError(f"{self.artifact}: {what}", f"unknown {what} {key!r}", near_misses(key, known))
         return known[key]
-
-
-@dataclass(frozen=True)
-class Gap:
-    """A run that cannot be counted, and why; `seed` is None where the system or the whole cell is meant."""
-
-    dataset: str
-    system: str
-    seed: int | None
-    status: Status
-    reason: str
-    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,76 +147,6 @@ class Row:
     dataset: str
     metric: str
     cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class SeedGain:
-    """What a single seed would have said: the gain, and the paired t-test's p over users, uncorrected."""
-
-    seed: int | None
-    gain: float
-    p: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A claim's numbers; differences are averaged over the seeds that both systems have."""
-
-    better_mean: float
-    worse_mean: float
-    test: TestResult
-    p_holm: float
-    interval: Interval
-    wins: Wins
-    per_seed: tuple[SeedGain, ...]
-
-    @property
-    def gain(self) -> float:
-        """Mean difference over users and seeds."""
-        return self.test.mean
-
-    @property
-    def relative(self) -> float | None:
-        """The gain as a fraction of the worse system's mean."""
-        return self.gain / self.worse_mean if self.worse_mean else None
-
-    @property
-    def significant(self) -> bool:
-        """Whether the test over users, corrected over the table, finds a difference."""
-        return self.p_holm < ALPHA
-
-    @property
-    def seed_aware(self) -> bool:
-        """Whether the interval allows for other seeds."""
-        return self.interval.basis == "users x seeds"
-
-    @property
-    def open_to_seeds(self) -> bool:
-        """Whether, with other seeds, there might be no difference or the opposite one."""
-        return self.seed_aware and self.interval.low <= 0 <= self.interval.high
-
-    @property
-    def overruled(self) -> bool:
-        """The test over users finds a difference that other seeds might not show."""
-        return self.significant and self.open_to_seeds
-
-    @property
-    def misleading_seeds(self) -> tuple[SeedGain, ...]:
-        """Single seeds that would have counted as significant although other seeds might not show it."""
-        return tuple(g for g in self.per_seed if g.p < ALPHA) if self.open_to_seeds else ()
-
-
-@dataclass(frozen=True)
-class ClaimRow:
-    """A claim on one dataset; `paper_gain` and `paper_relative` are None where the paper prints too little."""
-
-    dataset: str
-    claim: Claim
-    comparison: Comparison | None = None
-    paper_gain: float | None = None
-    paper_relative: float | None = None
-    gap: Gap | None = None
-    verdict: ClaimVerdict = "not judged"
 
 
 @dataclass(frozen=True)
@@ -284,7 +205,7 @@ class Note:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A rebuilt artifact, equal to itself alone; Holm's correction covers its claims and what is put in separately."""
+    """A rebuilt artifact, equal to itself alone; claims and what is put in are corrected separately."""
 
     spec: TableSpec
     n_users: Mapping[str, int]

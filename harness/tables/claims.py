@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.comparing import compare
+from harness.corrections import adjust
 from harness.records import Claim, Published
-from harness.stats import Floats, count_wins, holm, paired_t, users_by_seeds
-from harness.tables.cells import ClaimRow, Comparison, Gap, SeedGain, TableSpec
+from harness.stats import Floats, count_wins, paired_t, users_by_seeds
+from harness.tables.cells import Method, TableSpec
+from harness.tables.gains import ClaimRow, Comparison, Gap, SeedGain
 from harness.tables.sample import Sample
 
 
@@ -23,11 +26,17 @@ def claim_rows(spec: TableSpec, sample: Sample, published: Sequence[Published]) 
     return [_claim_row(sample, claim, numbers) for claim in spec.claims if _known(spec, claim)]
 
 
-def corrected(rows: Sequence[ClaimRow]) -> tuple[ClaimRow, ...]:
-    """The rows with Holm's correction over all that could be tested."""
-    adjusted = iter(holm([row.comparison.test.p for row in rows if row.comparison]))
+def corrected(rows: Sequence[ClaimRow], method: Method, n_family: int = 0) -> tuple[ClaimRow, ...]:
+    """The rows with corrected p-values.
+
+    Args:
+        rows: a family of tests, or the part of it that was asked for.
+        n_family: tests of the whole family; those that are not among `rows`, or could not be made, count as p = 1.
+    """
+    tested = [row.comparison.test.p for row in rows if row.comparison]
+    adjusted = iter(adjust([*tested, *[1.0] * (n_family - len(tested))], method))
     return tuple(
-        replace(row, comparison=replace(row.comparison, p_holm=next(adjusted))) if row.comparison else row
+        replace(row, comparison=replace(row.comparison, p_adjusted=next(adjusted))) if row.comparison else row
         for row in rows
     )
 
@@ -79,4 +88,5 @@ def _comparison(sample: Sample, claim: Claim, seeds: Sequence[int | None]) -> Co
         users_by_seeds(differences),
         count_wins(by_user),
         tuple(SeedGain(seed, t.mean, t.p) for seed, t in zip(seeds, tests, strict=True)),
+        compare(better.mean(axis=0), worse.mean(axis=0)),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.tables.cells import NO_SEED, Gap, Note, Row, TableSpec
+from harness.tables.cells import NO_SEED, Note, Row, TableSpec
+from harness.tables.gains import Gap
 from harness.tables.sample import Sample
 
 

@@ -15,7 +15,8 @@ from harness import metrics
 from harness.errors import MetricsError
 from harness.records import Ranks, RunResult, Status
 from harness.stats import Floats, Users, in_order_of
-from harness.tables.cells import DatasetSpec, Gap, TableSpec
+from harness.tables.cells import DatasetSpec, TableSpec
+from harness.tables.gains import Gap
 
 #: Users and protocol, which all runs of a dataset must share.
 Fit = tuple[bytes, tuple[tuple[str, str], ...]]

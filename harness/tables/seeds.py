@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.tables.cells import ClaimRow, SeedLine, Spread, SystemSeeds, TableSpec
+from harness.tables.cells import SeedLine, Spread, SystemSeeds, TableSpec
+from harness.tables.gains import ClaimRow
 from harness.tables.sample import Sample
 
 

@@ -8,9 +8,10 @@ import scipy.stats
 from made_tables import hits, published, ranks, run, spec
 
 from harness import metrics
+from harness.corrections import holm
 from harness.errors import ArgumentError, MetricsError
 from harness.records import Claim, RunResult
-from harness.stats import holm, users_by_seeds
+from harness.stats import users_by_seeds
 from harness.tables import Cell, DatasetSpec, Note, SystemSpec, Table, build
 
 
@@ -60,7 +61,7 @@ def test_claims_pair_users_and_correct_over_the_table() -> None:
     a, b = (np.stack([by[system, seed] for seed in (1, 2, 3)]) for system in "ab")
     assert hit.test.p == pytest.approx(scipy.stats.ttest_rel(b.mean(axis=0), a.mean(axis=0)).pvalue)
     assert hit.interval == users_by_seeds(b - a)
-    assert [hit.p_holm, ndcg.p_holm] == holm([hit.test.p, ndcg.test.p])
+    assert [hit.p_adjusted, ndcg.p_adjusted] == holm([hit.test.p, ndcg.test.p])
     assert table.n_tests == 2
     assert (hit.gain, hit.relative) == (pytest.approx(0.13), pytest.approx(0.13 / 0.12))
     assert (table.claims[0].paper_gain, table.claims[0].paper_relative) == (pytest.approx(0.05), pytest.approx(0.5))
@@ -262,7 +263,43 @@ def test_comparisons_of_losses_put_in_leave_the_claims_as_they_were() -> None:
     assert [row.claim.own for row in table.claims] == [False, True, True]
     assert table.claims[0].comparison is not None
     assert alone.claims[0].comparison is not None
-    assert table.claims[0].comparison.p_holm == alone.claims[0].comparison.p_holm
+    assert table.claims[0].comparison.p_adjusted == alone.claims[0].comparison.p_adjusted
     assert (table.n_tests, table.n_own_tests, alone.n_own_tests) == (1, 2, 0)
     ps = [row.comparison.test.p for row in table.claims[1:] if row.comparison]
-    assert [row.comparison.p_holm for row in table.claims[1:] if row.comparison] == pytest.approx(holm(ps))
+    assert [row.comparison.p_adjusted for row in table.claims[1:] if row.comparison] == pytest.approx(holm(ps))
+
+
+def adjusted(table: Table) -> list[float]:
+    return [row.comparison.p_adjusted for row in table.claims if row.comparison]
+
+
+def test_tests_of_the_family_that_are_not_shown_count_as_p_1() -> None:
+    (alone,) = adjusted(build(spec(), three_seeds()))
+    (one_of_four,) = adjusted(build(spec(n_family=4), three_seeds()))
+    assert one_of_four == pytest.approx(min(1.0, 4 * alone))
+    (dunn,) = adjusted(build(spec(n_family=4, correction="bonferroni"), three_seeds()))
+    assert dunn == pytest.approx(min(1.0, 4 * alone))
+    (raw,) = adjusted(build(spec(n_family=4, correction="none"), three_seeds()))
+    assert raw == pytest.approx(alone)
+
+
+def test_a_family_of_each_dataset_knows_nothing_of_the_others() -> None:
+    claims = (Claim("b", "a", "HIT@10"), Claim("b", "pop", "HIT@10"))
+    two = (DatasetSpec("d", "Data", 100), DatasetSpec("e", "More", 100))
+    results = [*three_seeds(), *(replace(r, dataset="e", key=f"e-{r.key}") for r in three_seeds())]
+    alone = adjusted(build(spec(claims=claims, by_dataset=True, n_family=2), three_seeds()))
+    both = adjusted(build(spec(claims=claims, datasets=two, by_dataset=True, n_family=2), results))
+    assert both == [*alone, *alone]
+    together = adjusted(build(spec(claims=claims, datasets=two, n_family=4), results))
+    assert all(one >= other for one, other in zip(together, both, strict=True))
+    assert together != both
+
+
+def test_a_comparison_has_every_test() -> None:
+    (row,) = build(spec(), three_seeds()).claims
+    assert row.comparison is not None
+    more = row.comparison.more
+    assert more.t.p == pytest.approx(row.comparison.test.p)
+    assert more.t.mean == pytest.approx(row.comparison.gain)
+    assert more.bootstrap.low < row.comparison.gain < more.bootstrap.high
+    assert row.comparison.detectable > 0

@@ -1,0 +1,34 @@
+"""`harness compare`: what is printed of two systems or two runs."""
+
+from __future__ import annotations
+
+from harness import contrast
+from harness.cli.consoles import console
+from harness.errors import ArgumentError
+from harness.plan import Settings
+from harness.workflow import Job
+
+
+def show(job: Job, a: str, b: str, metrics: str) -> None:
+    """Values, every test and every seed of the two.
+
+    Args:
+        job: of the artifact named, or of none, with the settings asked for.
+        metrics: by comma; "" for those of the recipe.
+    """
+    from harness.render import terminal
+
+    if a == b:
+        raise ArgumentError("compare", f"{a} is compared with itself", "name two")
+    asked = contrast.metric_list(metrics)
+    if contrast.KEY.fullmatch(a) and contrast.KEY.fullmatch(b):
+        table = contrast.runs(job.config, a, b, asked)
+    else:
+
+        def job_of(artifact: str, settings: Settings) -> Job:
+            return Job(job.config, artifact, settings, job.ways)
+
+        table = contrast.systems(job.config, a, b, job.name, job.settings, asked, job_of)
+    out = console()
+    for block in terminal.blocks(table, details=True):
+        out.print(block)

@@ -1,0 +1,176 @@
+"""`harness compare`: two systems of a recipe, or two single runs, of which records exist, tested as a table tests them.
+
+Nothing is run. What comes out is a table of the two with their comparisons and no claim, so that rendering, correction
+and alarms are those of every other table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness import recipes, workflow
+from harness.config import Config
+from harness.errors import ArgumentError, HarnessError, StoreError, near_misses
+from harness.evidence import read_ranks
+from harness.executors.contract import RunFolder
+from harness.metrics import parse
+from harness.plan import Settings
+from harness.records import Claim, RunResult
+from harness.store import Record
+from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec, build
+from harness.verdicts import judge
+from harness.workflow import Job
+
+KEY = re.compile(r"[0-9a-f]{4,20}")
+USUAL = ("HIT@10", "NDCG@10")
+
+
+def runs(config: Config, a: str, b: str, metrics: Sequence[str]) -> Table:
+    """Two runs by their keys, on the users that both were tested on.
+
+    Raises:
+        StoreError: no such record, or one without ranks. MetricsError: other users.
+    """
+    records = [finished(workflow.find_record(config, key)) for key in (a, b)]
+    if records[0].content["key"] == records[1].content["key"]:
+        raise ArgumentError("compare", f"{a} and {b} are one run", "name two")
+    names = [told(record) for record in records]
+    if names[0] == names[1]:
+        names = [f"{name}, run {record.content['key'][:8]}" for name, record in zip(names, records, strict=True)]
+    dataset = records[0].content["dataset"]
+    results = [as_result(record, dataset) for record in records]
+    if len({record.content["dataset"] for record in records}) > 1:
+        shown = " and ".join(str(record.content["dataset"]) for record in records)
+        raise ArgumentError("compare", f"the runs are of different datasets: {shown}", "name two of one dataset")
+    spec = TableSpec(
+        artifact="compare",
+        title=f"{names[0]} against {names[1]}",
+        metrics=tuple(metrics or USUAL),
+        datasets=(DatasetSpec(dataset, dataset),),
+        systems=tuple(SystemSpec(r.system, name) for r, name in zip(results, names, strict=True)),
+        claims=tuple(Claim(results[0].system, results[1].system, metric, own=True) for metric in metrics or USUAL),
+        compared=True,
+        signature={"upstream": str(records[0].content["upstream"]), **protocol(results)},
+    )
+    return judge(build(spec, results))
+
+
+def systems(
+    config: Config,
+    a: str,
+    b: str,
+    artifact: str,
+    settings: Settings,
+    metrics: Sequence[str],
+    job_of: Callable[..., Job],
+) -> Table:
+    """Two systems of a recipe on every dataset and seed that both have finished, or on those asked for.
+
+    Args:
+        artifact: "" for the one that has both.
+        job_of: makes a job of an artifact and settings.
+    Raises:
+        ArgumentError: no artifact has both, or several have. StoreError: there is nothing to compare yet.
+    """
+    job = job_of(artifact or the_artifact(config, a, b), settings)
+    if settings.seeds is None:
+        job = job_of(job.name, replace(settings, seeds=seeds_of(job, a, b) or job.recipe.seeds))
+    known = job.recipe.systems
+    for name in (a, b):
+        if name not in known:
+            raise ArgumentError("compare", f"{job.recipe.artifact} has no system {name!r}", near_misses(name, known))
+    results = [r for r in job.results() if r.system in (a, b)]
+    there = [r for r in results if r.status == "finished"]
+    shared = {r.dataset for r in there if r.system == a} & {r.dataset for r in there if r.system == b}
+    if not shared:
+        fix = f"`harness plan {job.recipe.artifact}` shows what is missing"
+        raise StoreError("compare", f"no dataset on which both {a} and {b} have a finished run", fix)
+    whole = workflow.table_spec(job)
+    spec = replace(
+        whole,
+        title=f"{known[a].label} against {known[b].label}",
+        compared=True,
+        metrics=tuple(metrics or whole.metrics),
+        datasets=tuple(d for d in whole.datasets if d.key in shared),
+        systems=tuple(replace(whole.system(name), is_floor=False) for name in (a, b)),
+        claims=tuple(Claim(a, b, metric, own=True) for metric in metrics or whole.metrics),
+    )
+    return judge(build(spec, results, [p for p in job.published if p.system in (a, b)]))
+
+
+def the_artifact(config: Config, a: str, b: str) -> str:
+    """The one artifact whose recipe has both systems.
+
+    Raises:
+        ArgumentError: none, or several.
+    """
+    found = [name for name in recipes.artifacts(config.root) if {a, b} <= set(systems_of(config, name))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ArgumentError("compare", f"{a} and {b} are in several artifacts: {', '.join(found)}", "add --artifact")
+    known = {system for name in recipes.artifacts(config.root) for system in systems_of(config, name)}
+    fix = "; ".join(f"{name}: {near_misses(name, known)}" for name in (a, b) if name not in known)
+    raise ArgumentError("compare", f"no artifact has both {a} and {b}", fix or "name two of one recipe, or two runs")
+
+
+def systems_of(config: Config, artifact: str) -> list[str]:
+    """Systems of a recipe, none where it has mistakes, which are told by the commands that use it."""
+    try:
+        return list(recipes.load(config.root, artifact, {}).systems)
+    except HarnessError:
+        return []
+
+
+def seeds_of(job: Job, *names: str) -> tuple[int, ...]:
+    """Seeds of finished records of these systems, in order."""
+    own = [r.content for r in job.store.records if r.finished and r.content["upstream"] == job.recipe.upstream]
+    seeds = {c["seed"] for c in own if c["system"] in names and c["seed"] is not None}
+    by_name = [{c["seed"] for c in own if c["system"] == name} for name in names]
+    return tuple(sorted(s for s in seeds if all(s in found or None in found for found in by_name)))
+
+
+def finished(record: Record) -> Record:
+    """The record, if it has ranks to compare.
+
+    Raises:
+        StoreError: it failed.
+    """
+    if not record.finished:
+        raise StoreError(str(record.content["key"]), f"this run failed: {record.reason}", "compare finished runs")
+    return record
+
+
+def told(record: Record) -> str:
+    """A run's system, with its seed."""
+    seed = record.content["seed"]
+    return str(record.content["system"]) + ("" if seed is None else f", seed {seed}")
+
+
+def as_result(record: Record, dataset: str) -> RunResult:
+    """A record as a run without seed: it stands for nothing but itself."""
+    key = str(record.content["key"])
+    ranks = read_ranks(RunFolder(Path(record.folder)).ranks("test"))
+    agrees = not record.content.get("disagreements")
+    return RunResult(key, dataset, key, None, "finished", ranks=ranks, agrees=agrees)
+
+
+def protocol(results: Sequence[RunResult]) -> dict[str, str]:
+    """How the ranks came about, as far as both runs agree."""
+    first, second = (dict(r.ranks.protocol) if r.ranks else {} for r in results)
+    return {name: value for name, value in first.items() if second.get(name) == value}
+
+
+def metric_list(text: str) -> tuple[str, ...]:
+    """`HIT@10,MRR` as names.
+
+    Raises:
+        ArgumentError: an unknown metric.
+    """
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    for name in names:
+        parse(name)
+    return names

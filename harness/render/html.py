@@ -1,0 +1,19 @@
+"""A table as one HTML page that needs no other file, its numbers linked to their runs."""
+
+from __future__ import annotations
+
+from html import escape as escaped
+
+from harness.render.jinja import rendered
+from harness.render.view import view
+from harness.tables import Table
+
+
+def escape(text: object) -> str:
+    """Text that HTML shows as it is."""
+    return escaped(str(text), quote=True)
+
+
+def render(table: Table) -> str:
+    """The table as a page."""
+    return rendered("table.html.j2", escape, table=view(table))

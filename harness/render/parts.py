@@ -1,0 +1,165 @@
+"""The parts of a table as text: what every format fills in, rounded but not escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class ValueText:
+    """A cell.
+
+    Attributes:
+        basis: "u" where the interval is over users.
+        sign: ∗, ° or ↓, what the test of its claims says; see `words.LEGEND`.
+        marks: † and ‡.
+        place: 1 for the best of the row, 2 for the second.
+    """
+
+    ours: str
+    half: str
+    basis: str
+    sign: str
+    marks: str
+    paper: str
+    percent: str
+    verdict: str
+    place: int
+
+
+@dataclass(frozen=True)
+class ValueLine:
+    """A system with a cell for each metric of the block; its runs are listed at `anchor`."""
+
+    system: str
+    anchor: str
+    is_floor: bool
+    cells: tuple[ValueText, ...]
+
+
+@dataclass(frozen=True)
+class ValueBlock:
+    """Values on one dataset for as many metrics as fit side by side."""
+
+    metrics: tuple[str, ...]
+    lines: tuple[ValueLine, ...]
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """A claim's row; all texts "–" where nothing could be compared.
+
+    Attributes:
+        alarm: seeds contradict users.
+        details: one text for each of the table's `detail_titles`.
+    """
+
+    claim: str
+    metric: str
+    paper: str
+    verdict: str
+    alarm: bool = False
+    gain: str = ABSENT
+    interval: str = ABSENT
+    basis: str = ""
+    percent: str = ABSENT
+    p_adjusted: str = ABSENT
+    seeds: str = ABSENT
+    details: tuple[str, ...] = ()
+    per_seed: str = ABSENT
+
+
+@dataclass(frozen=True)
+class SeedRow:
+    """A system's metric for each seed with the epochs run, then least to greatest and the paper's."""
+
+    system: str
+    cells: tuple[str, ...]
+    range: str
+    paper: str
+
+
+@dataclass(frozen=True)
+class SeedBlock:
+    """One metric on one dataset by seed."""
+
+    metric: str
+    seeds: tuple[int, ...]
+    rows: tuple[SeedRow, ...]
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """Everything about one run; `anchor` stands at a system's first one, `href` leads to its record's folder."""
+
+    system: str
+    anchor: str
+    seed: str
+    epochs: str
+    values: tuple[str, ...]
+    seconds: str
+    memory: str
+    key: str
+    href: str
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    """All that a table shows of one dataset; `slug` is its key in letters, digits and hyphens.
+
+    Attributes:
+        own: comparisons of losses that the command line put in, which are no claims.
+        keys: each system's runs by seed, by the first digits of their keys.
+    """
+
+    slug: str
+    label: str
+    users: str
+    values: tuple[ValueBlock, ...]
+    notes: tuple[str, ...]
+    claims: tuple[ClaimLine, ...]
+    own: tuple[ClaimLine, ...]
+    alarms: tuple[str, ...]
+    seeds: tuple[SeedBlock, ...]
+    spreads: tuple[str, ...]
+    runs: tuple[RunLine, ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table, ready for any format.
+
+    Attributes:
+        slug: its artifact in letters, digits and hyphens.
+        correction: the name of the correction, for a heading.
+        detail_titles: of all that tests give and the claims' table itself does not show.
+        legend: what the signs at values mean, "" where there are none.
+        mark: the beginning of the signature's hash, which stands for it where it would be too long.
+    """
+
+    slug: str
+    artifact: str
+    title: str
+    metrics: tuple[str, ...]
+    banners: tuple[str, ...]
+    summary: str
+    datasets: tuple[DatasetView, ...]
+    value_caption: str
+    claim_caption: str
+    own_title: str
+    own_caption: str
+    detail_caption: str
+    detail_titles: tuple[str, ...]
+    footnotes: tuple[str, ...]
+    correction: str
+    legend: str
+    signature: str
+    mark: str
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Those of all datasets."""
+        return tuple(alarm for dataset in self.datasets for alarm in dataset.alarms)

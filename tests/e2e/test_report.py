@@ -1,0 +1,111 @@
+"""`harness report` and `harness compare` on the demonstration, as a user runs them; nothing may be run again."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+from projects import Project
+
+Check = Callable[[subprocess.CompletedProcess[str], int], str]
+
+
+class Page(HTMLParser):
+    """Texts, targets and identifiers of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.targets: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = {name: value or "" for name, value in attrs}
+        self.ids += [named["id"]] if "id" in named else []
+        self.targets += [named["href"]] if tag == "a" else []
+
+
+@pytest.fixture
+def reproduced(project: Project) -> Project:
+    done = project.run("reproduce", "demo", "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+def test_report_writes_every_format_without_running(reproduced: Project) -> None:
+    folder = reproduced.results / "tables" / "demo" / "demo" / "full"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    done = reproduced.run("report", "demo", "--format", "md,tex,csv,html,figures")
+    assert done.returncode == 0, done.stderr
+    assert "start" not in done.stderr
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    page = Page((folder / "table.html").read_text(encoding="utf-8"))
+    assert "6 of 6 claims supported" in " ".join(page.texts)
+    inner = [target for target in page.targets if target.startswith("#")]
+    outer = [target for target in page.targets if not target.startswith("#")]
+    assert inner
+    assert {target[1:] for target in inner} <= set(page.ids)
+    assert outer
+    assert all((folder / target / "record.json").is_file() for target in outer)
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    assert all(f'<a id="{target[1:]}"></a>' in text for target in inner)
+    figures = sorted(path.name for path in (folder / "figures").iterdir())
+    assert {name.rpartition(".")[2] for name in figures} == {"svg", "pdf", "png"}
+
+
+def test_report_without_records_says_what_to_do(project: Project, one_error: Check) -> None:
+    text = one_error(project.run("report", "demo"), 3)
+    assert "no record of this table yet" in text
+    assert "harness reproduce demo" in text
+
+
+def test_an_unknown_format_is_told_before_anything_is_written(reproduced: Project, one_error: Check) -> None:
+    text = one_error(reproduced.run("report", "demo", "--format", "md,htm"), 2)
+    assert (
+        "unknown format 'htm' (did you mean 'html'" in text.replace("did you mean: ", "did you mean ") or "html" in text
+    )
+    assert not (reproduced.results / "tables" / "demo" / "demo" / "full" / "table.html").exists()
+
+
+def test_any_two_systems_are_compared(reproduced: Project) -> None:
+    done = reproduced.run("compare", "factorised/gbce", "factorised/ce-all", "--metrics", "HIT@10,MRR")
+    assert done.returncode == 0, done.stderr
+    text = " ".join(done.stdout.split())
+    for told in (
+        "gbce (32 negatives, t 0.75) against ce-all",
+        "p random.",
+        "seeds:42,43,44",
+        "MRR",
+        "their own 2",
+    ):
+        assert told in text
+    assert "no claim of the paper" not in text
+    floor = reproduced.run("compare", "factorised/gbce", "popularity", "--seeds", "42")
+    assert floor.returncode == 0
+    assert "better by users only" in floor.stdout
+
+
+def test_two_runs_are_compared_by_their_keys(reproduced: Project, one_error: Check) -> None:
+    keys = sorted(path.name for path in (reproduced.results / "runs").iterdir())[:2]
+    done = reproduced.run("compare", keys[0][:8], keys[1][:8])
+    assert done.returncode == 0, done.stderr
+    assert "users only" in done.stdout or "inconclusive" in done.stdout
+    assert "is compared with itself" in one_error(reproduced.run("compare", keys[0], keys[0]), 2)
+    assert "are one run" in one_error(reproduced.run("compare", keys[0], keys[0][:8]), 2)
+
+
+def test_mistakes_of_compare_are_told(reproduced: Project, one_error: Check) -> None:
+    assert "did you mean 'factorised/gbce'" in one_error(
+        reproduced.run("compare", "factorised/gbc", "factorised/bce"), 2
+    )
+    assert "unknown metric" in one_error(
+        reproduced.run("compare", "factorised/gbce", "factorised/bce", "--metrics", "AUC"), 2
+    )
+    text = one_error(reproduced.run("compare", "factorised/gbce", "factorised/bce", "--seeds", "7"), 3)
+    assert "no dataset on which both" in text

@@ -1,0 +1,107 @@
+"""Every LaTeX table must compile in a plain document and stay on its page: made-up ones and all that are committed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_tables import awkward, published, ranks, run, spec, with_own
+
+from harness.records import Claim
+from harness.render import latex
+from harness.tables import SystemSpec, Table, build
+from harness.verdicts import judge
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = sorted((ROOT / "results").rglob("table.tex"))
+DOCUMENT = """\\documentclass{article}
+\\usepackage[a4paper,margin=2cm]{geometry}
+\\usepackage{booktabs}
+\\begin{document}
+A paper of mine. \\input{table.tex} And on it goes.
+\\end{document}
+"""
+
+
+def compiled(text: str, folder: Path) -> str:
+    """TeX's log of a document that reads the table; TeX Live must be there if HARNESS_TEX says `required`."""
+    if not shutil.which("pdflatex"):
+        assert os.environ.get("HARNESS_TEX") != "required", "pdflatex is not installed"
+        pytest.skip("pdflatex is not installed (texlive-latex-base, texlive-latex-recommended)")
+    (folder / "table.tex").write_text(text, encoding="utf-8")
+    (folder / "document.tex").write_text(DOCUMENT, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=300)
+    log = (folder / "document.log").read_text(errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (folder / "document.pdf").stat().st_size > 10_000
+    return log
+
+
+def check(text: str, folder: Path) -> None:
+    """It compiles, every letter has a glyph, and nothing sticks out of the page by more than a letter or two."""
+    log = compiled(text, folder)
+    assert "Missing character" not in log
+    out = [float(points) for points in re.findall(r"Overfull \\hbox \((\d+\.\d+)pt", log)]
+    assert max(out, default=0.0) < 12, log
+
+
+def sized(n_systems: int, n_metrics: int) -> Table:
+    """A table of so many systems and metrics, long names, every second system claimed to beat the one before."""
+    rng = np.random.default_rng(1)
+    names = [f"System {i} with a long name (as published) +" for i in range(n_systems)]
+    metrics = tuple(f"{kind}@{k}" for k in (1, 5, 10, 20, 50, 100) for kind in ("HIT", "NDCG"))[:n_metrics]
+    pairs = [(f"s{i}", f"s{i - 1}") for i in range(1, n_systems, 2)]
+    made = spec(
+        metrics=metrics,
+        systems=tuple(SystemSpec(f"s{i}", name) for i, name in enumerate(names)),
+        claims=tuple(Claim(a, b, metric) for a, b in pairs for metric in metrics),
+    )
+    runs = [
+        run(f"s{i}", seed, ranks(rng.integers(1, 30 + 10 * i, 100).tolist()))
+        for i in range(n_systems)
+        for seed in (1, 2, 3)
+    ]
+    papers = [published(f"s{i}", 0.25, metric) for i in range(n_systems) for metric in metrics]
+    return judge(build(made, runs, papers))
+
+
+@pytest.mark.parametrize(("n_systems", "n_metrics"), [(1, 1), (1, 12), (12, 1), (12, 12)])
+def test_tables_of_any_size_compile(n_systems: int, n_metrics: int, tmp_path: Path) -> None:
+    check(latex.render(sized(n_systems, n_metrics)), tmp_path)
+
+
+def test_awkward_names_gaps_and_failures_compile(tmp_path: Path) -> None:
+    check(latex.render(judge(build(*awkward()))), tmp_path)
+
+
+def test_losses_put_in_compile(tmp_path: Path) -> None:
+    check(latex.render(judge(build(*with_own()))), tmp_path)
+
+
+def test_letters_that_stock_fonts_lack_are_spelt_out(tmp_path: Path) -> None:
+    made, runs, papers = awkward()
+    systems = (replace(made.systems[0], label="Łódź, naïve Šárka, 日本 σ ∞"), *made.systems[1:])
+    text = latex.render(judge(build(replace(made, systems=systems), runs, papers)))
+    assert "Łódź, naïve Šárka, {[}U+65E5{]}{[}U+672C{]} {[}U+03C3{]}" in text
+    check(text, tmp_path)
+
+
+def test_a_table_without_any_run_compiles(tmp_path: Path) -> None:
+    made, _, papers = awkward()
+    check(latex.render(judge(build(made, [], papers))), tmp_path)
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=[str(path.parent.relative_to(ROOT / "results")) for path in COMMITTED])
+def test_every_committed_table_compiles(path: Path, tmp_path: Path) -> None:
+    check(path.read_text(encoding="utf-8"), tmp_path)
+
+
+def test_there_are_committed_tables() -> None:
+    assert COMMITTED
