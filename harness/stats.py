@@ -161,19 +161,6 @@ def count_wins(differences: Floats) -> Wins:
     return Wins(wins, len(differences) - wins - losses, losses)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values, in the order given; [] for none.
-
-    Source: Holm, Scandinavian Journal of Statistics 6, 1979.
-    """
-    n, largest = len(p_values), 0.0
-    adjusted = [0.0] * n
-    for step, index in enumerate(sorted(range(n), key=lambda i: p_values[i])):
-        largest = max(largest, (n - step) * p_values[index])
-        adjusted[index] = min(1.0, largest)
-    return adjusted
-
-
 def seed_mean(values: Sequence[Floats]) -> Floats:
     """Each user's mean over seeds.
 

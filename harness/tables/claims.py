@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.corrections import holm
 from harness.records import Claim, Published
-from harness.stats import Floats, count_wins, holm, paired_t, users_by_seeds
+from harness.stats import Floats, count_wins, paired_t, users_by_seeds
 from harness.tables.cells import ClaimRow, Comparison, Gap, SeedGain, TableSpec
 from harness.tables.sample import Sample
 

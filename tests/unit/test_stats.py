@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import scipy.stats
 import statsmodels.api
-from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
 from harness import stats
@@ -79,15 +78,6 @@ def test_one_user_is_too_few() -> None:
 def test_wins_ties_and_losses() -> None:
     rounding = (0.1 + 0.2) - 0.3
     assert stats.count_wins(np.array([0.5, 0.0, rounding, -0.2, 0.1])) == (2, 2, 1)
-
-
-def test_holm_is_that_of_statsmodels() -> None:
-    rng = np.random.default_rng(8)
-    for n in (1, 2, 8, 40):
-        p = (rng.random(n) ** 3).tolist()
-        assert stats.holm(p) == pytest.approx(multipletests(p, method="holm")[1].tolist())
-    assert stats.holm([]) == []
-    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 
 
 def test_mean_over_seeds_has_the_t_interval_of_the_seeds_means() -> None:
