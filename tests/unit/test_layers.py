@@ -19,8 +19,19 @@ ROWS = (
     ("errors", "records", "executors", "render.numbers"),
     ("files", "process", "gitcommand"),
     ("config", "stats", "metrics", "patchfiles", "datasets", "sources", "embedded", "executors.contract"),
-    ("yamlfiles", "environments", "patches", "systems", "executors.local", "tables.cells"),
-    ("losses", "ownloss", "machine", "patchedit", "tables.sample"),
+    (
+        "yamlfiles",
+        "environments",
+        "patches",
+        "systems",
+        "executors.local",
+        "tables.cells",
+        "corrections",
+        "paired",
+        "power",
+    ),
+    ("losses", "ownloss", "machine", "patchedit", "tables.sample", "classical", "resampling"),
+    ("comparing",),
     ("recipes", "tables.claims", "tables.notes", "tables.seeds", "tables.values"),
     ("plan", "printed"),
     ("added", "evidence", "preparation", "tables"),
@@ -55,6 +66,8 @@ IGNORANT = {
     "plan": ("process", "gitcommand", "sources", "environments", "executors"),
     "stats": ("files", "config"),
     "metrics": ("files", "config"),
+    "comparing": ("files", "config", "metrics"),
+    "corrections": ("files", "config", "stats"),
     "store": ("executors.local", "gitcommand", "sources", "process"),
     "tables": ("files", "config", "store", "render"),
     "verdicts": ("files", "config", "store", "render"),
@@ -64,10 +77,10 @@ THIRD_PARTY = {
     "filelock": ("files", "store", "execution", "datasets"),
     "git": ("gitcommand", "embedded"),
     "jinja2": ("render.jinja",),
-    "numpy": ("records", "metrics", "stats", "evidence", "tables"),
+    "numpy": ("records", "metrics", "stats", "paired", "classical", "resampling", "evidence", "tables"),
     "pydantic": ("config", "losses", "printed", "recipes", "systems", "yamlfiles"),
     "rich": ("cli", "render.terminal"),
-    "scipy": ("stats", "metrics"),
+    "scipy": ("stats", "metrics", "classical", "resampling", "power"),
     "statsmodels": ("stats",),
     "typer": ("cli",),
     "yaml": ("yamlfiles",),
@@ -158,7 +171,9 @@ def test_libraries_live_where_they_are_named(module: str) -> None:
             assert within(module, THIRD_PARTY[name]), f"{module} may not import {name}"
 
 
-@pytest.mark.parametrize("place", ["records", "stats", "metrics", "plan", "tables", "verdicts", "estimates"])
+@pytest.mark.parametrize(
+    "place", ["records", "stats", "comparing", "corrections", "metrics", "plan", "tables", "verdicts", "estimates"]
+)
 def test_pure_modules_know_no_paths(place: str) -> None:
     for module in (m for m in MODULES if within(m, (place,))):
         names = {full.split(".")[0] for full in imported(sources()[module])}

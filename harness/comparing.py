@@ -1,0 +1,131 @@
+"""Two systems on one metric: every test, interval and effect size that a table may show, in one value.
+
+A thin front over `paired`, `classical`, `resampling` and `power`. Values are per user, paired by user id beforehand
+(`harness.stats.align`), for several seeds each user's mean over them (`harness.stats.seed_mean`): everything here is
+about other users. Whether other seeds would say the same is answered by `harness.stats.users_by_seeds`, from values per
+seed. Corrections over a family come after, from `harness.corrections`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from harness import classical, power, resampling
+from harness.classical import McNemar, SignedRanks
+from harness.paired import Coded, differences, encode, over_users
+from harness.power import EffectSize
+from harness.resampling import Bootstrap, Randomisation
+from harness.stats import ALPHA, CONFIDENCE, Floats, TestResult, Wins, t_test
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How systems are compared.
+
+    Attributes:
+        resamples: of the randomisation test and of the bootstrap.
+        seed: of both; the same digits come again with it.
+        confidence: of the bootstrap interval and of that of d_z; the t interval is always the 95 % one.
+        alpha: that the smallest detectable difference is worked out at: corrected for the family, as `harness.power`
+            says, where there is one.
+        power: likewise, with what probability it would be found.
+        wilcoxon: run the signed-rank test too.
+    """
+
+    resamples: int = resampling.RESAMPLES
+    seed: int = 0
+    confidence: float = CONFIDENCE
+    alpha: float = ALPHA
+    power: float = power.POWER
+    wilcoxon: bool = False
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two systems on one metric over the same users.
+
+    Attributes:
+        a: mean of the first system.
+        b: mean of the second.
+        t: the paired t-test, with the mean difference and its t interval.
+        mcnemar: None unless the metric is 0 or 1 for every user.
+        wilcoxon: None unless asked for; `too_many` warns above 1,000 users.
+        effect: Cohen's d_z with its interval.
+        detectable: the smallest true difference that the t-test would have found at the power asked for.
+    """
+
+    a: float
+    b: float
+    t: TestResult
+    randomisation: Randomisation
+    mcnemar: McNemar | None
+    wilcoxon: SignedRanks | None
+    bootstrap: Bootstrap
+    effect: EffectSize
+    wins: Wins
+    detectable: float
+
+    @property
+    def difference(self) -> float:
+        """First minus second system."""
+        return self.t.mean
+
+    @property
+    def relative(self) -> float | None:
+        """The difference as a fraction of the second system's mean, None where that is 0."""
+        return self.difference / self.b if self.b else None
+
+
+DEFAULT = Options()
+
+
+def compare(a_values: Floats, b_values: Floats, options: Options = DEFAULT) -> Compared:
+    """One pair of systems.
+
+    Args:
+        a_values: shape (n_users,), the first system's values.
+        b_values: shape (n_users,), the second's, in the same order of users.
+    Raises:
+        MetricsError: for fewer than two users, other lengths, a value that is not finite.
+    """
+    return compare_coded(encode(a_values), encode(b_values), options)
+
+
+def compare_all(
+    systems: Mapping[Name, Floats], pairs: Iterable[tuple[Name, Name]] | None = None, options: Options = DEFAULT
+) -> dict[tuple[Name, Name], Compared]:
+    """Many pairs of systems on one metric; each system is encoded once.
+
+    Args:
+        systems: values of shape (n_users,) each, all in one order of users.
+        pairs: first and second system; by default every two, in the order of `systems`.
+    Raises:
+        MetricsError: see `compare`.
+    """
+    coded = {name: encode(values) for name, values in systems.items()}
+    asked = itertools.combinations(systems, 2) if pairs is None else pairs
+    return {(a, b): compare_coded(coded[a], coded[b], options) for a, b in asked}
+
+
+def compare_coded(a: Coded, b: Coded, options: Options = DEFAULT) -> Compared:
+    """One pair of systems that are encoded already; see `compare`."""
+    d = differences(a, b)
+    interval = over_users(d)
+    t = t_test(interval, d.n)
+    return Compared(
+        a.mean,
+        b.mean,
+        t,
+        resampling.randomisation(d, options.resamples, options.seed),
+        classical.mcnemar(d) if a.is_hit and b.is_hit else None,
+        classical.wilcoxon(d) if options.wilcoxon else None,
+        resampling.bootstrap(d, options.resamples, options.seed, options.confidence),
+        power.effect_size(t.statistic, d.n, options.confidence) if d.sd else EffectSize(t.dz, t.dz, t.dz),
+        d.wins,
+        power.smallest_detectable(interval.standard_error, interval.df, options.alpha, options.power),
+    )
