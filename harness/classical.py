@@ -32,7 +32,7 @@ class SignedRanks:
 
     Attributes:
         statistic: the smaller sum of ranks.
-        z: the sum of positive ranks, standardised; its sign is that of the difference.
+        z: the sum of positive ranks, standardised; above 0 where they outweigh the negative ones.
         n_nonzero: users with a difference; the others have no rank.
         exact: p comes from the enumerated distribution, not from the normal one.
         too_many: more users than this test should be asked about; believe the t-test.
@@ -117,7 +117,7 @@ def mcnemar(d: Differences, method: McNemarMethod = "mid-p") -> McNemar:
     Source: McNemar, Psychometrika 12, 1947; Edwards, Psychometrika 13, 1948; mid-p: Fagerland, Lydersen & Laake, BMC
         Medical Research Methodology 13, 2013.
     """
-    if not hit_like(d):
+    if len(d.sizes) > 1 or np.any(np.abs(d.sizes - 1.0) > SAME):
         sizes = d.sizes[:3].tolist()
         raise MetricsError("McNemar", f"differences other than 0 and 1: {sizes}", "use it on HIT@k of one seed")
     wins, _, losses = d.wins
@@ -128,10 +128,5 @@ def mcnemar(d: Differences, method: McNemarMethod = "mid-p") -> McNemar:
         upto, below = float(bdtr(fewer, n, 0.5)), float(bdtr(fewer - 1, n, 0.5)) if fewer else 0.0
         p = upto + below if method == "mid-p" else 2 * upto
         return McNemar(float(fewer), min(1.0, p), wins, losses, method)
-    statistic = (abs(wins - losses) - int(method == "corrected")) ** 2 / n
+    statistic = max(abs(wins - losses) - int(method == "corrected"), 0) ** 2 / n
     return McNemar(statistic, float(chdtrc(1, statistic)), wins, losses, method)
-
-
-def hit_like(d: Differences) -> bool:
-    """Whether every difference is -1, 0 or 1, as those of HIT@k with one seed are."""
-    return len(d.sizes) == 0 or (len(d.sizes) == 1 and abs(float(d.sizes[0]) - 1.0) <= SAME)

@@ -122,10 +122,10 @@ def compare_coded(a: Coded, b: Coded, options: Options = DEFAULT) -> Compared:
         b.mean,
         t,
         resampling.randomisation(d, options.resamples, options.seed),
-        classical.mcnemar(d) if len(a.levels) <= 2 >= len(b.levels) and classical.hit_like(d) else None,
+        classical.mcnemar(d) if a.is_hit and b.is_hit else None,
         classical.wilcoxon(d) if options.wilcoxon else None,
         resampling.bootstrap(d, options.resamples, options.seed, options.confidence),
-        power.effect_size(t.statistic, d.n, options.confidence),
+        power.effect_size(t.statistic, d.n, options.confidence) if d.sd else EffectSize(t.dz, t.dz, t.dz),
         d.wins,
         power.smallest_detectable(interval.standard_error, interval.df, options.alpha, options.power),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,11 @@ class Coded(NamedTuple):
         """Mean over users, to the last bit the same in any order of users."""
         return float((np.bincount(self.codes) * self.levels).sum() / len(self.codes))
 
+    @property
+    def is_hit(self) -> bool:
+        """Whether every user has 0 or 1, as with HIT@k of one seed."""
+        return len(self.levels) <= 2 and set(self.levels.tolist()) <= {0.0, 1.0}
+
 
 @dataclass(frozen=True, eq=False)
 class Differences:
@@ -56,7 +62,7 @@ class Differences:
     minus: Users
     ties: int
 
-    @property
+    @cached_property
     def n_nonzero(self) -> int:
         """Users with a difference."""
         return int(self.plus.sum() + self.minus.sum())
@@ -66,7 +72,7 @@ class Differences:
         """How many users there are."""
         return self.n_nonzero + self.ties
 
-    @property
+    @cached_property
     def total(self) -> float:
         """Sum of all differences."""
         return float((self.sizes * (self.plus - self.minus)).sum())
@@ -76,7 +82,7 @@ class Differences:
         """Mean difference."""
         return self.total / self.n
 
-    @property
+    @cached_property
     def sd(self) -> float:
         """Standard deviation of users' differences (n - 1), 0 where they differ by rounding alone."""
         used = [self.sizes[self.plus > 0], -self.sizes[self.minus > 0], np.zeros(min(self.ties, 1))]
@@ -139,14 +145,16 @@ def counted(values: Floats, counts: Users | None = None) -> Differences:
         raise MetricsError("differences", f"none, or one that is not finite, among {len(values)}", "check the runs")
     counts = np.ones(len(values), dtype=np.int64) if counts is None else counts
     sizes: Floats = np.abs(values).round(DIGITS)
-    apart = np.flatnonzero(sizes > SAME)
-    order = apart[np.argsort(sizes[apart])]
-    sizes, users, positive = sizes[order], counts[order], values[order] > 0
+    order = np.argsort(sizes)
+    sizes = sizes[order]
+    n_same = int(np.searchsorted(sizes, SAME, side="right"))
+    ties, sizes, order = int(counts[order[:n_same]].sum()), sizes[n_same:], order[n_same:]
+    users = counts[order]
     if not len(order):
-        return Differences(sizes, users, users, int(counts.sum()))
-    first = np.flatnonzero(np.diff(sizes, prepend=-1.0) > SAME)
-    plus, minus = (np.add.reduceat(np.where(sign, users, 0), first) for sign in (positive, ~positive))
-    return Differences(sizes[first], plus, minus, int(counts.sum() - users.sum()))
+        return Differences(sizes, users, users, ties)
+    first = np.flatnonzero(np.append(True, sizes[1:] - sizes[:-1] > SAME))
+    both, plus = (np.add.reduceat(of, first) for of in (users, users * (values[order] > 0)))
+    return Differences(sizes[first], plus, both - plus, ties)
 
 
 def over_users(d: Differences) -> Interval:

@@ -37,8 +37,9 @@ def power(difference: float, standard_error: float, df: float, alpha: float = AL
     """
     if standard_error <= 0:
         return 1.0 if difference else alpha
-    limit, shift = float(stdtrit(df, 1 - alpha / 2)), difference / standard_error
-    return float(nctdtr(df, shift, -limit) + nctdtr(df, -shift, -limit))
+    limit, shift = float(stdtrit(df, 1 - alpha / 2)), abs(difference) / standard_error
+    wrong_way = float(nctdtr(df, shift, -limit))  # NaN where it is far below 1e-9
+    return float(nctdtr(df, -shift, -limit)) + (0.0 if math.isnan(wrong_way) else wrong_way)
 
 
 def smallest_detectable(
@@ -54,7 +55,7 @@ def smallest_detectable(
     """
     if standard_error <= 0:
         return 0.0
-    return float(nctdtrinc(df, 1 - power, stdtrit(df, 1 - alpha / 2))) * standard_error
+    return _noncentrality(df, 1 - power, float(stdtrit(df, 1 - alpha / 2))) * standard_error
 
 
 def effect_size(statistic: float, n: int, confidence: float = CONFIDENCE) -> EffectSize:
@@ -68,6 +69,16 @@ def effect_size(statistic: float, n: int, confidence: float = CONFIDENCE) -> Eff
     root, tail, df = math.sqrt(n), (1 - confidence) / 2, n - 1.0
     if not math.isfinite(statistic):
         return EffectSize(statistic, statistic, statistic)
-    low, high = (float(nctdtrinc(df, p, abs(statistic))) / root for p in (1 - tail, tail))
+    low, high = (_noncentrality(df, p, abs(statistic)) / root for p in (1 - tail, tail))
     dz = statistic / root
     return EffectSize(dz, low, high) if statistic >= 0 else EffectSize(dz, -high, -low)
+
+
+def _noncentrality(df: float, p: float, t: float) -> float:
+    """Of the noncentral t distribution that is below `t` with probability `p`."""
+    guess = float(nctdtrinc(df, p, t))  # good to some four digits
+    low, high = guess - 0.01 * (1 + abs(guess)), guess + 0.01 * (1 + abs(guess))
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if nctdtr(df, middle, t) > p else (low, middle)
+    return (low + high) / 2

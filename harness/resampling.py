@@ -33,7 +33,7 @@ BITS = 256
 #: Below so many users the bootstrap interval is BCa.
 SMALL = 200
 #: Points that stand for all differences in the bootstrap of `SMALL` users and more; 2 · POINTS - 1 moments are kept.
-POINTS = 10
+POINTS = 6
 
 Method = Literal["percentile", "bca", "users x seeds"]
 
@@ -66,8 +66,8 @@ def randomisation(d: Differences, resamples: int = RESAMPLES, seed: int = 0) -> 
     """The share of assignments of signs to users whose total is at least as far from 0 as the one found.
 
     If the systems are exchangeable for each user, every assignment of signs to differences is equally likely. Exact
-    where there are few different totals (`ENUMERATED_BITS`), or all differences have one size (HIT@k: it is then the
-    exact McNemar test). Otherwise p = (b + 1) / (resamples + 1) for b resamples as extreme, which keeps the error rate for
+    where different totals are few (`ENUMERATED_BITS`), or all differences have one size (HIT@k: it is then the exact
+    McNemar test). Otherwise p = (b + 1) / (resamples + 1) for b resamples as extreme, which keeps the error rate for
     any number of resamples; its standard error is sqrt(p (1 - p) / resamples).
 
     More than `MANY_SIZES` distinct |differences| are merged into at most `MERGED` groups of neighbours, each at the
@@ -198,13 +198,14 @@ def representatives(values: Floats, probabilities: Floats) -> tuple[Floats, Floa
     basis, matrix = np.empty((POINTS, len(values))), np.zeros((POINTS, POINTS))
     vector = np.sqrt(probabilities)
     for step in range(POINTS):
-        basis[step] = vector / math.sqrt(float((vector**2).sum()))
-        vector = values * basis[step]
-        matrix[step, step] = float((vector * basis[step]).sum())
-        for _ in range(2):  # once leaves what rounding left
-            vector = vector - np.einsum("ij,i->j", basis[: step + 1], np.einsum("ij,j->i", basis[: step + 1], vector))
-        if step + 1 < POINTS:
-            matrix[step, step + 1] = matrix[step + 1, step] = math.sqrt(float((vector**2).sum()))
+        norm = math.sqrt(float(np.einsum("i,i->", vector, vector)))
+        if step:
+            matrix[step, step - 1] = matrix[step - 1, step] = norm
+        np.divide(vector, norm, out=basis[step])
+        known, vector = basis[: step + 1], values * basis[step]
+        along = np.einsum("ij,j->i", known, vector)
+        matrix[step, step] = along[step]
+        vector -= np.einsum("ij,i->j", known, along)
     nodes, vectors = np.linalg.eigh(matrix)
     return nodes, vectors[0] ** 2 / (vectors[0] ** 2).sum()
 

@@ -60,6 +60,8 @@ IGNORANT = {
     "plan": ("process", "gitcommand", "sources", "environments", "executors"),
     "stats": ("files", "config"),
     "metrics": ("files", "config"),
+    "comparing": ("files", "config", "metrics"),
+    "corrections": ("files", "config", "stats"),
     "store": ("executors.local", "gitcommand", "sources", "process"),
     "tables": ("files", "config", "store", "render"),
     "verdicts": ("files", "config", "store", "render"),
@@ -163,7 +165,9 @@ def test_libraries_live_where_they_are_named(module: str) -> None:
             assert within(module, THIRD_PARTY[name]), f"{module} may not import {name}"
 
 
-@pytest.mark.parametrize("place", ["records", "stats", "metrics", "plan", "tables", "verdicts", "estimates"])
+@pytest.mark.parametrize(
+    "place", ["records", "stats", "comparing", "corrections", "metrics", "plan", "tables", "verdicts", "estimates"]
+)
 def test_pure_modules_know_no_paths(place: str) -> None:
     for module in (m for m in MODULES if within(m, (place,))):
         names = {full.split(".")[0] for full in imported(sources()[module])}
