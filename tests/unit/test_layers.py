@@ -16,22 +16,24 @@ import pytest
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # From the bottom to the top; a module imports only from rows below its own.
 ROWS = (
-    ("errors", "records", "executors", "render.numbers"),
-    ("files", "process", "gitcommand"),
+    ("errors", "records", "executors", "render.numbers", "findings.finding"),
+    ("files", "process", "gitcommand", "findings.intervals"),
     ("config", "stats", "metrics", "patchfiles", "datasets", "sources", "embedded", "executors.contract"),
-    ("yamlfiles", "environments", "patches", "systems", "executors.local", "tables.cells"),
-    ("losses", "ownloss", "machine", "patchedit", "tables.sample"),
-    ("recipes", "tables.claims", "tables.notes", "tables.seeds", "tables.values"),
+    ("yamlfiles", "environments", "patches", "systems", "executors.local", "tables.cells", "findings.numbers"),
+    ("losses", "ownloss", "machine", "patchedit", "tables.sample", "findings.facts", "findings.runs"),
+    ("recipes", "tables.claims", "tables.notes", "tables.seeds", "tables.values", "findings.library"),
     ("plan", "printed"),
-    ("added", "evidence", "preparation", "tables"),
-    ("store", "recording", "verdicts", "render.words"),
+    ("findings.counts", "findings.percentages", "findings.plausibility", "findings.rules", "findings.statements"),
+    ("findings.values",),
+    ("added", "evidence", "preparation", "tables", "findings.across", "findings.quoted", "findings.released"),
+    ("store", "recording", "verdicts", "render.words", "findings"),
     ("execution", "render.csv", "render.view", "render.jinja"),
     ("render.latex", "render.markdown", "render.terminal"),
-    ("render",),
+    ("render", "render.findings"),
     ("workflow",),
     ("estimates",),
     ("cli.consoles",),
-    ("cli.progress", "cli.patch", "cli.losses"),
+    ("cli.progress", "cli.patch", "cli.losses", "cli.findings"),
     ("cli.reporting",),
     ("cli.app",),
     ("cli",),
@@ -59,19 +61,30 @@ IGNORANT = {
     "tables": ("files", "config", "store", "render"),
     "verdicts": ("files", "config", "store", "render"),
     "render": ("files", "config", "store", "evidence"),
+    "findings": ("process", "gitcommand", "files", "store", "render", "recipes"),
 }
 THIRD_PARTY = {
     "filelock": ("files", "store", "execution", "datasets"),
     "git": ("gitcommand", "embedded"),
     "jinja2": ("render.jinja",),
     "numpy": ("records", "metrics", "stats", "evidence", "tables"),
-    "pydantic": ("config", "losses", "printed", "recipes", "systems", "yamlfiles"),
+    "pydantic": (
+        "config",
+        "findings.facts",
+        "findings.numbers",
+        "losses",
+        "printed",
+        "recipes",
+        "systems",
+        "yamlfiles",
+    ),
     "rich": ("cli", "render.terminal"),
     "scipy": ("stats", "metrics"),
     "statsmodels": ("stats",),
     "typer": ("cli",),
     "yaml": ("yamlfiles",),
 }
+PURE_FINDINGS = tuple(f"findings.{name}" for name in ("intervals", "percentages", "rules", "across", "runs"))
 ONLY_IN = {"subprocess": ("process",), "tomllib": ("config",), "signal": ("process", "evidence", "cli")}
 
 
@@ -158,7 +171,9 @@ def test_libraries_live_where_they_are_named(module: str) -> None:
             assert within(module, THIRD_PARTY[name]), f"{module} may not import {name}"
 
 
-@pytest.mark.parametrize("place", ["records", "stats", "metrics", "plan", "tables", "verdicts", "estimates"])
+@pytest.mark.parametrize(
+    "place", ["records", "stats", "metrics", "plan", "tables", "verdicts", "estimates", *PURE_FINDINGS]
+)
 def test_pure_modules_know_no_paths(place: str) -> None:
     for module in (m for m in MODULES if within(m, (place,))):
         names = {full.split(".")[0] for full in imported(sources()[module])}

@@ -1,0 +1,133 @@
+"""A paper's numbers against the logs that were released with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from statistics import median
+
+from harness.findings.finding import Finding
+from harness.findings.intervals import Interval, change, judge, one_digit_off, shown
+from harness.findings.library import Library, Placed
+from harness.findings.rules import ALIKE_PERCENT, percent
+from harness.findings.values import experiment
+
+NEAR_PERCENT = 2
+FAR_POINTS = 15  # percentage points between two gains from which they are listed
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A printed number and the log's, with the gap of the log over the paper in percent."""
+
+    paper: Placed
+    log: Placed
+    gap: Interval
+
+    @property
+    def equal(self) -> bool:
+        """Whether the log's number rounds to the paper's."""
+        return judge(self.paper.number.value, self.log.number.interval) == "agrees"
+
+
+def check(library: Library) -> Iterator[Finding]:
+    """Every released artifact that stands behind one of a paper."""
+    for key, name, artifact in library.artifacts():
+        about = library.files[key].about
+        if about and artifact.published:
+            logs = [p for p in library.numbers if (p.paper, p.artifact) == (key, name) and p.number.model]
+            printed = [
+                p
+                for p in library.numbers
+                if (p.paper, p.artifact) == (about.paper, artifact.published) and p.number.model
+            ]
+            if pairs := matched(printed, logs):
+                yield from values(pairs, logs)
+                yield from gains(pairs)
+
+
+def matched(printed: list[Placed], logs: list[Placed]) -> list[Pair]:
+    """Printed numbers with the log's of the same experiment."""
+    by_experiment = {experiment(log): log for log in logs}
+    found = [(p, by_experiment.get(experiment(p))) for p in printed]
+    return [
+        Pair(p, log, change(log.number.interval, p.number.interval))
+        for p, log in found
+        if log and p.number.interval.low > 0
+    ]
+
+
+def values(pairs: list[Pair], logs: list[Placed]) -> Iterator[Finding]:
+    """A summary, then equal numbers and those that are far apart; what lies between is in the summary."""
+    gaps = [float(abs(pair.gap.point)) for pair in pairs]
+    equal = sum(pair.equal for pair in pairs)
+    near = sum(gap <= NEAR_PERCENT or pair.equal for gap, pair in zip(gaps, pairs, strict=True))
+    worst = max(pairs, key=lambda pair: abs(pair.gap.point))
+    n = worst.paper.number
+    yield Finding(
+        "released", (worst.paper.paper, worst.log.paper), worst.paper.where, "all values", f"{len(pairs)} values",
+        f"{equal} equal the log, {near} within {NEAR_PERCENT} % (those included), median gap {median(gaps):.1f} %",
+        "agrees" if equal == len(pairs) else "differs",
+        f"farthest: {n.dataset}, {worst.paper.system}, {n.metric}, {n.value} against {worst.log.number.value}",
+    )  # fmt: skip
+    for pair in pairs:
+        if pair.equal or abs(pair.gap.point) > ALIKE_PERCENT:
+            yield one(pair, logs)
+
+
+def one(pair: Pair, logs: list[Placed]) -> Finding:
+    """One printed number against the log's, and another log that it may have been taken from."""
+    n, log = pair.paper.number, pair.log.number
+    elsewhere = [
+        other
+        for other in logs
+        if (other.number.metric, other.number.dataset) == (n.metric, n.dataset)
+        and not pair.equal
+        and other is not pair.log
+        and judge(n.value, other.number.interval) == "agrees"
+    ]
+    remarks = [] if pair.equal else [percent(pair.gap)]
+    remarks += [f"{n.value} is the log's of {other.number.label or other.system}" for other in elsewhere]
+    if not pair.equal and one_digit_off(str(n.value), str(log.value)):
+        remarks.append("one digit off")
+    return Finding(
+        "released", (pair.paper.paper, pair.log.paper), pair.paper.where,
+        f"{n.dataset}, {pair.paper.system}, {n.metric}", f"{n.value} {n.unit}".strip(),
+        f"{log.value} {log.unit}".strip(), "agrees" if pair.equal else "differs", "; ".join(remarks),
+    )  # fmt: skip
+
+
+def printed_gain(pair: Pair) -> Fraction:
+    """The gain that the paper prints beside a number."""
+    return Fraction(pair.paper.number.improvement_pct or 0)
+
+
+def gains(pairs: list[Pair]) -> Iterator[Finding]:
+    """Printed gains against those of the logs."""
+    logs = {experiment(pair.log): pair.log for pair in pairs}
+    found = []
+    for pair in pairs:
+        n = pair.paper.number
+        if n.improvement_pct is not None:
+            base = pair.log.number.model_copy(update={"loss": n.improvement_over})
+            over = logs.get(experiment(Placed(pair.log.paper, pair.log.artifact, base)))
+            if over and over.number.interval.low > 0:
+                found.append((pair, change(pair.log.number.interval, over.number.interval)))
+    far = [
+        (p, gain) for p, gain in found if abs(gain.point - Fraction(p.paper.number.improvement_pct or 0)) > FAR_POINTS
+    ]
+    if found:
+        pair = found[0][0]
+        yield Finding(
+            "released", (pair.paper.paper, pair.log.paper), pair.paper.where, "all gains", f"{len(found)} gains",
+            f"{len(far)} are more than {FAR_POINTS} points from the log's", "differs" if far else "agrees",
+        )  # fmt: skip
+    for pair, gain in far:
+        n = pair.paper.number
+        yield Finding(
+            "released", (pair.paper.paper, pair.log.paper), pair.paper.where,
+            f"{n.dataset}, {n.model}, gain of {n.loss} over {n.improvement_over} in {n.metric}",
+            f"+{n.improvement_pct} %", shown(gain, 1, True, " %"), "differs",
+            f"log: {pair.log.number.value}, paper: {n.value} for {n.loss}",
+        )  # fmt: skip
