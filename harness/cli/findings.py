@@ -14,7 +14,7 @@ from rich.text import Text
 from harness.cli.consoles import NARROWEST, console
 from harness.errors import ArgumentError, near_misses
 from harness.findings import chosen, collect, papers_of
-from harness.findings.finding import KINDS, Finding, Verdict
+from harness.findings.finding import COUNTED, KINDS, Finding, Verdict
 from harness.render.findings import Section, overview, sections, to_csv, to_markdown
 
 FORMATS = ("md", "csv", "txt")
@@ -67,7 +67,7 @@ def heading(section: Section) -> Text:
     """A kind's title with its counts."""
     text = Text.assemble((f"\n{section.title}", "bold underline"), (f"  --kind {section.kind}\n", "dim"))
     for i, (verdict, n) in enumerate(section.counts):
-        text.append(", " if i else "").append(f"{n} {verdict}", style=STYLES[verdict])
+        text.append(", " if i else "").append(f"{n} {COUNTED[verdict]}", style=STYLES[verdict])
     return text.append(f" ({section.counted} not listed)" if section.counted else "", style="dim")
 
 
@@ -82,9 +82,7 @@ def row(finding: Finding) -> Grid:
 
 def place(finding: Finding) -> Text:
     """Where it stands, with the remark."""
-    named = any(paper in finding.where for paper in finding.papers)
-    text = Text(finding.where if named else f"{', '.join(finding.papers)}: {finding.where}", style="dim")
-    return text.append(f" · {finding.remark}" if finding.remark else "")
+    return Text.assemble((finding.place, "dim"), f" · {finding.remark}" if finding.remark else "")
 
 
 def lines(text: str) -> Text:

@@ -57,7 +57,7 @@ def values(found: Numbers) -> Iterator[Finding]:
         compared = sorted(first(papers), key=lambda p: p.number.value)
         least, most = compared[0].number.interval, compared[-1].number.interval
         words = [f"{key}: {', '.join(said(p, model) for p in of_paper)}" for key, of_paper in papers.items()]
-        remark = f"{compared[-1].paper} has the largest, {compared[0].paper} the smallest"
+        remark = f"largest in {compared[-1].paper}, smallest in {compared[0].paper}"
         yield Finding(
             "across", tuple(papers), "; ".join(dict.fromkeys(p.spot for p in shown_here)),
             f"{dataset}, {model} {loss}, {metric}", "; ".join(words),
@@ -167,7 +167,12 @@ def protocols(library: Library) -> Iterator[Finding]:
         facts = {paper: str(library.fact(paper, path, protocol.what)) for paper, path in protocol.facts.items()}
         (head, value), *others = facts.items()
         yield Finding(
-            "protocol", tuple(facts), "; ".join(f"{paper} {path}" for paper, path in protocol.facts.items()),
+            "protocol", tuple(facts), "; ".join(f"{paper} {source(path)}" for paper, path in protocol.facts.items()),
             protocol.what, f"{head}: {value}", "; ".join(f"{paper}: {said}" for paper, said in others),
             "agrees" if len(set(facts.values())) == 1 else "differs",
         )  # fmt: skip
+
+
+def source(path: str) -> str:
+    """Where a fact of a protocol comes from: some are read from released code alone."""
+    return "released code" if path.startswith("not_from_the_paper") else "protocol"

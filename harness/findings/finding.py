@@ -27,6 +27,10 @@ TITLES: dict[Kind, str] = {
     "released": "A paper against the code, logs and data released with it",
     "runs": "Own runs",
 }
+COUNTED: dict[Verdict, str] = {  # as said of several
+    "disagrees": "disagree", "not from print": "not from print", "differs": "differ", "open": "open",
+    "not printed": "not printed", "agrees": "agree",
+}  # fmt: skip
 MEANINGS: dict[Verdict, str] = {
     "disagrees": "no unrounded values behind the printed ones give the reported figure, or two statements exclude each "
     "other",
@@ -59,3 +63,9 @@ class Finding:
     recomputed: str
     verdict: Verdict
     remark: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, the papers named once."""
+        named = any(paper in self.where for paper in self.papers)
+        return self.where if named else f"{', '.join(self.papers)}: {self.where}"

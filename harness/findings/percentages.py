@@ -144,9 +144,7 @@ def single(library: Library, paper: str, claim: Claim) -> Finding:
         assert claim.negatives is not None
         items = library.one(paper, Selector(dataset=claim.dataset, metric="items"), claim.id).number.value
         value, all_items = (exact(100 * claim.negatives) / exact(n) for n in (items - 1, items))
-        remarks = [
-            f"{claim.negatives} of {items - 1} negative items; of all {items} items it is {shown(all_items, 3)} %"
-        ]
+        remarks = [f"{claim.negatives} of {items - 1} negative items; of all {items} items: {shown(all_items, 3)} %"]
     elif claim.kind == "product":
         value = exact(1)
         for factor in claim.factors:
@@ -171,12 +169,12 @@ def inverses(
     for mine in found:
         for counter in theirs:
             opposite = mine.of == counter.over and mine.over == counter.of and claim.reported > 0 > other.reported
-            if opposite and (mine.verdict != "disagrees" or mine.metric == claim.metric):
+            if opposite and mine.metric == (claim.metric or found[0].metric):
                 up = printed(claim.reported) * Interval(Fraction(1, 100), Fraction(1, 100), Fraction(1, 100)) + 1
                 value = change(exact(1), up)
                 yield made(
-                    paper, f"{other.where}; {claim.where}", f"{other.about}; the inverse of {claim.about}",
-                    other.reported, "percent", value, [f"the inverse of {claim.reported:+} %"],
+                    paper, f"{other.where}; {claim.where}", f"{other.about}, as the inverse of {claim.reported:+} %",
+                    other.reported, "percent", value, [f"{claim.reported:+} %: {claim.about}"],
                 )  # fmt: skip
 
 
@@ -190,5 +188,5 @@ def made(
     said = [] if verdict == "agrees" else list(guesses(reported, value))
     return Finding(
         "percentage", (paper,), where, subject, f"{reported:{'+' if sign else ''}f}{unit}",
-        shown(value, decimals(reported) + 1, sign, unit), verdict, "; ".join([*said, *(remarks or [])]),
+        shown(value, decimals(reported) + 1, sign, unit), verdict, "; ".join([*(remarks or []), *said]),
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from statistics import median
 
@@ -98,36 +99,47 @@ def one(pair: Pair, logs: list[Placed]) -> Finding:
     )  # fmt: skip
 
 
-def printed_gain(pair: Pair) -> Fraction:
-    """The gain that the paper prints beside a number."""
-    return Fraction(pair.paper.number.improvement_pct or 0)
+@dataclass(frozen=True)
+class Gain:
+    """A printed gain and the two numbers of the log that it rests on."""
+
+    pair: Pair
+    over: Placed
+    printed: Decimal
+    logged: Interval
+
+    @property
+    def far(self) -> bool:
+        """Whether the log's gain is many points away."""
+        return abs(self.logged.point - Fraction(self.printed)) > FAR_POINTS
+
+
+def logged(pairs: list[Pair]) -> Iterator[Gain]:
+    """The gains that the paper prints and the logs allow to recompute."""
+    logs = {experiment(pair.log): pair.log for pair in pairs}
+    for pair in pairs:
+        n = pair.paper.number
+        base = pair.log.number.model_copy(update={"loss": n.improvement_over})
+        over = logs.get(experiment(Placed(pair.log.paper, pair.log.artifact, base)))
+        if n.improvement_pct is not None and over and over.number.interval.low > 0:
+            yield Gain(pair, over, n.improvement_pct, change(pair.log.number.interval, over.number.interval))
 
 
 def gains(pairs: list[Pair]) -> Iterator[Finding]:
-    """Printed gains against those of the logs."""
-    logs = {experiment(pair.log): pair.log for pair in pairs}
-    found = []
-    for pair in pairs:
-        n = pair.paper.number
-        if n.improvement_pct is not None:
-            base = pair.log.number.model_copy(update={"loss": n.improvement_over})
-            over = logs.get(experiment(Placed(pair.log.paper, pair.log.artifact, base)))
-            if over and over.number.interval.low > 0:
-                found.append((pair, change(pair.log.number.interval, over.number.interval)))
-    far = [
-        (p, gain) for p, gain in found if abs(gain.point - Fraction(p.paper.number.improvement_pct or 0)) > FAR_POINTS
-    ]
+    """Printed gains against those of the logs: how many are far apart, then those."""
+    found = list(logged(pairs))
+    far = [gain for gain in found if gain.far]
+    papers = (pairs[0].paper.paper, pairs[0].log.paper)
     if found:
-        pair = found[0][0]
         yield Finding(
-            "released", (pair.paper.paper, pair.log.paper), pair.paper.where, "all gains", f"{len(found)} gains",
+            "released", papers, pairs[0].paper.where, "all gains", f"{len(found)} gains",
             f"{len(far)} are more than {FAR_POINTS} points from the log's", "differs" if far else "agrees",
         )  # fmt: skip
-    for pair, gain in far:
-        n = pair.paper.number
+    for gain in far:
+        n, log = gain.pair.paper.number, gain.pair.log.number
         yield Finding(
-            "released", (pair.paper.paper, pair.log.paper), pair.paper.where,
+            "released", papers, gain.pair.paper.where,
             f"{n.dataset}, {n.model}, gain of {n.loss} over {n.improvement_over} in {n.metric}",
-            f"+{n.improvement_pct} %", shown(gain, 1, True, " %"), "differs",
-            f"log: {pair.log.number.value}, paper: {n.value} for {n.loss}",
+            f"{gain.printed:+f} %", shown(gain.logged, 1, True, " %"), "differs",
+            f"log: {log.value} over {gain.over.number.value}; paper: {n.value} for {n.loss}",
         )  # fmt: skip

@@ -38,7 +38,7 @@ def significance(library: Library) -> Iterator[Finding]:
             words = [f"{SIGNIFICANT[significant]} ({where})" for where, significant in said]
             n = of.number
             yield Finding(
-                "statement", (paper,), "; ".join(where for where, _ in said),
+                "statement", (paper,), "; ".join(where.split("star in ")[-1] for where, _ in said),
                 f"{n.label or n.model} against {over.number.label or over.number.model}, {n.dataset}, {n.metric}",
                 words[0], "; ".join(words[1:]), "disagrees" if differ else "agrees",
                 f"{n.value} against {over.number.value}",

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 
-from harness.findings.finding import KINDS, MEANINGS, TITLES, VERDICTS, Finding, Kind, Verdict
+from harness.findings.finding import COUNTED, KINDS, MEANINGS, TITLES, VERDICTS, Finding, Kind, Verdict
 from harness.render.jinja import rendered
 from harness.render.markdown import escape
 
@@ -63,9 +63,9 @@ def places(findings: Iterable[Finding]) -> str:
     return ", ".join(f"{n} in {paper}" for paper, n in sorted(found.items()))
 
 
-def said(counts: Iterable[tuple[str, int]]) -> str:
+def said(counts: Iterable[tuple[Verdict, int]]) -> str:
     """Counts by verdict in words."""
-    return ", ".join(f"{n} {verdict}" for verdict, n in counts)
+    return ", ".join(f"{n} {COUNTED[verdict]}" for verdict, n in counts)
 
 
 def overview(findings: Iterable[Finding]) -> str:
