@@ -5,6 +5,7 @@ Refused: a key that stands twice, which YAML's own loader settles in silence, an
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,15 +18,16 @@ from harness.errors import RecipeError
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def parse(path: Path, kind: type[Model], context: Any = None) -> Model:
+def parse(path: Path, kind: type[Model], context: Any = None, printed: bool = False) -> Model:
     """One YAML file as a typed value.
 
     Args:
         context: what the checks of `kind` may ask for beyond the file.
+        printed: numbers with a point come as decimals, so that 0.150 keeps its last digit.
     Raises:
         RecipeError: not readable, no YAML, or with mistakes, all of them listed.
     """
-    raw = read_yaml(path)
+    raw = read_yaml(path, PrintedLoader if printed else Loader)
     try:
         return kind.model_validate(raw, context=context)
     except ValidationError as error:
@@ -45,9 +47,27 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path: Path) -> Any:
+class PrintedLoader(Loader):
+    """The same, with every number as it was written."""
+
+
+def as_written(_loader: PrintedLoader, node: yaml.ScalarNode) -> Decimal:
+    """A number with a point, with all of its digits."""
+    try:
+        found = Decimal(node.value)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite():
+        raise yaml.constructor.ConstructorError(None, None, f"{node.value}: no plain number", node.start_mark)
+    return found
+
+
+PrintedLoader.add_constructor("tag:yaml.org,2002:float", as_written)
+
+
+def read_yaml(path: Path, loader: type[Loader] = Loader) -> Any:
     """The content of a YAML file."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RecipeError(str(path), f"cannot be read: {error}", "mend the file") from error

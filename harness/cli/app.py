@@ -206,6 +206,21 @@ def losses(
     shown.show(load(project), name)
 
 
+@app.command()
+def findings(
+    paper: Annotated[str, typer.Option(help="one paper: li2023; all by default")] = "",
+    kind: Annotated[str, typer.Option(help="one kind of finding: percentage, dataset, statement, across, ...")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="also show what agrees, not only its count")] = False,
+    form: Annotated[str, typer.Option("--format", help="md, csv or txt, to standard output")] = "",
+    project: Project = None,
+) -> None:
+    """List what does not fit in the papers' numbers, recomputed from what they print."""
+    from harness.cli import findings as shown
+    from harness.config import load
+
+    shown.show(load(project).root, paper, kind, everything, form)
+
+
 runs_app = typer.Typer(help="Look at single runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 app.add_typer(patch_app, name="patch")

@@ -16,27 +16,29 @@ import pytest
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # From the bottom to the top; a module imports only from rows below its own.
 ROWS = (
-    ("errors", "records", "executors", "render.numbers", "render.parts"),
-    ("files", "process", "gitcommand"),
+    ("errors", "records", "executors", "render.numbers", "render.parts", "findings.finding"),
+    ("files", "process", "gitcommand", "findings.intervals"),
     ("config", "stats", "corrections", "metrics", "patchfiles", "datasets", "sources"),
     ("embedded", "executors.contract"),
     ("paired", "power"),
     ("classical", "resampling"),
     ("comparing",),
-    ("yamlfiles", "environments", "patches", "systems", "executors.local", "tables.gains"),
+    ("yamlfiles", "environments", "patches", "systems", "executors.local", "tables.gains", "findings.numbers"),
     ("tables.cells",),
-    ("losses", "ownloss", "machine", "patchedit", "tables.sample"),
-    ("recipes", "tables.claims", "tables.notes", "tables.seeds", "tables.values"),
+    ("losses", "ownloss", "machine", "patchedit", "tables.sample", "findings.facts", "findings.runs"),
+    ("recipes", "tables.claims", "tables.notes", "tables.seeds", "tables.values", "findings.library"),
     ("plan", "printed"),
-    ("added", "evidence", "preparation", "tables"),
-    ("store", "recording", "verdicts", "render.words"),
+    ("findings.counts", "findings.percentages", "findings.plausibility", "findings.rules", "findings.statements"),
+    ("findings.values",),
+    ("added", "evidence", "preparation", "tables", "findings.across", "findings.quoted", "findings.released"),
+    ("store", "recording", "verdicts", "render.words", "findings"),
     ("execution", "render.csv", "render.view", "render.jinja"),
     ("render.latex", "render.markdown", "render.html", "render.terminal"),
-    ("render",),
+    ("render", "render.findings"),
     ("workflow",),
     ("estimates", "contrast"),
     ("cli.consoles",),
-    ("cli.progress", "cli.patch", "cli.losses", "cli.comparing"),
+    ("cli.progress", "cli.patch", "cli.losses", "cli.comparing", "cli.findings"),
     ("cli.reporting",),
     ("cli.app",),
     ("cli",),
@@ -66,19 +68,30 @@ IGNORANT = {
     "tables": ("files", "config", "store", "render"),
     "verdicts": ("files", "config", "store", "render"),
     "render": ("files", "config", "store", "evidence"),
+    "findings": ("process", "gitcommand", "files", "store", "render", "recipes"),
 }
 THIRD_PARTY = {
     "filelock": ("files", "store", "execution", "datasets"),
     "git": ("gitcommand", "embedded"),
     "jinja2": ("render.jinja",),
     "numpy": ("records", "metrics", "stats", "paired", "classical", "resampling", "evidence", "tables"),
-    "pydantic": ("config", "losses", "printed", "recipes", "systems", "yamlfiles"),
+    "pydantic": (
+        "config",
+        "findings.facts",
+        "findings.numbers",
+        "losses",
+        "printed",
+        "recipes",
+        "systems",
+        "yamlfiles",
+    ),
     "rich": ("cli", "render.terminal"),
     "scipy": ("stats", "metrics", "classical", "resampling", "power"),
     "statsmodels": ("stats",),
     "typer": ("cli",),
     "yaml": ("yamlfiles",),
 }
+PURE_FINDINGS = tuple(f"findings.{name}" for name in ("intervals", "percentages", "rules", "across", "runs"))
 ONLY_IN = {"subprocess": ("process",), "tomllib": ("config",), "signal": ("process", "evidence", "cli")}
 
 
@@ -166,7 +179,19 @@ def test_libraries_live_where_they_are_named(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["records", "stats", "comparing", "corrections", "metrics", "plan", "tables", "verdicts", "estimates"]
+    "place",
+    [
+        "records",
+        "stats",
+        "comparing",
+        "corrections",
+        "metrics",
+        "plan",
+        "tables",
+        "verdicts",
+        "estimates",
+        *PURE_FINDINGS,
+    ],
 )
 def test_pure_modules_know_no_paths(place: str) -> None:
     for module in (m for m in MODULES if within(m, (place,))):

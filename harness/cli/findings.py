@@ -1,0 +1,90 @@
+"""`harness findings`: what does not fit in the papers' numbers, on the console or as Markdown, CSV or plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from harness.cli.consoles import NARROWEST, console
+from harness.errors import ArgumentError, near_misses
+from harness.findings import chosen, collect, papers_of
+from harness.findings.finding import COUNTED, KINDS, Finding, Verdict
+from harness.render.findings import Section, overview, sections, to_csv, to_markdown
+
+FORMATS = ("md", "csv", "txt")
+STYLES: dict[Verdict, str] = {
+    "disagrees": "bold red", "not from print": "yellow", "differs": "magenta", "open": "cyan", "not printed": "blue",
+    "agrees": "green",
+}  # fmt: skip
+
+
+def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None:
+    """The findings of a project.
+
+    Raises:
+        ArgumentError: no such paper, kind or format.
+        RecipeError: a paper's file has mistakes.
+    """
+    for flag, value, known in (("--kind", kind, KINDS), ("--format", form, FORMATS)):
+        if value and value not in known:
+            raise ArgumentError(flag, f"unknown {flag.strip('-')} {value!r}", near_misses(value, known))
+    found = collect(root)
+    if paper and paper not in (papers := papers_of(found)):
+        raise ArgumentError("--paper", f"unknown paper {paper!r}", near_misses(paper, papers))
+    found = chosen(found, paper, kind)
+    if form == "md":
+        typer.echo(to_markdown(found, everything), nl=False)
+    elif form == "csv":
+        typer.echo(to_csv(found), nl=False)
+    else:
+        out = Console(width=NARROWEST, highlight=False, color_system=None) if form == "txt" else console()
+        for part in blocks(found, everything):
+            out.print(part)
+
+
+def blocks(findings: Sequence[Finding], everything: bool) -> Iterator[RenderableType]:
+    """Overview, then one part for each kind."""
+    yield Text(f"{len(findings)} figures and statements checked: {overview(findings) or 'none'}", style="bold")
+    for section in sections(findings, everything):
+        yield heading(section)
+        for group in section.groups:
+            yield Text.assemble((group.verdict, STYLES[group.verdict]), (f": {group.meaning}", "dim"))
+            for finding in group.findings:
+                yield row(finding)
+                yield Padding(place(finding), (0, 0, 0, 4))
+            yield Text()
+    if not everything:
+        yield Text("\nAlso what agrees: --all. One kind: --kind KIND. One paper: --paper KEY.", style="dim")
+
+
+def heading(section: Section) -> Text:
+    """A kind's title with its counts."""
+    text = Text.assemble((f"\n{section.title}", "bold underline"), (f"  --kind {section.kind}\n", "dim"))
+    for i, (verdict, n) in enumerate(section.counts):
+        text.append(", " if i else "").append(f"{n} {COUNTED[verdict]}", style=STYLES[verdict])
+    return text.append(f" ({section.counted} not listed)" if section.counted else "", style="dim")
+
+
+def row(finding: Finding) -> Grid:
+    """What it is about, what is reported, what the numbers make of it."""
+    table = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0), expand=True)
+    for ratio in (42, 28, 30):
+        table.add_column(ratio=ratio)
+    table.add_row(Text(f"• {finding.subject}"), lines(finding.reported), lines(finding.recomputed))
+    return table
+
+
+def place(finding: Finding) -> Text:
+    """Where it stands, with the remark."""
+    return Text.assemble((finding.place, "dim"), f" · {finding.remark}" if finding.remark else "")
+
+
+def lines(text: str) -> Text:
+    """What several papers say, each on its own line."""
+    return Text(text.replace("; ", "\n"))

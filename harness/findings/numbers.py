@@ -1,0 +1,86 @@
+"""One printed number with what it is a number of, and how others refer to it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic import model_validator
+
+from harness.config import Strict
+from harness.findings.intervals import Interval, decimals, exact, printed
+
+COUNTS = ("count", "epoch", "epochs")
+
+
+class Number(Strict):
+    """One printed number, and what it is a number of.
+
+    Attributes:
+        decimals: printed decimals; where given, it must be what `value` shows.
+        source: whose number it is: the paper's own, or the earlier work it is quoted from.
+        improvement_pct: printed gain over the same model trained with the loss `improvement_over`.
+    """
+
+    dataset: str
+    metric: str
+    value: Decimal
+    decimals: int = 0
+    model: str = ""
+    loss: str | None = None
+    label: str = ""
+    negatives: int | None = None
+    t: Decimal | None = None
+    source: str = "own"
+    codebase: str = ""
+    max_length: int | None = None
+    part: str = ""
+    improvement_pct: Decimal | None = None
+    improvement_over: str = ""
+    bold: bool | None = None
+    underline: bool | None = None
+    significant: bool | None = None
+    unit: str = ""
+    where: str = ""
+    note: str = ""
+    column: str = ""
+    sampled: bool = False
+    seconds: Decimal | None = None
+    minutes: Decimal | None = None
+    timestamp: int | None = None
+    training_objective: str = ""
+    negative_sampling: bool = True
+    user: int | None = None
+    last_epoch: int | None = None
+
+    @model_validator(mode="after")
+    def shows_its_decimals(self) -> Number:
+        """Refuse a number that lost a digit."""
+        if self.decimals != decimals(self.value):
+            raise ValueError(f"value {self.value} shows {decimals(self.value)} decimals, not {self.decimals}")
+        return self
+
+    @property
+    def interval(self) -> Interval:
+        """Every value that rounds to it; a count is itself."""
+        return exact(self.value) if self.unit in COUNTS else printed(self.value)
+
+
+class Selector(Strict):
+    """Which numbers are meant: those that agree with everything given."""
+
+    paper: str = ""
+    artifact: str = ""
+    dataset: str = ""
+    metric: str = ""
+    model: str = ""
+    loss: str = ""
+    label: str = ""
+    negatives: int | None = None
+    t: Decimal | None = None
+    source: str = "own"
+
+    def given(self) -> dict[str, Any]:
+        """What was given, without the paper."""
+        found = self.model_dump(exclude={"paper", "source"}, exclude_defaults=True)
+        return found | ({} if self.source == "any" else {"source": self.source})

@@ -1,0 +1,192 @@
+"""Reported percentages and ratios against the printed values they are derived from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from harness.errors import RecipeError
+from harness.findings.facts import Claim
+from harness.findings.finding import VERDICTS, Finding, Verdict
+from harness.findings.intervals import Interval, change, decimals, exact, guesses, judge, printed, shown
+from harness.findings.library import Library, Placed, spoken
+from harness.findings.numbers import Selector
+
+COMPARED = ("percent", "gain-times", "ratio")
+UNITS = {"gain-times": " times", "ratio": " times", "percent": " %", "share": " %", "least": " %", "greatest": " %"}
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """A claim on one metric: what its two operands make of it."""
+
+    metric: str
+    of: Placed
+    over: Placed
+    value: Interval
+    verdict: Verdict
+
+
+def check(library: Library) -> Iterator[Finding]:
+    """Gains printed beside the numbers, then what tables and text derive."""
+    yield from gains(library)
+    compared = []
+    for paper, artifact, claim in library.claims():
+        if claim.kind in COMPARED:
+            found = recompute(library, paper, claim)
+            compared.append((paper, claim, found))
+            yield comparison(paper, artifact, claim, found)
+            if claim.text_of is not None and claim.text_over is not None:
+                yield from by_the_sentence(paper, claim, found[0])
+        elif claim.kind != "count":
+            yield single(library, paper, claim)
+    for paper, claim, found in compared:
+        for other_paper, other, theirs in compared:
+            if paper == other_paper:
+                yield from inverses(paper, claim, found, other, theirs)
+
+
+def gains(library: Library) -> Iterator[Finding]:
+    """Each gain printed beside a number."""
+    for placed in library.numbers:
+        n = placed.number
+        if n.improvement_pct is None:
+            continue
+        base = Selector(
+            artifact=placed.artifact, dataset=n.dataset, metric=n.metric, model=n.model, loss=n.improvement_over
+        )
+        user = f"{placed.artifact}: improvement_pct of {n.dataset}, {n.model}, {n.metric}"
+        over = library.one(placed.paper, base, user)
+        value = compared(placed.paper, user, "percent", n.interval, over.number.interval)
+        subject = f"{n.dataset}, {n.model} {n.loss} over {n.improvement_over}, {n.metric}"
+        yield made(placed.paper, spoken(placed.artifact), subject, n.improvement_pct, "percent", value)
+
+
+def recompute(library: Library, paper: str, claim: Claim) -> list[Recomputed]:
+    """The claim on its metric; where the paper names none, on all that have its operands, the best fit first.
+
+    Where the figure does not follow on the metric that is named, those on which it may follow come after it.
+    """
+    assert claim.of is not None
+    assert claim.over is not None
+    of, over = claim.operand(claim.of), claim.operand(claim.over)
+    named = [on_metric(library, paper, claim, of, over, of.metric)] if of.metric else []
+    if named and named[0].verdict != "disagrees":
+        return named
+    metrics = [metric for metric in shared_metrics(library, paper, of, over) if metric != of.metric]
+    if not named and not metrics:
+        raise RecipeError(f"{library.place(paper)}: {claim.id}", "no metric has both operands", "name what it compares")
+    found = [on_metric(library, paper, claim, of, over, metric) for metric in metrics]
+    found.sort(key=lambda r: -VERDICTS.index(r.verdict))
+    return named + [r for r in found if r.verdict != "disagrees" or not named] or found
+
+
+def on_metric(library: Library, paper: str, claim: Claim, of: Selector, over: Selector, metric: str) -> Recomputed:
+    """The claim on one metric."""
+    a, b = (library.one(paper, selector.model_copy(update={"metric": metric}), claim.id) for selector in (of, over))
+    value = compared(paper, claim.id, claim.kind, a.number.interval, b.number.interval)
+    return Recomputed(metric, a, b, value, judge(claim.reported, value))
+
+
+def shared_metrics(library: Library, paper: str, of: Selector, over: Selector) -> list[str]:
+    """Metrics on which both operands are one number each."""
+    free = [selector.model_copy(update={"metric": ""}) for selector in (of, over)]
+    names = [[placed.number.metric for placed in library.find(paper, selector)] for selector in free]
+    return [name for name in dict.fromkeys(names[0]) if names[0].count(name) == names[1].count(name) == 1]
+
+
+def compared(paper: str, user: str, kind: str, of: Interval, over: Interval) -> Interval:
+    """Two values as a percentage, a gain in times or a ratio."""
+    try:
+        return of / over if kind == "ratio" else change(of, over, 100 if kind == "percent" else 1)
+    except ZeroDivisionError as error:
+        raise RecipeError(f"recipes/papers: {paper}: {user}", f"{error}", "compare with a value above 0") from error
+
+
+def comparison(paper: str, artifact: str, claim: Claim, found: list[Recomputed]) -> Finding:
+    """What became of a claim that compares two values."""
+    best = found[0]
+    remarks = [f"{best.metric}: {best.of.number.value} against {best.over.number.value} in {spoken(artifact)}"]
+    if not claim.metric:
+        remarks[0] += ", the metric that fits best; the paper names none here"
+    if claim.metric:
+        remarks += [f"{r.metric} would allow it ({figure(r.value, claim)})" for r in found[1:]]
+    return made(paper, claim.where, claim.about, claim.reported, claim.kind, best.value, remarks, claim.unit)
+
+
+def figure(value: Interval, claim: Claim) -> str:
+    """A recomputed figure at the claim's digits and one more."""
+    return shown(value, decimals(claim.reported) + 1, claim.kind == "percent", UNITS[claim.kind])
+
+
+def by_the_sentence(paper: str, claim: Claim, found: Recomputed) -> Iterator[Finding]:
+    """The two values that a sentence gives against those of the table, and what they would make of its figure."""
+    assert claim.text_of is not None
+    assert claim.text_over is not None
+    value = compared(paper, claim.id, claim.kind, printed(claim.text_of), printed(claim.text_over))
+    for said, placed in ((claim.text_of, found.of), (claim.text_over, found.over)):
+        n = placed.number
+        subject = f"{n.dataset}, {placed.system}, {n.metric}"
+        fits = n.interval.same(printed(said))
+        remark = "" if fits else f"the text's values would give {figure(value, claim)}, not {claim.reported} %"
+        yield Finding(
+            "statement", (paper,), f"{claim.where}; {spoken(placed.artifact)}", subject, f"{said} {n.unit}",
+            f"{n.value} {n.unit} in {spoken(placed.artifact)}", "agrees" if fits else "disagrees", remark,
+        )  # fmt: skip
+
+
+def single(library: Library, paper: str, claim: Claim) -> Finding:
+    """A claim that compares no two values."""
+    remarks = []
+    if claim.kind == "share":
+        assert claim.negatives is not None
+        items = library.one(paper, Selector(dataset=claim.dataset, metric="items"), claim.id).number.value
+        value, all_items = (exact(100 * claim.negatives) / exact(n) for n in (items - 1, items))
+        remarks = [f"{claim.negatives} of {items - 1} negative items; of all {items} items: {shown(all_items, 3)} %"]
+    elif claim.kind == "product":
+        value = exact(1)
+        for factor in claim.factors:
+            value *= exact(factor)
+    else:
+        assert claim.of is not None
+        given = [p.number.improvement_pct for p in library.find(paper, claim.operand(claim.of))]
+        known = [pct for pct in given if pct is not None]
+        if not known:
+            raise RecipeError(f"{library.place(paper)}: {claim.id}", "no number with a gain", "mend `of`")
+        value = printed(min(known) if claim.kind == "least" else max(known))
+        remarks = [f"{claim.kind} of {len(known)} printed gains"]
+    return made(paper, claim.where, claim.about, claim.reported, claim.kind, value, remarks, claim.unit)
+
+
+def inverses(
+    paper: str, claim: Claim, found: list[Recomputed], other: Claim, theirs: list[Recomputed]
+) -> Iterator[Finding]:
+    """Two percentages that compare the same values in opposite directions."""
+    if claim.kind != "percent" or other.kind != "percent":
+        return
+    for mine in found:
+        for counter in theirs:
+            opposite = mine.of == counter.over and mine.over == counter.of and claim.reported > 0 > other.reported
+            if opposite and mine.metric == (claim.metric or found[0].metric):
+                up = printed(claim.reported) * Interval(Fraction(1, 100), Fraction(1, 100), Fraction(1, 100)) + 1
+                value = change(exact(1), up)
+                yield made(
+                    paper, f"{other.where}; {claim.where}", f"{other.about}, as the inverse of {claim.reported:+} %",
+                    other.reported, "percent", value, [f"{claim.reported:+} %: {claim.about}"],
+                )  # fmt: skip
+
+
+def made(
+    paper: str, where: str, subject: str, reported: Decimal, kind: str, value: Interval,
+    remarks: list[str] | None = None, unit: str = "",
+) -> Finding:  # fmt: skip
+    """The finding of one reported figure."""
+    verdict, sign = judge(reported, value), kind == "percent"
+    unit = UNITS.get(kind) or (f" {unit}" if unit not in ("", "count") else "")
+    said = [] if verdict == "agrees" else list(guesses(reported, value))
+    return Finding(
+        "percentage", (paper,), where, subject, f"{reported:{'+' if sign else ''}f}{unit}",
+        shown(value, decimals(reported) + 1, sign, unit), verdict, "; ".join([*(remarks or []), *said]),
+    )  # fmt: skip

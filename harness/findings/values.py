@@ -1,0 +1,41 @@
+"""One experiment that a paper gives two values."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+
+from harness.findings.finding import Finding, Verdict
+from harness.findings.library import Library, Placed, metric_of
+
+
+def check(library: Library) -> Iterator[Finding]:
+    """Every experiment that stands in more than one place of a paper or of what was released with it."""
+    groups: dict[tuple[str, str, Hashable], list[Placed]] = {}
+    for placed in library.numbers:
+        if placed.number.model:
+            groups.setdefault((placed.paper, placed.number.source, experiment(placed)), []).append(placed)
+    for (paper, source, _), found in groups.items():
+        if len(found) > 1:
+            yield repeated(library, paper, source, found)
+
+
+def experiment(placed: Placed) -> Hashable:
+    """What makes two numbers of a paper one experiment; gbce with a t of 0 is bce, by default with one negative."""
+    n = placed.number
+    loss = "bce" if n.loss == "gbce" and n.t == 0 else n.loss
+    negatives, t = (n.negatives or 1, None) if loss == "bce" else (n.negatives, n.t)
+    metric = metric_of(n.metric)
+    return (n.dataset, n.model, loss, negatives, t, metric, n.codebase, n.max_length, n.part, n.sampled)
+
+
+def repeated(library: Library, paper: str, source: str, found: list[Placed]) -> Finding:
+    """Whether the values agree; what was released may hold several runs, so that there two values differ at most."""
+    first, n = found[0], found[0].number
+    odd = [other for other in found[1:] if not n.interval.same(other.number.interval)]
+    subject = f"{n.dataset}, {first.system}, {n.metric}" + (f", quoted from {source}" if source != "own" else "")
+    verdict: Verdict = "agrees" if not odd else "disagrees" if paper in library.papers else "differs"
+    return Finding(
+        "value", (paper,), "; ".join(dict.fromkeys(p.where for p in found)), subject, f"{n.value} ({first.where})",
+        "; ".join(f"{p.number.value} ({p.where})" for p in odd or found[1:]), verdict,
+        "; ".join(dict.fromkeys(p.number.note for p in found if odd and p.number.note)),
+    )  # fmt: skip
