@@ -148,6 +148,7 @@ MISTAKES = (
     (P, "worse: {artifact: table3, label: SASRec}", "worse: {artifact: table9}", "always-above-sasrec: compares no numbers"),
     (P, "metric: NDCG@10, value: 0.150, decimals: 3", "metric: NDCG@10, value: 0.000, decimals: 3", "intro-gbce-bert4rec: the divisor may be 0"),
     ("across", "petrov2023: max_length", "petrov2023: max_lenght", "protocol has no 'max_lenght'\n  fix: did you mean 'max_length'"),
+    (L, FIRST, FIRST.replace("30431", "0"), "users of yelp: 0 is no count"),
     (K, "paper:\n", "papers:\n", "papers: unknown key"),
 )  # fmt: skip
 
@@ -159,6 +160,20 @@ def test_a_mistake_in_a_paper_s_file_is_told_with_its_place(
     with pytest.raises(RecipeError) as caught:
         of_library(load(changed(tmp_path, name, old, new)))
     assert re.search(told, str(caught.value), re.DOTALL), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        (K, "value: 0.0641", "value: 0.0000"),
+        (K, "value: 0.1078", "value: 0.0000"),
+        (L, "value: 0.2886", "value: 0.0000"),
+        (L, "value: 258,", "value: 0,"),
+        (R, "HIT@10, value: 0.0164", "HIT@10, value: 0.0000"),
+    ],
+)
+def test_a_zero_is_compared_with_nothing(tmp_path: Path, name: str, old: str, new: str) -> None:
+    assert of_library(load(changed(tmp_path, name, old, new)))
 
 
 def test_a_project_without_papers_is_told(tmp_path: Path) -> None:
