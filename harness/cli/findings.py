@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import typer
@@ -15,6 +15,7 @@ from harness.cli.consoles import NARROWEST, console
 from harness.errors import ArgumentError, near_misses
 from harness.findings import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, Finding, Verdict
+from harness.findings.runs import MetricRow, PairingRow
 from harness.render.findings import Section, counted, overview, sections, to_csv, to_markdown
 
 FORMATS = ("md", "csv", "txt")
@@ -35,7 +36,7 @@ def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None
     for flag, value, known in (("--kind", kind, KINDS), ("--format", form, FORMATS)):
         if value and value not in known:
             raise ArgumentError(flag, f"unknown {flag.strip('-')} {value!r}", near_misses(value, known))
-    found = collect(root)
+    found = collect(root, *own_rows(root))
     if paper and paper not in (papers := papers_of(found)):
         raise ArgumentError("--paper", f"unknown paper {paper!r}", near_misses(paper, papers))
     found = chosen(found, paper, kind)
@@ -47,6 +48,15 @@ def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None
         out = Console(width=NARROWEST, highlight=False, color_system=None) if form == "txt" else console()
         for part in blocks(found, everything):
             out.print(part)
+
+
+def own_rows(root: Path) -> tuple[Iterable[MetricRow], Iterable[PairingRow]]:
+    """What the project's records show, none where there is no harness.toml to say where they lie."""
+    from harness import observed
+    from harness.config import load
+
+    config = load(root)
+    return observed.metric_rows(config), observed.pairing_rows(config)
 
 
 def blocks(findings: Sequence[Finding], everything: bool) -> Iterator[RenderableType]:
