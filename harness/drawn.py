@@ -51,8 +51,12 @@ def curve(run: RunResult, events: Sequence[Mapping[str, Any]], counted: bool = T
     if not epochs:
         return None
     metric = next((str(e["metric"]) for e in epochs if e.get("metric")), "")
-    columns = [np.array([_number(e.get(name)) for e in epochs]) for name in ("epoch", "value", "loss")]
-    return Curve(run.dataset, run.system, run.seed, metric, *columns, chosen=run.best_epoch, counted=counted)
+    numbers, values, losses = (
+        np.array([_number(e.get(name)) for e in epochs], dtype=np.float64) for name in ("epoch", "value", "loss")
+    )
+    return Curve(
+        run.dataset, run.system, run.seed, metric, numbers, values, losses, chosen=run.best_epoch, counted=counted
+    )
 
 
 def _epochs(events: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -14,7 +15,6 @@ from matplotlib.lines import Line2D
 from harness.figures import look
 from harness.figures.data import FigureData
 from harness.figures.sheet import sheet
-from harness.render import numbers
 from harness.tables import DatasetSpec, SeedLine, Table
 
 _LARGEST_PT = 18.0  # diameter of the bubble of the most memory
@@ -46,7 +46,7 @@ def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]
     width = look.PAGE_IN if abreast > 1 else look.COLUMN_IN
     most = max((own.memory_mb or 0.0 for own in found), default=0.0)
     title = f"Quality against cost: {dataset.label}"
-    figure = sheet(table, title, width, 2.6 * down, _legend(table, found, most), _untold(table, dataset, found))
+    figure = sheet(table, title, width, 2.6 * down, _legend(table, found, most), _untold(table, found))
     grid = figure.subplots(down, abreast, squeeze=False)
     for axes, metric in zip(grid.flat, metrics, strict=False):
         _panel(axes, table, dataset.key, metric, found, most)
@@ -77,7 +77,7 @@ def _panel(axes: Axes, table: Table, dataset: str, metric: str, found: Sequence[
     ]
     values = [line.values[metric] for own in found for line in own.lines]
     seconds = [line.seconds or 1.0 for own in found for line in own.lines]
-    low, high = look.limits([*values, *floors])
+    low, high = look.limits([*values, *floors], narrowest=0.002)
     axes.set_ylim(low - 0.03 * (high - low), high + 0.06 * (high - low))
     look.time_axis(axes, min(seconds), max(seconds))
     look.number_axis(axes, "y")
@@ -90,12 +90,10 @@ def _panel(axes: Axes, table: Table, dataset: str, metric: str, found: Sequence[
 
 
 def _system(axes: Axes, own: Spent, metric: str, mark: look.Mark, most: float) -> None:
-    small = {"marker": mark.marker, "color": mark.color, "fillstyle": mark.fill, "linestyle": "none"}
+    small: dict[str, Any] = {"marker": mark.marker, "color": mark.color, "fillstyle": mark.fill, "linestyle": "none"}
     if len(own.lines) > 1:
-        axes.plot(
-            [line.seconds for line in own.lines], [line.values[metric] for line in own.lines], **small, markersize=2.6,
-            markeredgewidth=0.6, alpha=0.8, zorder=3, gid="seed",
-        )  # fmt: skip
+        seconds, values = [line.seconds or 1.0 for line in own.lines], [line.values[metric] for line in own.lines]
+        axes.plot(seconds, values, **small, markersize=2.6, markeredgewidth=0.6, alpha=0.8, zorder=3, gid="seed")
     at = ([own.seconds], [own.mean(metric)])
     if own.memory_mb:
         axes.plot(
@@ -127,7 +125,7 @@ def _legend(table: Table, found: Sequence[Spent], most: float) -> list[Artist]:
         handles += [
             Line2D(
                 [], [], marker="o", color=look.GREY, alpha=0.3, markeredgewidth=0, linestyle="none",
-                markersize=_diameter(size, most), label=f"{numbers.megabytes(size)} peak memory",
+                markersize=_diameter(size, most), label=f"{_memory(size, most)} peak memory",
             )
             for size in _round_sizes(most)
         ]  # fmt: skip
@@ -145,7 +143,12 @@ def _round_sizes(most: float) -> list[float]:
     return [large / 4 if large / 4 >= 1 else large, large] if large >= 4 else [large]
 
 
-def _untold(table: Table, dataset: DatasetSpec, found: Sequence[Spent]) -> str:
+def _memory(size: float, most: float) -> str:
+    """A round amount of memory, all of a figure in one unit."""
+    return f"{size / 1000:g} GB" if most >= 4000 else f"{size:g} MB"
+
+
+def _untold(table: Table, found: Sequence[Spent]) -> str:
     """Systems that are not drawn, and those without memory."""
     drawn = {own.system for own in found}
     absent = [s.label for s in table.spec.columns if not s.is_floor and s.key not in drawn]

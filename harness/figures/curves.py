@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -72,7 +73,9 @@ def _ends(shown: Sequence[Curve]) -> tuple[tuple[float, float], tuple[float, flo
     epochs = np.concatenate([curve.epochs for curve in shown])
     values = np.concatenate([curve.values for curve in shown])
     span = float(max(epochs.max() - epochs.min(), 1))
-    return (float(epochs.min()) - 0.04 * span, float(epochs.max()) + 0.06 * span), look.limits(values.tolist())
+    return (float(epochs.min()) - 0.04 * span, float(epochs.max()) + 0.06 * span), look.limits(
+        values.tolist(), narrowest=0.002
+    )
 
 
 def _panel(
@@ -81,7 +84,7 @@ def _panel(
     for axes in (upper, lower):
         look.plain(axes)
         axes.set_xlim(*ends[0])
-        look.number_axis(axes, "x", 3)
+        look.number_axis(axes, "x", 3, whole=True)
         look.number_axis(axes, "y", 4)
     upper.tick_params(labelbottom=False)
     upper.set_ylim(*ends[1])
@@ -97,7 +100,7 @@ def _panel(
 
 
 def _lines(upper: Axes, lower: Axes, curve: Curve, color: str) -> None:
-    dashes = "-" if curve.counted else (0, (1, 1))
+    dashes: Any = "-" if curve.counted else (0, (1, 1))
     for axes, values, kind in ((upper, curve.values, "validation"), (lower, curve.losses, "training")):
         known = np.isfinite(values)
         alone = "." if known.sum() == 1 else ""
@@ -107,15 +110,27 @@ def _lines(upper: Axes, lower: Axes, curve: Curve, color: str) -> None:
         )  # fmt: skip
         if not curve.counted and known.any():
             last = np.flatnonzero(known)[-1]
-            axes.plot([curve.epochs[last]], [values[last]], **_FAILED, zorder=4)
+            axes.plot([curve.epochs[last]], [values[last]], **_FAILED, zorder=6)
     chosen = np.flatnonzero((curve.epochs == curve.chosen) & np.isfinite(curve.values))
     if curve.chosen is not None and len(chosen):
         at = chosen[0]
         upper.plot([curve.epochs[at]], [curve.values[at]], **_CHOSEN, color=color, zorder=4, gid="chosen")
 
 
-_CHOSEN = {"marker": "o", "markersize": 3.4, "markeredgecolor": look.INK, "markeredgewidth": 0.7, "linestyle": "none"}
-_FAILED = {"marker": "x", "markersize": 3.4, "color": look.INK, "markeredgewidth": 0.8, "linestyle": "none"}
+_CHOSEN: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 3.4,
+    "markeredgecolor": look.INK,
+    "markeredgewidth": 0.7,
+    "linestyle": "none",
+}
+_FAILED: dict[str, Any] = {
+    "marker": "x",
+    "markersize": 4.2,
+    "color": look.INK,
+    "markeredgewidth": 0.8,
+    "linestyle": "none",
+}
 
 
 def _legend(shown: Sequence[Curve]) -> list[Artist]:
@@ -123,6 +138,6 @@ def _legend(shown: Sequence[Curve]) -> list[Artist]:
     if any(curve.chosen is not None for curve in shown):
         found.append(Line2D([], [], **_CHOSEN, color="white", label="epoch whose weights were tested"))
     if any(not curve.counted for curve in shown):
-        dots = {**_FAILED, "linestyle": (0, (1, 1)), "linewidth": 0.7}
+        dots: dict[str, Any] = {**_FAILED, "linestyle": (0, (1, 1)), "linewidth": 0.7}
         found.append(Line2D([], [], **dots, label="run that does not count"))
     return found

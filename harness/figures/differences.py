@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -12,32 +14,34 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from harness.figures import look
+from harness.figures.agreement import users_of
 from harness.figures.data import FigureData
 from harness.figures.sheet import sheet
 from harness.metrics import parse
-from harness.render import numbers, words
+from harness.render import words
 from harness.stats import ROUNDING, Floats
 from harness.tables import ClaimRow, Comparison, DatasetSpec
 
 BETTER, WORSE = look.BLUE, look.ORANGE
-_BINS = np.linspace(-1.0, 1.0, 41)  # 0 is an edge, so that no bar holds both wins and losses
+_N_BINS = 40  # an even number, so that 0 is an edge and no bar holds both wins and losses
 _STEP_IN, _TALL = 0.5, 0.78
 
 
 def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]:
-    """One figure for each metric with a claim: users on the left, the mean on the right, claims as rows."""
+    """One figure for each metric with a claim that could be tested: users left, means right, claims as rows."""
     for metric in data.table.spec.metrics:
         rows = [row for row in data.table.claims if (row.dataset, row.claim.metric) == (dataset.key, metric)]
-        if rows:
+        if any(row.comparison for row in rows):
             yield f"differences-{look.slug(dataset.key)}-{look.slug(metric)}", _figure(data, dataset, metric, rows)
 
 
 def _figure(data: FigureData, dataset: DatasetSpec, metric: str, rows: Sequence[ClaimRow]) -> Figure:
     table = data.table
-    title = f"Users' differences in {metric}: {dataset.label}, {numbers.count(table.n_users[dataset.key])} users"
+    title = f"Users' differences in {metric}: {dataset.label}, {users_of(table, dataset)}"
     averaged = any(row.comparison and len(row.comparison.per_seed) > 1 for row in rows)
-    notes = "A user's difference is its mean over the seeds that both systems have." if averaged else ""
-    figure = sheet(table, title, look.PAGE_IN, len(rows) * _STEP_IN + 0.5, _legend(rows), notes)
+    notes = ["A user's difference is its mean over the seeds that both systems have."] if averaged else []
+    notes += [look.CUT] if look.cut(_ends(rows), _intervals(rows)) else []
+    figure = sheet(table, title, look.PAGE_IN, len(rows) * _STEP_IN + 0.5, _legend(rows), " ".join(notes))
     users, means = figure.subplots(1, 2, sharey=True, width_ratios=(1.25, 1))
     found = [data.differences.get((dataset.key, row.claim)) for row in rows]
     if parse(metric).kind == "HIT":
@@ -75,24 +79,25 @@ def _counts(axes: Axes, found: Sequence[Floats | None]) -> None:
         better, _, worse = shares(own)
         for value, sign, color in ((better, 1, BETTER), (worse, -1, WORSE)):
             axes.barh([place], [sign * value], height=0.5, color=color, zorder=2)
-            side = {"ha": "left" if sign > 0 else "right", "va": "center_baseline"}
+            side: dict[str, Any] = {"ha": "left" if sign > 0 else "right", "va": "center_baseline"}
             axes.annotate(f"{value:.1f}", (sign * value, place), (3 * sign, 0), textcoords="offset points", **side)
 
 
 def _distributions(axes: Axes, found: Sequence[Floats | None], metric: str) -> None:
     """A histogram of the differences that are not zero for each claim, all on one scale."""
-    counted = [None if own is None or not len(own) else _histogram(own) for own in found]
+    bins = _bins(found)
+    counted = [None if own is None or not len(own) else _histogram(own, bins) for own in found]
     tallest = max([float(heights.max()) for heights in counted if heights is not None] + [0.0])
     _bare(axes, f"worse ←  difference in {metric} of a user  → better" + _scale(tallest))
-    axes.set_xlim(-1.03, 1.03)
+    axes.set_xlim(1.03 * bins[0], 1.03 * bins[-1])
     look.number_axis(axes, "x")
     for place, heights in enumerate(counted):
         axes.axhline(place + _TALL / 2, color=look.BAND, linewidth=0.6, zorder=0)
         if heights is None or not tallest:
             continue
-        for side, color in ((_BINS[:-1] >= 0, BETTER), (_BINS[:-1] < 0, WORSE)):
+        for side, color in ((bins[:-1] >= 0, BETTER), (bins[:-1] < 0, WORSE)):
             axes.bar(
-                _BINS[:-1][side], -heights[side] / tallest * _TALL, width=np.diff(_BINS)[side], align="edge",
+                bins[:-1][side], -heights[side] / tallest * _TALL, width=np.diff(bins)[side], align="edge",
                 bottom=place + _TALL / 2, color=color, zorder=2,
             )  # fmt: skip
 
@@ -101,16 +106,22 @@ def _scale(tallest: float) -> str:
     return f"\ntallest bar: {tallest:.2g} % of users" if tallest else ""
 
 
-def _histogram(differences: Floats) -> Floats:
+def _bins(found: Sequence[Floats | None]) -> Floats:
+    """Edges of bars, as far as any user's difference goes, 0 among them."""
+    most = max([float(np.abs(own).max()) for own in found if own is not None and len(own)] + [0.0])
+    reach = min(1.0, math.ceil(10 * most - 1e-9) / 10) or 1.0
+    return np.round(np.linspace(-reach, reach, _N_BINS + 1), 9)
+
+
+def _histogram(differences: Floats, bins: Floats) -> Floats:
     """Percentage of all users in each bin; those without a difference are in none."""
     differing = differences[np.abs(differences) > ROUNDING]
-    tidy = np.round(np.clip(differing, -1, 1), 9)
-    counts = np.histogram(tidy, np.round(_BINS, 9))[0]
+    counts = np.histogram(np.round(differing, 9), bins)[0]
     return counts.astype(np.float64) * (100 / len(differences))
 
 
 def _tell_ties(axes: Axes, place: int, own: Floats | None, row: ClaimRow) -> None:
-    where = {"transform": axes.get_yaxis_transform(), "va": "center_baseline"}
+    where: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center_baseline"}
     if own is not None and len(own):
         ties = shares(own)[1]
         axes.text(1.02, place, f"{ties:.1f} %\nequal", **where)
@@ -127,10 +138,7 @@ def _gap(row: ClaimRow) -> str:
 
 def _means(axes: Axes, rows: Sequence[ClaimRow], metric: str) -> None:
     _bare(axes, f"mean difference in {metric}")
-    known = [(place, row.comparison) for place, row in enumerate(rows) if row.comparison]
-    points = [0.0, *(c.gain for _, c in known), *(g.gain for _, c in known for g in c.per_seed)]
-    points += [row.paper_gain for row in rows if row.paper_gain is not None]
-    axes.set_xlim(*look.limits(points, [(c.interval.low, c.interval.high) for _, c in known]))
+    axes.set_xlim(*_ends(rows))
     look.number_axis(axes, "x", 4)
     for place, row in enumerate(rows):
         if row.paper_gain is not None:
@@ -139,6 +147,19 @@ def _means(axes: Axes, rows: Sequence[ClaimRow], metric: str) -> None:
             _mean(axes, place, row.comparison)
         verdict = "" if row.verdict == "not judged" else look.wrapped(row.verdict, 0.8, 2)
         axes.text(1.02, place, verdict, transform=axes.get_yaxis_transform(), va="center_baseline")
+
+
+def _ends(rows: Sequence[ClaimRow]) -> tuple[float, float]:
+    """Ends of the axis of means, 0 among what it shows."""
+    known = [row.comparison for row in rows if row.comparison]
+    points = [0.0, *(c.gain for c in known), *(g.gain for c in known for g in c.per_seed)]
+    points += [row.paper_gain for row in rows if row.paper_gain is not None]
+    low, high = look.limits(points, _intervals(rows))
+    return (low, high) if high - low > 0.002 else (-0.001, 0.001)
+
+
+def _intervals(rows: Sequence[ClaimRow]) -> list[tuple[float, float]]:
+    return [(row.comparison.interval.low, row.comparison.interval.high) for row in rows if row.comparison]
 
 
 def _mean(axes: Axes, place: int, c: Comparison) -> None:
@@ -154,12 +175,11 @@ def _bare(axes: Axes, label: str) -> None:
     axes.set_xlabel(label)
 
 
-_MEAN = {"marker": "o", "markersize": 4.4, "color": look.INK, "markeredgecolor": look.INK, "linestyle": "none",
-         "zorder": 4}  # fmt: skip
+_DOT: dict[str, Any] = {"marker": "o", "linestyle": "none"}
+_MEAN = {**_DOT, "markersize": 4.4, "color": look.INK, "markeredgecolor": look.INK, "zorder": 4}
 _OVER_USERS = {**_MEAN, "color": "white", "markeredgewidth": 1.0}
-_SEED = {"marker": "o", "markersize": 2.4, "color": look.GREY, "markeredgewidth": 0, "linestyle": "none", "zorder": 2}
-_PAPER = {"marker": "D", "markersize": 4.2, "color": "none", "markeredgecolor": look.VERMILION, "linestyle": "none",
-          "markeredgewidth": 1.1, "zorder": 5}  # fmt: skip
+_SEED = {**_DOT, "markersize": 2.4, "color": look.GREY, "markeredgewidth": 0, "zorder": 2}
+_PAPER = {**_DOT, **look.PAPER, "zorder": 5}
 
 
 def _legend(rows: Sequence[ClaimRow]) -> list[Artist]:

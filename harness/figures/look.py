@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
@@ -21,10 +22,19 @@ PT = 1 / 72
 LINE_IN = 1.3 * TEXT_PT * PT
 #: Okabe and Ito's colours but yellow, which is faint in print; black and grey are for what is nobody's system.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+#: The note beside a figure in which some interval is cut.
+CUT = "An arrow head: the interval goes on."
 INK, GREY, BAND, FAINT = "#000000", "#6E6E6E", "#D6D6D6", "#EDEDED"
 _HUES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 _MARKERS = "osD^vP*X<>"
-_FILLS = ("none", "full", "left", "bottom", "right", "top")
+_FILLS: tuple[Literal["none", "full", "left", "bottom", "right", "top"], ...] = (
+    "none",
+    "full",
+    "left",
+    "bottom",
+    "right",
+    "top",
+)
 #: Ticks of a time axis: the first of each unit before what lies between.
 _TIMES = (
     *((0.001, "1 ms"), (1, "1 s"), (60, "1 min"), (3600, "1 h"), (86400, "1 d")),
@@ -34,13 +44,18 @@ _TIMES = (
 )
 
 
+#: How a paper's number is drawn: hollow, so that ours is seen where the two agree.
+PAPER: dict[str, Any] = {"marker": "D", "markersize": 4.2, "color": "none", "markeredgecolor": VERMILION,
+                         "markeredgewidth": 1.1, "linestyle": "none"}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Mark:
     """How a system is drawn wherever it stands: colour and shape are its model's, the filling is its loss's."""
 
     color: str
     marker: str
-    fill: str
+    fill: Literal["none", "full", "left", "bottom", "right", "top"]
 
 
 def marks(spec: TableSpec) -> dict[str, Mark]:
@@ -52,9 +67,7 @@ def marks(spec: TableSpec) -> dict[str, Mark]:
     found = {s.key: Mark(GREY, "o", "full") for s in spec.columns if s.is_floor}
     for place, keys in enumerate(models.values()):
         for variant, key in enumerate(keys):
-            found[key] = Mark(
-                _HUES[place % len(_HUES)], _MARKERS[place % len(_MARKERS)], _FILLS[variant % len(_FILLS)]
-            )
+            found[key] = Mark(_HUES[place % len(_HUES)], _MARKERS[place % len(_MARKERS)], _FILLS[variant % len(_FILLS)])
     return found
 
 
@@ -111,38 +124,47 @@ def plain(axes: Axes, *, left: bool = True) -> None:
     axes.tick_params(width=0.6, length=2.5, pad=2)
 
 
-def number_axis(axes: Axes, which: str, most: int = 5) -> None:
-    """Few round ticks as plain numbers."""
+def number_axis(axes: Axes, which: str, most: int = 5, *, whole: bool = False) -> None:
+    """Few round ticks as plain numbers; `whole` for what is counted."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     formatter = ScalarFormatter(useOffset=False, useMathText=False)
     formatter.set_scientific(False)
-    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2))
+    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=1 if whole else 2, integer=whole))
     axis.set_major_formatter(formatter)
 
 
 def time_axis(axes: Axes, low: float, high: float, most: int = 6) -> None:
     """A logarithmic x-axis of seconds whose ticks are read as times."""
     low, high = low / 1.35, high * 1.35
+    while len(ticks := _time_ticks(low, high, most)) < 2 and high / low < 1e9:
+        low, high = low / 1.2, high * 1.2
     axes.set_xscale("log")
     axes.set_xlim(low, high)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks([seconds for seconds, _ in ticks], [text for _, text in ticks])
+
+
+def _time_ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
+    """Seconds with their texts, far enough apart not to overlap."""
     ticks: list[tuple[float, str]] = []
     for seconds, text in _TIMES:
         apart = [abs(math.log(seconds / other)) for other, _ in ticks]
         if low <= seconds <= high and min(apart, default=math.inf) > math.log(high / low) / most:
             ticks.append((seconds, text))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks([seconds for seconds, _ in ticks], [text for _, text in ticks])
+    return ticks
 
 
 def limits(
-    points: Iterable[float], intervals: Iterable[tuple[float, float]] = (), least: float = -math.inf
-) -> tuple[float, float]:
+    points: Iterable[float], intervals: Iterable[tuple[float, float]] = (), least: float = -math.inf,
+    narrowest: float = 0.0,
+) -> tuple[float, float]:  # fmt: skip
     """Ends of an axis: all points, and intervals as far as they do not squeeze the points together.
 
     Two seeds can give an interval ten times as wide as all that is compared; its end is cut off and marked.
 
     Args:
         least: no value can be smaller, such as 0 for a metric.
+        narrowest: how far the ends are apart at least, so that equal values do not get seven decimals.
     """
     known = [p for p in points if math.isfinite(p)]
     if not known:
@@ -154,14 +176,21 @@ def limits(
     high = min(max([high, *ends]), high + 0.6 * reach)
     if 0 < low < 0.35 * high:
         low = 0.0
+    high += max(0.0, narrowest - (high - low))
     pad = 0.04 * ((high - low) or reach)
     return low - pad, high + pad
+
+
+def cut(ends: tuple[float, float], intervals: Iterable[tuple[float, float]]) -> bool:
+    """Whether some interval reaches beyond the ends of its axis."""
+    return any(low < ends[0] or high > ends[1] for low, high in intervals)
 
 
 def interval(axes: Axes, y: float, low: float, high: float, color: str, width: float = 1.1) -> None:
     """A horizontal interval; an end beyond the axis is an arrow head at its edge."""
     left, right = axes.get_xlim()
+    inside = 0.012 * (right - left)  # so that an arrow head does not reach into the label beside the axis
     axes.plot([max(low, left), min(high, right)], [y, y], color=color, linewidth=width, solid_capstyle="butt", zorder=3)
-    for beyond, at, marker in ((low < left, left, "<"), (high > right, right, ">")):
+    for beyond, at, marker in ((low < left, left + inside, "<"), (high > right, right - inside, ">")):
         if beyond:
-            axes.plot([at], [y], marker=marker, color=color, markersize=3.2, clip_on=False, zorder=3)
+            axes.plot([at], [y], marker=marker, color=color, markersize=3.6, markeredgewidth=0, zorder=3, gid="cut")

@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
@@ -19,7 +20,7 @@ from harness.render import words
 from harness.tables import Table, TableSpec
 
 PNG_DPI = 300
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": ["sans-serif"],
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so it is the same everywhere
     "font.size": look.TEXT_PT,
@@ -34,8 +35,6 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text, so it can be searched and set in another font
     "svg.hashsalt": "seqrec-harness",
     "pdf.fonttype": 42,  # what publishers ask for
-    "figure.constrained_layout.h_pad": 0.03,
-    "figure.constrained_layout.w_pad": 0.03,
 }
 _MARGIN_IN = 0.04
 
@@ -43,7 +42,7 @@ _MARGIN_IN = 0.04
 @contextmanager
 def style() -> Iterator[None]:
     """matplotlib's own defaults with our style, whatever the user's settings; they are back afterwards."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    with warnings.catch_warnings(), matplotlib.rc_context():
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)  # drawn as boxes
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support", category=UserWarning)
         matplotlib.rcdefaults()
@@ -59,9 +58,7 @@ def sheet(table: Table, title: str, width: float, body: float, legend: Sequence[
         notes: what a reader must know that is drawn nowhere.
     """
     banners = [
-        line
-        for text in words.banners(table)
-        for line in look.wrapped(text, width - 0.2, 6, weight="bold").split("\n")
+        line for text in words.banners(table) for line in look.wrapped(text, width - 0.2, 6, weight="bold").split("\n")
     ]
     titles = look.wrapped(title, width - 0.1, 3, look.TITLE_PT, "bold").split("\n")
     told = look.wrapped(notes, width - 0.1, 12).split("\n") if notes else []
@@ -70,10 +67,8 @@ def sheet(table: Table, title: str, width: float, body: float, legend: Sequence[
     top = strip + len(titles) * 1.3 * look.TITLE_PT * look.PT + 0.06
     bottom = sum(map(_row_height, rows)) + len(told) * look.LINE_IN + 0.1
     height = top + body + bottom
-    figure = Figure((width, height), layout="constrained")
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.set(rect=(0, bottom / height, 1, body / height))  # type: ignore[call-arg]
+    place = ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03, rect=(0, bottom / height, 1, body / height))
+    figure = Figure((width, height), layout=place)
     _head(figure, banners, titles, strip)
     figure.text(
         _MARGIN_IN / width, _MARGIN_IN / height, "\n".join(told), va="bottom", linespacing=1.3, fontsize=look.TEXT_PT
@@ -112,7 +107,7 @@ def _legend_rows(handles: Sequence[Artist], width: float) -> list[list[Artist]]:
     rows: list[list[Artist]] = []
     used = width
     for handle in handles:
-        need = look.width_in(str(handle.get_label())) + 0.42
+        need = look.width_in(str(handle.get_label())) + 0.42 + max(0.0, _mark_in(handle) - 0.15)
         if used + need > width - 0.05:
             rows.append([])
             used = 0.0
@@ -123,8 +118,12 @@ def _legend_rows(handles: Sequence[Artist], width: float) -> list[list[Artist]]:
 
 def _row_height(row: Sequence[Artist]) -> float:
     """As high as its text or its largest mark."""
-    marks = [handle.get_markersize() * look.PT for handle in row if isinstance(handle, Line2D)]
-    return max(look.LINE_IN, *marks, 0.0) + 0.03
+    return max(look.LINE_IN, *map(_mark_in, row)) + 0.03
+
+
+def _mark_in(handle: Artist) -> float:
+    """How high and wide a mark is."""
+    return float(handle.get_markersize()) * look.PT if isinstance(handle, Line2D) else 0.0
 
 
 def _legend(figure: Figure, rows: Sequence[Sequence[Artist]], bottom: float) -> None:
@@ -133,7 +132,8 @@ def _legend(figure: Figure, rows: Sequence[Sequence[Artist]], bottom: float) -> 
         middle = bottom + _row_height(row) / 2
         figure.legend(
             handles=row, loc="center left", bbox_to_anchor=(_MARGIN_IN / width, middle / height), ncols=len(row),
-            borderaxespad=0, borderpad=0, handlelength=1.8, handletextpad=0.5, columnspacing=1.2,
+            borderaxespad=0, borderpad=0, handletextpad=0.5, columnspacing=1.2,
+            handlelength=max(1.8, max(map(_mark_in, row)) / look.PT / look.TEXT_PT + 0.3),
         )  # fmt: skip
         bottom += _row_height(row)
 
