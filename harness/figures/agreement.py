@@ -85,7 +85,7 @@ def _row(axes: Axes, place: int, cell: Cell, seeds: Sequence[float], margin: flo
         axes.add_patch(
             Rectangle((band[0], place - _HALF), band[1] - band[0], 2 * _HALF, color=look.BAND, linewidth=0, zorder=0.5)
         )
-        axes.plot([cell.published.value], [place], **_PAPER, gid="paper")
+        axes.plot([cell.published.value], [place], **_PAPER, label="_paper")
     sign = SIGNS.get(cell.verdict, "")
     axes.text(1.015, place, sign, transform=axes.get_yaxis_transform(), va="center_baseline", fontsize=look.TITLE_PT)
     if cell.estimate is None:
@@ -96,9 +96,9 @@ def _row(axes: Axes, place: int, cell: Cell, seeds: Sequence[float], margin: flo
         )  # fmt: skip
         return
     if len(seeds) > 1:
-        axes.plot(seeds, [place + 0.24] * len(seeds), **_SEED, gid="seed")
+        axes.plot(seeds, [place + 0.24] * len(seeds), **_SEED, label="_seed")
     look.interval(axes, place, cell.estimate.low, cell.estimate.high, _OURS)
-    axes.plot([cell.estimate.mean], [place], **_mean_style(cell), gid="mean")
+    axes.plot([cell.estimate.mean], [place], **_mean_style(cell), label="_mean")
 
 
 def _band(cell: Cell, margin: float) -> tuple[float, float] | None:

@@ -93,14 +93,14 @@ def _system(axes: Axes, own: Spent, metric: str, mark: look.Mark, most: float) -
     small: dict[str, Any] = {"marker": mark.marker, "color": mark.color, "fillstyle": mark.fill, "linestyle": "none"}
     if len(own.lines) > 1:
         seconds, values = [line.seconds or 1.0 for line in own.lines], [line.values[metric] for line in own.lines]
-        axes.plot(seconds, values, **small, markersize=2.6, markeredgewidth=0.6, alpha=0.8, zorder=3, gid="seed")
+        axes.plot(seconds, values, **small, markersize=2.6, markeredgewidth=0.6, alpha=0.8, zorder=3, label="_seed")
     at = ([own.seconds], [own.mean(metric)])
     if own.memory_mb:
         axes.plot(
-            *at, marker="o", color=mark.color, alpha=0.25, markeredgewidth=0, linestyle="none", zorder=2, gid="memory",
-            markersize=_diameter(own.memory_mb, most),
+            *at, marker="o", color=mark.color, alpha=0.25, markeredgewidth=0, linestyle="none", zorder=2,
+            markersize=_diameter(own.memory_mb, most), label="_memory",
         )  # fmt: skip
-    axes.plot(*at, **small, markersize=6, markeredgewidth=1.1, zorder=4, gid="mean")
+    axes.plot(*at, **small, markersize=6, markeredgewidth=1.1, zorder=4, label="_mean")
 
 
 def _diameter(memory_mb: float, most: float) -> float:

@@ -106,7 +106,7 @@ def _lines(upper: Axes, lower: Axes, curve: Curve, color: str) -> None:
         alone = "." if known.sum() == 1 else ""
         axes.plot(
             curve.epochs[known], values[known], color=color, linewidth=0.7, linestyle=dashes, marker=alone,
-            markersize=2, alpha=0.85, gid=kind,
+            markersize=2, alpha=0.85, label=f"_{kind}",
         )  # fmt: skip
         if not curve.counted and known.any():
             last = np.flatnonzero(known)[-1]
@@ -114,7 +114,7 @@ def _lines(upper: Axes, lower: Axes, curve: Curve, color: str) -> None:
     chosen = np.flatnonzero((curve.epochs == curve.chosen) & np.isfinite(curve.values))
     if curve.chosen is not None and len(chosen):
         at = chosen[0]
-        upper.plot([curve.epochs[at]], [curve.values[at]], **_CHOSEN, color=color, zorder=4, gid="chosen")
+        upper.plot([curve.epochs[at]], [curve.values[at]], **_CHOSEN, color=color, zorder=4, label="_chosen")
 
 
 _CHOSEN: dict[str, Any] = {

@@ -142,7 +142,7 @@ def _means(axes: Axes, rows: Sequence[ClaimRow], metric: str) -> None:
     look.number_axis(axes, "x", 4)
     for place, row in enumerate(rows):
         if row.paper_gain is not None:
-            axes.plot([row.paper_gain], [place], **_PAPER, gid="paper")
+            axes.plot([row.paper_gain], [place], **_PAPER, label="_paper")
         if row.comparison:
             _mean(axes, place, row.comparison)
         verdict = "" if row.verdict == "not judged" else look.wrapped(row.verdict, 0.8, 2)
@@ -164,9 +164,9 @@ def _intervals(rows: Sequence[ClaimRow]) -> list[tuple[float, float]]:
 
 def _mean(axes: Axes, place: int, c: Comparison) -> None:
     if len(c.per_seed) > 1:
-        axes.plot([g.gain for g in c.per_seed], [place + 0.2] * len(c.per_seed), **_SEED, gid="seed")
+        axes.plot([g.gain for g in c.per_seed], [place + 0.2] * len(c.per_seed), **_SEED, label="_seed")
     look.interval(axes, place, c.interval.low, c.interval.high, look.INK)
-    axes.plot([c.gain], [place], **(_MEAN if c.seed_aware else _OVER_USERS), gid="mean")
+    axes.plot([c.gain], [place], **(_MEAN if c.seed_aware else _OVER_USERS), label="_mean")
 
 
 def _bare(axes: Axes, label: str) -> None:

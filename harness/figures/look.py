@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -91,11 +92,16 @@ def width_in(text: str, size: float = TEXT_PT, weight: str = "normal") -> float:
 def wrapped(text: str, most_in: float, lines: int = 2, size: float = TEXT_PT, weight: str = "normal") -> str:
     """Text broken into at most so many lines of this width; what is longer loses its middle to "…"."""
     broken = _broken(clean(text), most_in, size, weight)
-    kept = clean(text)
-    while len(broken) > lines and len(kept) > 1:
-        kept = kept[: len(kept) // 2] + kept[len(kept) // 2 + 1 :]
-        broken = _broken(f"{kept[: len(kept) // 2]}…{kept[len(kept) // 2 :]}", most_in, size, weight)
-    return "\n".join(broken)
+    if len(broken) <= lines:
+        return "\n".join(broken)
+    whole = clean(text)
+
+    def shortened(kept: int) -> list[str]:
+        left, right = kept - kept // 2, len(whole) - kept // 2
+        return _broken(f"{whole[:left]}…{whole[right:]}", most_in, size, weight)
+
+    most = bisect(range(1, len(whole)), lines, key=lambda kept: len(shortened(kept)))
+    return "\n".join(shortened(max(most, 1)))
 
 
 def _broken(text: str, most_in: float, size: float, weight: str) -> list[str]:
@@ -108,11 +114,16 @@ def _broken(text: str, most_in: float, size: float, weight: str) -> list[str]:
         if line:
             lines.append(line)
         while width_in(word, size, weight) > most_in and len(word) > 1:
-            fits = max((n for n in range(1, len(word)) if width_in(word[:n], size, weight) <= most_in), default=1)
+            fits = _fitting(word, most_in, size, weight)
             lines.append(word[:fits])
             word = word[fits:]
         line = word
     return [*lines, line]
+
+
+def _fitting(word: str, most_in: float, size: float, weight: str) -> int:
+    """How many letters of a word fit, at least one."""
+    return max(1, bisect(range(1, len(word)), most_in, key=lambda n: width_in(word[:n], size, weight)))
 
 
 def plain(axes: Axes, *, left: bool = True) -> None:
@@ -170,7 +181,7 @@ def limits(
     if not known:
         return (0.0, 1.0)
     low, high = min(known), max(known)
-    reach = (high - low) or abs(high) / 2 or 0.01
+    reach = max(high - low, abs(high), abs(low)) or 0.01
     ends = [end for interval in intervals for end in interval if math.isfinite(end)]
     low = max(min([low, *ends]), low - 0.6 * reach, least)
     high = min(max([high, *ends]), high + 0.6 * reach)
@@ -193,4 +204,4 @@ def interval(axes: Axes, y: float, low: float, high: float, color: str, width: f
     axes.plot([max(low, left), min(high, right)], [y, y], color=color, linewidth=width, solid_capstyle="butt", zorder=3)
     for beyond, at, marker in ((low < left, left + inside, "<"), (high > right, right - inside, ">")):
         if beyond:
-            axes.plot([at], [y], marker=marker, color=color, markersize=3.6, markeredgewidth=0, zorder=3, gid="cut")
+            axes.plot([at], [y], marker=marker, color=color, markersize=3.6, markeredgewidth=0, zorder=3, label="_cut")
