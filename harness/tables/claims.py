@@ -90,3 +90,16 @@ def _comparison(sample: Sample, claim: Claim, seeds: Sequence[int | None]) -> Co
         tuple(SeedGain(seed, t.mean, t.p) for seed, t in zip(seeds, tests, strict=True)),
         compare(better.mean(axis=0), worse.mean(axis=0)),
     )
+
+
+def user_differences(sample: Sample, claim: Claim) -> Floats | None:
+    """Each user's difference as the claim's test takes it, a mean over the seeds that both systems have.
+
+    Returns:
+        shape (n_users,), in the order of the sample's users; None where nothing can be compared.
+    """
+    seeds = _common_seeds(sample, claim) if sample.seeds(claim.better) and sample.seeds(claim.worse) else ()
+    if not seeds:
+        return None
+    better, worse = (_values(sample, system, seeds, claim.metric) for system in (claim.better, claim.worse))
+    return np.asarray((better - worse).mean(axis=0))
