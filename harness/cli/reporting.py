@@ -69,11 +69,11 @@ def print_table(table: Table, written: Sequence[Path], root: Path) -> None:
     out = console()
     for block in terminal.blocks(table):
         out.print(block)
-    folder = min((path.parent for path in written), key=lambda path: len(path.parts))
+    folder = next((path.parent for path in written if path.parent.name != workflow.FIGURES), written[0].parents[1])
     shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
     drawn = [path for path in written if path.parent != folder]
     names = ", ".join(path.name for path in written if path.parent == folder)
-    names += f"; {len(drawn)} files in {drawn[0].parent.name}/" if drawn else ""
+    names += f"{'; ' if names else ''}{len(drawn)} files in {drawn[0].parent.name}/" if drawn else ""
     out.print(Text(f"\nWritten: {shown}/{names}", style="bold"), soft_wrap=True)
 
 
