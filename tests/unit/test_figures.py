@@ -72,7 +72,9 @@ def test_the_same_data_give_the_same_bytes(found: dict[str, bytes]) -> None:
 
 def test_another_process_another_day_and_the_users_style_change_nothing(tmp_path: Path) -> None:
     """Hash seeds order sets, clocks give dates, and a matplotlibrc of the user's gives fonts and sizes."""
-    (tmp_path / "matplotlibrc").write_text("font.size: 20\nsvg.fonttype: path\nlines.linewidth: 9\n")
+    (tmp_path / "matplotlibrc").write_text(
+        "font.size: 20\nsvg.fonttype: path\nlines.linewidth: 9\nxtick.direction: in\n"
+    )
     code = (
         "import hashlib, test_figures; made = test_figures.small();"
         "print(*(f'{n} {hashlib.sha256(b).hexdigest()}' for n, b in sorted(made.items())), sep='\\n')"
@@ -86,8 +88,9 @@ def test_another_process_another_day_and_the_users_style_change_nothing(tmp_path
 
 
 def test_the_callers_settings_are_left_alone() -> None:
-    with matplotlib.rc_context({"font.size": 20.0, "svg.fonttype": "path"}):
-        assert small() == small()
+    mine = small()
+    with matplotlib.rc_context({"font.size": 20.0, "xtick.direction": "in"}):
+        assert small() == mine
         assert matplotlib.rcParams["font.size"] == 20.0
 
 
