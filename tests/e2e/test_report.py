@@ -74,12 +74,13 @@ def test_an_unknown_format_is_told_before_anything_is_written(reproduced: Projec
 
 
 def test_any_two_systems_are_compared(reproduced: Project) -> None:
-    done = reproduced.run("compare", "factorised/gbce", "factorised/ce-all", "--metrics", "HIT@10,MRR")
+    done = reproduced.run("compare", "factorised/gbce", "factorised/ce-all", "--metrics", "HIT@10,MRR", "--wilcoxon")
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
     for told in (
         "gbce (32 negatives, t 0.75) against ce-all",
         "p random.",
+        "Wilcoxon: signed ranks",
         "seeds:42,43,44",
         "MRR",
         "their own 2",
