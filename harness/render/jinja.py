@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-
 UNBROKEN = 28
 
 
