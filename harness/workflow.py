@@ -215,8 +215,7 @@ def table_spec(job: Job) -> TableSpec:
         metrics=recipe.metrics,
         datasets=tuple(DatasetSpec(name, job.data[name].label, job.data[name].users) for name in names),
         systems=tuple(
-            SystemSpec(key, s.label, s.floor, f"{s.published.model}, {s.published.loss}" if s.published else "")
-            for key, s in chosen.items()
+            SystemSpec(key, s.label, s.floor, s.published.text if s.published else "") for key, s in chosen.items()
         ),
         claims=(
             *(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
@@ -224,6 +223,9 @@ def table_spec(job: Job) -> TableSpec:
         ),
         footnotes=added.footnotes(recipe),
         margin_relative=recipe.margin.relative,
+        margin_absolute=recipe.margin.absolute,
+        published_in=recipe.published_in,
+        beside=tuple(recipe.beside),
         correction=recipe.correction.method,
         by_dataset=recipe.correction.family == "dataset",
         n_family=recipe.n_tests,
@@ -244,6 +246,9 @@ def signature(job: Job) -> dict[str, str]:
     facts["environment"] = (
         job.recipe.environment if not job.ways.environment else f"{recipe.environment} ({job.ways.environment})"
     )
+    if recipe.checkpoints:
+        release = job.config.release(recipe.checkpoints.release)
+        facts["checkpoints"] = f"{recipe.checkpoints.release}@{release.commit[:12]}"
     facts |= {"device": settings.device, "threads": str(settings.threads)}
     facts |= {name: str(value) for name, value in values.items()}
     if put_in := added.names(recipe, digits=12, between=" "):
