@@ -34,7 +34,7 @@ ROWS = (
         "findings.numbers",
     ),
     ("tables.cells",),
-    ("losses", "ownloss", "machine", "patchedit", "tables.sample", "findings.facts", "findings.runs"),
+    ("checkpoints", "losses", "ownloss", "machine", "patchedit", "tables.sample", "findings.facts", "findings.runs"),
     ("recipes", "tables.claims", "tables.notes", "tables.seeds", "tables.values", "findings.library"),
     ("plan", "printed"),
     ("findings.counts", "findings.percentages", "findings.plausibility", "findings.rules", "findings.statements"),
