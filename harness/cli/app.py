@@ -221,6 +221,23 @@ def findings(
     shown.show(load(project).root, paper, kind, everything, form)
 
 
+@app.command()
+def timesteps(
+    artifact: Artifact,
+    dataset: Annotated[str, typer.Option(help="one of the recipe's")] = "beauty-s3",
+    at: Annotated[int, typer.Option(help="k of HIT@k")] = 10,
+    project: Project = None,
+) -> None:
+    """Draw HIT@k at every time step from the records at hand, such as those of li2023/fig3."""
+    from harness import timesteps as drawn
+    from harness.config import load
+    from harness.plan import Settings
+    from harness.workflow import Job
+
+    for path in drawn.write(Job(load(project), artifact, Settings()), dataset, at):
+        typer.echo(path)
+
+
 runs_app = typer.Typer(help="Look at single runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 app.add_typer(patch_app, name="patch")

@@ -16,7 +16,7 @@ import pytest
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # From the bottom to the top; a module imports only from rows below its own.
 ROWS = (
-    ("errors", "records", "executors", "render.numbers", "render.parts", "findings.finding"),
+    ("errors", "records", "executors", "render.numbers", "render.parts", "render.timesteps", "findings.finding"),
     ("files", "process", "gitcommand", "findings.intervals"),
     ("config", "stats", "corrections", "metrics", "patchfiles", "datasets", "sources"),
     ("embedded", "executors.contract", "trees"),
@@ -44,7 +44,7 @@ ROWS = (
     ("render.latex", "render.markdown", "render.html", "render.terminal"),
     ("render", "render.findings"),
     ("workflow",),
-    ("estimates", "contrast"),
+    ("estimates", "contrast", "timesteps"),
     ("cli.consoles",),
     ("cli.progress", "cli.patch", "cli.losses", "cli.comparing", "cli.findings"),
     ("cli.reporting",),
@@ -82,6 +82,7 @@ THIRD_PARTY = {
     "filelock": ("files", "store", "execution", "datasets"),
     "git": ("gitcommand", "embedded"),
     "jinja2": ("render.jinja",),
+    "matplotlib": ("render.timesteps",),
     "numpy": ("records", "metrics", "stats", "paired", "classical", "resampling", "evidence", "tables"),
     "pydantic": (
         "checkpoints",
