@@ -96,6 +96,7 @@ def test_the_recipe_of_released_weights_has_log_and_paper() -> None:
 
 def test_a_label_tells_runs_of_one_loss_apart() -> None:
     recipe = recipes.load(ROOT, "li2023/fig1-released", {})
-    found = {p.system: p.value for p in printed(ROOT, recipe) if p.metric == "HIT@10"}
-    assert len(found) == 11
+    rows = [p for p in printed(ROOT, recipe) if p.metric == "HIT@10"]
+    found = {p.system: p.value for p in rows}
+    assert len(rows) == len(found) == 11
     assert found["sasrec/bce-1000-fig1-released"] == 0.0656
