@@ -40,17 +40,19 @@ def write(job: Job, dataset: str, k: int) -> list[Path]:
         ArgumentError: no such dataset, or k beyond what was counted. StoreError: no run reported time steps.
     """
     plan.check_where(job.recipe, {"dataset": (dataset,)})
-    curves = []
-    for run in job.runs:
-        record = job.store.read(run.key) if run.dataset == dataset else None
-        if record is not None and record.finished:
-            found = steps(read_events(record.folder / "events.jsonl"), k)
-            curves += [Curve(job.recipe.systems[run.system].label, found)] if found else []
+    curves, absent = [], []
+    for run in (run for run in job.runs if run.dataset == dataset):
+        label, record = job.recipe.systems[run.system].label, job.store.read(run.key)
+        events = read_events(record.folder / "events.jsonl") if record is not None and record.finished else []
+        if found := steps(events, k):
+            curves.append(Curve(label, found))
+        else:
+            absent.append(label)
     if not curves:
         fix = f"`harness reproduce {job.name}` runs what is lacking; not every recipe counts time steps"
         raise StoreError(job.recipe.artifact, f"no run on {dataset} reported time steps", fix)
     said = signature(table_spec(job))
-    title = f"{job.recipe.title} ({job.data[dataset].label})"
+    title = f"{job.recipe.title} ({job.data[dataset].label})" + (f"; not run: {', '.join(absent)}" if absent else "")
     folder = job.store.table_folder(job.recipe.artifact, job.variant)
     files = {
         f"steps-{dataset}.svg": timesteps.svg(curves, k, title, said),

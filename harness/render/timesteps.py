@@ -54,7 +54,7 @@ def svg(curves: Sequence[Curve], k: int, title: str, signature: str) -> str:
         above.set_ylim(0, 1)
         above.legend(loc="upper left")
         below.set_ylabel("users")
-        below.set_xlabel("time step (the last is the test, the one before the validation, all others were trained on)")
+        below.set_xlabel("time step (the last is the test, the one before it the validation)")
         for axes in (above, below):
             axes.spines[["top", "right"]].set_visible(False)
         figure.suptitle(title, fontsize=9)

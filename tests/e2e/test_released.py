@@ -167,3 +167,17 @@ def test_weights_of_another_network_fail_the_run(real_project: Project) -> None:
     assert done.returncode == 4
     (failed,) = [r for r in records(real_project).values() if r["status"] == "failed"]
     assert failed["fault"]["kind"] == "training"
+
+
+def test_time_steps_are_drawn_from_what_runs_reported(toy: Project, one_error: Check) -> None:
+    steps = ("timesteps", "toy/released", "--dataset", "generated")
+    assert "no run on generated reported time steps" in one_error(toy.run(*steps), 3)
+    said = 'probe.event("position", position=50, users=20, places=[1] * 10)\n'
+    toy.replace("patches/overlay/again.py", "above =", f"{said}above =")
+    toy.run("reproduce", "toy/released", "--where", "system=net/here")
+    done = toy.run(*steps)
+    assert done.returncode == 0, done.stderr
+    figure, numbers = (Path(line) for line in done.stdout.splitlines())
+    assert "not run: Gone" in figure.read_text()
+    assert numbers.read_text().splitlines()[1].startswith("Here,50,20,10,0.5")
+    assert "unknown dataset 'other'" in one_error(toy.run(*steps[:-1], "other"), 2)
