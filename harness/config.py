@@ -53,6 +53,13 @@ class Upstream(Strict):
         return own_loss
 
 
+class Release(Strict):
+    """Files that authors released at one commit; they are read, each by its hash, and none of them is run."""
+
+    url: str
+    commit: Commit
+
+
 class Environment(Strict):
     """A locked set of packages.
 
@@ -99,6 +106,7 @@ class File(Strict):
     mirrors: Mirrors = Mirrors()
     environments: dict[str, Environment]
     upstreams: dict[str, Upstream]
+    releases: dict[str, Release] = {}
 
 
 class Config(Strict):
@@ -124,6 +132,14 @@ class Config(Strict):
             ConfigError: if harness.toml has none.
         """
         return known(self.file.upstreams, name, "upstream")
+
+    def release(self, name: str) -> Release:
+        """The release of this name.
+
+        Raises:
+            ConfigError: if harness.toml has none.
+        """
+        return known(self.file.releases, name, "release")
 
     def environment(self, name: str) -> Environment:
         """The environment of this name.

@@ -216,7 +216,7 @@ def one_run(
     name: str, data: Dataset, key: str, system: System, seed: int | None,
 ) -> Run:  # fmt: skip
     """One cell with a seed."""
-    checkpoint = data.checkpoint if system.checkpoint else None
+    checkpoint = recipe.checkpoint(name, key, data.checkpoint)
     if system.checkpoint and checkpoint is None:  # it would train from nothing under a pre-trained system's name
         fix = "give it one in recipes/data or leave out this dataset"
         raise RecipeError(recipe.artifact, f"{key} needs a checkpoint, dataset {name} has none", fix)
@@ -224,6 +224,7 @@ def one_run(
     variables = {
         "data": "$DATA", "out": "$OUT", "dataset": data.name, "sequences": data.sequences, "seed": seed,
         "model": system.model, "loss": system.loss_word, "loss_options": written(system.loss_options),
+        "checkpoint": checkpoint.name if checkpoint else "",
         "checkpoint_epochs": checkpoint.epochs if checkpoint else 0, **values,
     }  # fmt: skip
     inputs: dict[str, Any] = {

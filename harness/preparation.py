@@ -6,7 +6,6 @@ content and looked over before each use, since a run could have written into it.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness import datasets, environments, patches, sources
+from harness.checkpoints import Checkpoint
 from harness.config import Config, Upstream
 from harness.errors import ConfigError, DatasetError
 from harness.executors.contract import PreparedRun, RunFolder
@@ -23,8 +23,9 @@ from harness.gitcommand import blob_hash
 from harness.patchfiles import Patch
 from harness.plan import Pinned, Run
 from harness.process import capture, end_tree
-from harness.recipes import Checkpoint, Dataset, Recipe
+from harness.recipes import Dataset, Recipe
 from harness.systems import AddedSystem, LossFile
+from harness.trees import is_content, tree_hashes, tree_is_as_made
 
 OVERLAY = "harness_overlay"
 EMBEDDED = "embedded:"
@@ -65,17 +66,32 @@ class Workshop:
     @cached_property
     def pinned(self) -> Pinned:
         """All pinned content, by hash; nothing is fetched for it."""
-        folder = self.config.root / "patches" / "overlay"
-        missing = [name for name in self.upstream.overlay if not (folder / name).is_file()]
-        if missing:
-            where = f"harness.toml: upstreams.{self.recipe.upstream}.overlay"
-            raise ConfigError(where, f"no such files: {', '.join(missing)}", f"put them into {folder}")
+        if self.recipe.checkpoints:
+            self.config.release(self.recipe.checkpoints.release)  # an unknown one is told before anything is fetched
         return Pinned(
             commit=self.upstream.commit,
             patches={p.name: effect(p) for p in self.series.patches},
-            overlay={name: sha256_file(folder / name) for name in self.upstream.overlay},
+            overlay=self.overlay,
             environment=environments.identity(self.request),
         )
+
+    @property
+    def overlay(self) -> dict[str, str]:
+        """SHA-256 of our modules beside the code, by file name: those of the upstream, then those of the recipe alone.
+
+        Raises:
+            ConfigError: files that are not there; it names the list that asks for them.
+        """
+        folder = self.config.root / "patches" / "overlay"
+        found: dict[str, str] = {}
+        for where, names in (
+            (f"harness.toml: upstreams.{self.recipe.upstream}.overlay", self.upstream.overlay),
+            (f"recipes/{self.recipe.artifact}.yaml: overlay", self.recipe.overlay),
+        ):
+            if missing := [name for name in names if not (folder / name).is_file()]:
+                raise ConfigError(where, f"no such files: {', '.join(missing)}", f"put them into {folder}")
+            found |= {name: sha256_file(folder / name) for name in names}
+        return found
 
     @cached_property
     def clone(self) -> Path:
@@ -105,7 +121,7 @@ class Workshop:
         sources.checkout(self.clone, self.pin, self.upstream.code, folder)
         patches.apply(self.series, folder)
         with disk_errors(folder):
-            for name in self.upstream.overlay:
+            for name in self.pinned.overlay:
                 target = folder / OVERLAY / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(self.config.root / "patches" / "overlay" / name, target)
@@ -172,8 +188,9 @@ class Workshop:
             end_tree(None, mark)  # what a killed harness left running
         with disk_errors(folder.path):
             folder.renew()
-        if run.checkpoint is not None and dataset.checkpoint is not None:
-            write_whole(folder.out / run.checkpoint, self.checkpoint(dataset.checkpoint))
+        checkpoint = self.recipe.checkpoint(run.dataset, run.system, dataset.checkpoint)
+        if checkpoint is not None:
+            write_whole(folder.out / checkpoint.name, self.checkpoint(checkpoint))
         loss = self.loss_file(run)
         if loss:
             write_whole(folder.loss, loss.read_bytes())
@@ -215,16 +232,26 @@ class Workshop:
         there &= all(is_content(self.loss_path(digest), digest) for digest in run.inputs.get("loss", {}).values())
         return there and self.python.exists() and tree_is_as_made(self.tree, self.tree.with_suffix(".json"))
 
+    @cached_property
+    def weights(self) -> tuple[Path, sources.Pin]:
+        """Where checkpoints lie, as clone and pin: a release if the recipe names one, else the upstream itself."""
+        if self.recipe.checkpoints is None:
+            return self.clone, self.pin
+        name = self.recipe.checkpoints.release
+        release = self.config.release(name)
+        pin = sources.Pin(name, release.url, release.commit)
+        return sources.clone(pin, self.config.cache, self.config.git_mirror), pin
+
     def checkpoint(self, checkpoint: Checkpoint) -> bytes:
         """The bytes of a checkpoint, checked against its pin.
 
         Raises:
             SourceError: the mirror lacks it. DatasetError: it is another file.
         """
-        data = sources.read_blob(self.clone, self.pin, checkpoint.path)
+        data = sources.read_blob(*self.weights, checkpoint.path)
         found = f"sha256:{sha256_bytes(data)}" if checkpoint.sha256 else f"blob:{blob_hash(data)}"
         if found != checkpoint.content:
-            fix = "the recipe pins another file: correct recipes/data or the mirror"
+            fix = "the recipe pins another file: correct its hash, or the mirror"
             raise DatasetError(checkpoint.path, f"is {found}, expected {checkpoint.content}", fix)
         return data
 
@@ -265,26 +292,3 @@ def clone_of(config: Config, name: str) -> Path:
 def effect(patch: Patch) -> str:
     """What a patch does to the pinned files, as a hash; its header and name can change no number."""
     return sha256_bytes(canonical_json(sorted((f.path, f.pre_blob, f.post_blob) for f in patch.files)).encode())
-
-
-def tree_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of a source tree, Git's own aside."""
-    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ".git" and "__pycache__" not in p.parts)
-    return {str(p.relative_to(folder)): sha256_file(p) for p in files}
-
-
-def tree_is_as_made(folder: Path, marker: Path) -> bool:
-    """Whether a source tree still has exactly the files whose hashes its marker holds."""
-    try:
-        made = json.loads(marker.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return folder.is_dir() and tree_hashes(folder) == made
-
-
-def is_content(path: Path, digest: str) -> bool:
-    """Whether a file has this SHA-256."""
-    try:
-        return sha256_file(path) == digest
-    except OSError:
-        return False

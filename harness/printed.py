@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
 from harness.config import problems
 from harness.errors import RecipeError, near_misses
@@ -20,10 +22,17 @@ class PrintedValue(BaseModel, frozen=True):
     dataset: str
     model: str = ""
     loss: str = ""
+    label: str = ""
     metric: str
     value: float
     decimals: int
     mark: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def counts_are_whole(cls, raw: Any) -> Any:
+        """A number with a unit, which no metric has, need not say how many decimals it has."""
+        return {"decimals": 0, **raw} if isinstance(raw, dict) and "unit" in raw else raw
 
 
 class PrintedTable(BaseModel, frozen=True):
@@ -40,9 +49,13 @@ def published(root: Path, recipe: Recipe) -> tuple[Published, ...]:
     Raises:
         RecipeError: the paper's file or the artifact in it is missing, or has mistakes.
     """
-    if not recipe.published:
-        return ()
-    paper, _, artifact = recipe.published.partition("#")
+    sources = {"": recipe.published, **recipe.beside}
+    return tuple(number for name, source in sources.items() if source for number in _of(root, recipe, source, name))
+
+
+def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Published]:
+    """The numbers of one source; see `Published.beside`."""
+    paper, _, artifact = source.partition("#")
     path = root / "recipes" / "papers" / f"{paper}.yaml"
     content = read_yaml(path)
     tables = content.get("artifacts", {}) if isinstance(content, dict) else {}
@@ -52,9 +65,12 @@ def published(root: Path, recipe: Recipe) -> tuple[Published, ...]:
         rows = PrintedTable.model_validate(tables[artifact]).values
     except ValidationError as error:
         raise RecipeError(f"{path}: {artifact}", problems(error, PrintedTable), "mend these keys") from error
-    return tuple(
-        Published(row.dataset, key, row.metric, row.value, row.decimals, row.mark)
-        for row in rows
-        for key, system in recipe.systems.items()
-        if system.published == PublishedAs(model=row.model, loss=row.loss)
-    )
+    for row in rows:
+        for key, system in recipe.systems.items():
+            if system.published and names(system.published, row):
+                yield Published(row.dataset, key, row.metric, row.value, row.decimals, row.mark, beside)
+
+
+def names(told: PublishedAs, row: PrintedValue) -> bool:
+    """Whether a recipe means this row; a row without a label stands for all that is printed of its loss."""
+    return (told.model, told.loss) == (row.model, row.loss) and told.label in ("", row.label)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from harness import losses
+from harness.checkpoints import Checkpoint, Released, Sha256
 from harness.config import Strict
 from harness.errors import RecipeError, near_misses
 from harness.records import Claim
-from harness.systems import VARIABLES, Scalar, System, faulty_variables, lacking, words_of
+from harness.systems import VARIABLES, AddedSystem, Scalar, System, faulty_variables, lacking, words_of
 from harness.yamlfiles import parse
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class DataFile(Strict):
@@ -24,33 +23,6 @@ class DataFile(Strict):
     name: str
     sha256: Sha256
     path: str = ""  # empty for a file that `Dataset.generate` makes
-
-
-class Checkpoint(Strict):
-    """A file of weights that some systems start from; it is laid into the run's output folder.
-
-    Attributes:
-        epochs: epochs of pre-training that it had.
-        sha256, blob: one of them pins the content: its SHA-256, or its Git blob id where nobody has measured that yet.
-    """
-
-    name: str
-    path: str
-    epochs: int
-    sha256: Sha256 | None = None
-    blob: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
-
-    @property
-    def content(self) -> str:
-        """What pins the content, with its kind."""
-        return f"sha256:{self.sha256}" if self.sha256 else f"blob:{self.blob}"
-
-    @model_validator(mode="after")
-    def is_pinned(self) -> Checkpoint:
-        """Refuse a file without a hash."""
-        if (self.sha256 is None) == (self.blob is None):
-            raise ValueError(f"{self.name}: give either sha256 or blob")
-        return self
 
 
 class Dataset(Strict):
@@ -106,9 +78,17 @@ class ClaimText(Strict):
 
 
 class Margin(Strict):
-    """What counts as equal to a published value, fixed before any run: a fraction of it."""
+    """What counts as equal to a published value, fixed before any run: a fraction of it, or a distance from it."""
 
-    relative: float = Field(gt=0, lt=1)
+    relative: float = Field(default=0.0, gt=0, lt=1)
+    absolute: float = Field(default=0.0, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def is_one_of_them(self) -> Margin:
+        """Refuse none and both."""
+        if (not self.relative) == (not self.absolute):
+            raise ValueError("give either relative or absolute")
+        return self
 
 
 class Recipe(Strict):
@@ -118,8 +98,12 @@ class Recipe(Strict):
         options: variables of the command that `--set` may change, with their defaults.
         profiles: named changes of options.
         devices: further arguments by device.
+        overlay: files of patches/overlay that its runs need besides those of the upstream.
+        checkpoints: weights that authors released, for the systems that load one; the datasets' own by default.
         own_loss: systems into which the command line may put another loss in the place of theirs.
-        published: `paper#artifact` in recipes/papers, "" for none.
+        published: `paper#artifact` in recipes/papers, "" for none; what verdicts on values are about.
+        published_in: what a table calls the place where those numbers stand.
+        beside: further published numbers to look at, by what a table calls the place where they stand.
         demonstration: it shows the machinery and proves nothing about a paper.
     """
 
@@ -136,12 +120,16 @@ class Recipe(Strict):
     systems: dict[str, System]
     command: tuple[str, ...]
     devices: dict[str, tuple[str, ...]] = {"cpu": (), "cuda": ()}
+    overlay: tuple[str, ...] = ()
+    checkpoints: Released | None = None
     epoch_cap: str = "epochs"
     claims: tuple[ClaimText, ...] = ()
     own_loss: tuple[str, ...] = ()
     margin: Margin = Margin(relative=0.05)
     correction: Correction = Correction()
     published: str = ""
+    published_in: str = "paper"
+    beside: dict[str, str] = {}
     demonstration: bool = False
 
     @field_validator("metrics", "seeds", "datasets", "systems", "command")
@@ -203,6 +191,14 @@ class Recipe(Strict):
         raise_all(faults)
         return claims
 
+    @field_validator("checkpoints")
+    @classmethod
+    def checkpoints_fit_cells(cls, checkpoints: Released | None, info: ValidationInfo) -> Released | None:
+        """Refuse weights for cells that the recipe does not have, and cells without the weights that they load."""
+        if checkpoints and "systems" in info.data and "datasets" in info.data:
+            raise_all(checkpoints.faults(info.data["datasets"], info.data["systems"]))
+        return checkpoints
+
     @field_validator("own_loss")
     @classmethod
     def own_losses_have_a_place(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -224,6 +220,14 @@ class Recipe(Strict):
     def claim_list(self) -> tuple[Claim, ...]:
         """The claims, one for each metric."""
         return tuple(Claim(c.better, c.worse, m) for c in self.claims for m in c.metrics or self.metrics)
+
+    def checkpoint(self, dataset: str, key: str, own: Checkpoint | None) -> Checkpoint | None:
+        """The weights that a system loads on a dataset, None for none; `own` are those that the dataset comes with."""
+        system = self.systems[key]
+        if not system.checkpoint:
+            return None
+        cell = system.host if isinstance(system, AddedSystem) else key
+        return self.checkpoints.files[dataset][cell] if self.checkpoints else own
 
     @property
     def n_tests(self) -> int:

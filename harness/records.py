@@ -71,6 +71,7 @@ class Published:
     Attributes:
         decimals: printed decimals, so that the rounding interval is value ± 0.5 · 10^-decimals.
         mark: the paper's own significance mark, "" if none.
+        beside: "" for the number that a verdict is about; else what a table calls the place where this one stands.
     """
 
     dataset: str
@@ -79,6 +80,7 @@ class Published:
     value: float
     decimals: int
     mark: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)

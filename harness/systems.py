@@ -12,15 +12,22 @@ from harness.errors import near_misses
 
 Scalar = int | float | str
 VARIABLES = (
-    "data", "out", "dataset", "sequences", "seed", "model", "loss", "loss_options", "checkpoint_epochs",
+    "data", "out", "dataset", "sequences", "seed", "model", "loss", "loss_options", "checkpoint",
+    "checkpoint_epochs",
 )  # fmt: skip
 
 
 class PublishedAs(Strict):
-    """How the published numbers name a system."""
+    """How the published numbers name a system; `label` is for those that give several numbers for one loss."""
 
     model: str
     loss: str
+    label: str = ""
+
+    @property
+    def text(self) -> str:
+        """For people: model and loss, or model and label."""
+        return f"{self.model}, {self.label or self.loss}"
 
 
 class System(Strict):
@@ -30,7 +37,7 @@ class System(Strict):
         loss_options: options of the loss that differ from its defaults, in the order in which the command has them.
         seeded: False where nothing is random: one run stands for every seed.
         floor: a baseline that belongs into every table, whatever is filtered.
-        checkpoint: it starts from the dataset's checkpoint.
+        checkpoint: it loads a checkpoint: the dataset's, or the recipe's for this cell.
         arguments: appended to the recipe's command.
         command: replaces the recipe's command.
         proof: the loss that the probe must report, the system's own by default, "" for none.

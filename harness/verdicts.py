@@ -29,16 +29,16 @@ def judge(table: Table) -> Table:
     """The table with a verdict in every cell and claim; a table of cut-short trainings is not judged."""
     if table.spec.quick:
         return table
-    margin = table.spec.margin_relative
+    margins = (table.spec.margin_relative, table.spec.margin_absolute)
     rows = tuple(
-        replace(row, cells=tuple(replace(cell, verdict=value_verdict(cell, margin)) for cell in row.cells))
+        replace(row, cells=tuple(replace(c, verdict=value_verdict(c, *margins)) for c in row.cells))
         for row in table.rows
     )
     claims = tuple(replace(row, verdict=claim_verdict(row)) for row in table.claims)
     return replace(table, rows=rows, claims=claims)
 
 
-def value_verdict(cell: Cell, margin_relative: float) -> ValueVerdict:
+def value_verdict(cell: Cell, margin_relative: float, margin_absolute: float = 0.0) -> ValueVerdict:
     """Whether the cell's value is the paper's.
 
     "reproduced" where the 90 % interval lies within the margin around the printed value, "differs" where it lies
@@ -49,7 +49,7 @@ def value_verdict(cell: Cell, margin_relative: float) -> ValueVerdict:
         return _absent(cell.gap)
     if cell.published is None:
         return "unpublished"
-    margin = margin_relative * abs(cell.published.value)
+    margin = margin_relative * abs(cell.published.value) + margin_absolute
     rounding = 0.5 * 10.0**-cell.published.decimals
     standard_error = 0.0 if cell.seedless else cell.estimate.standard_error
     answer = tost(cell.estimate.mean, standard_error, cell.estimate.df, cell.published.value, rounding, margin)

@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from harness.records import Published
 from harness.render.words import signature
 from harness.tables import Cell, ClaimRow, Comparison, Row, Table
 
@@ -26,7 +27,8 @@ CLAIM_COLUMNS = (
 
 def values(table: Table) -> str:
     """One row for each cell; empty fields where there is nothing; several runs set apart by semicolons."""
-    return _text(table, VALUE_COLUMNS, [_value(row, cell) for row in table.rows for cell in row.cells])
+    columns = (*VALUE_COLUMNS[:-1], *table.spec.beside, VALUE_COLUMNS[-1])
+    return _text(table, columns, [_value(row, cell) for row in table.rows for cell in row.cells])
 
 
 def claims(table: Table) -> str:
@@ -40,8 +42,13 @@ def claims(table: Table) -> str:
 def _value(row: Row, cell: Cell) -> tuple[object, ...]:
     estimate = cell.estimate
     ours = (*estimate[:3], estimate.basis, estimate.n_seeds) if estimate else ("",) * 5
-    paper = f"{cell.published.value:.{cell.published.decimals}f}" if cell.published else ""
-    return (row.dataset, row.metric, cell.system, *ours, paper, cell.difference, cell.verdict, ";".join(cell.keys))
+    paper, beside = _printed(cell.published), map(_printed, cell.beside)
+    judged = (paper, cell.difference, cell.verdict, ";".join(cell.keys))
+    return (row.dataset, row.metric, cell.system, *ours, *judged, *beside)
+
+
+def _printed(number: Published | None) -> str:
+    return f"{number.value:.{number.decimals}f}" if number else ""
 
 
 def _claim(row: ClaimRow) -> tuple[object, ...]:

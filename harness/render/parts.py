@@ -16,6 +16,7 @@ class ValueText:
         sign: ∗, ° or ↓, what the test of its claims says; see `words.LEGEND`.
         marks: † and ‡.
         place: 1 for the best of the row, 2 for the second.
+        beside: a text for each of the table's.
     """
 
     ours: str
@@ -27,6 +28,7 @@ class ValueText:
     percent: str
     verdict: str
     place: int
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ class TableView:
     """A table, ready for any format.
 
     Attributes:
+        published_in: what to call the place where published values stand.
+        beside: further such places, to look at.
         slug: its artifact in letters, digits and hyphens.
         correction: the name of the correction, for a heading.
         detail_titles: of all that tests give and the claims' table itself does not show.
@@ -163,6 +167,13 @@ class TableView:
     legend: str
     signature: str
     mark: str
+    published_in: str
+    beside: tuple[str, ...]
+
+    @property
+    def seeded(self) -> bool:
+        """Whether any run has a seed."""
+        return any(dataset.seeds for dataset in self.datasets)
 
     @property
     def alarms(self) -> tuple[str, ...]:

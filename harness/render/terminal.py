@@ -62,24 +62,24 @@ def blocks(table: Table, *, details: bool = False) -> list[RenderableType]:
 def _dataset(dataset: DatasetView, seen: TableView) -> Iterator[RenderableType]:
     yield Text(f"\n{dataset.label} ({dataset.users})", style="bold")
     for block in dataset.values:
-        yield _values(block)
+        yield _values(block, seen)
     yield Text(LEGEND, style="dim")
     if dataset.notes:
         yield Text("\n".join(f"• {note}" for note in dataset.notes))
     for title, lines in (("claim", dataset.claims), (seen.own_title, dataset.own)):
         if lines:
-            yield _claims(title, lines, seen.correction)
-    yield from _first_seeds(dataset.seeds)
+            yield _claims(title, lines, seen)
+    yield from _first_seeds(dataset.seeds, seen)
     if dataset.spreads:
         yield Text("\n".join(f"• {line}" for line in dataset.spreads))
 
 
-def _first_seeds(blocks: Sequence[SeedBlock]) -> Iterator[RenderableType]:
+def _first_seeds(blocks: Sequence[SeedBlock], seen: TableView) -> Iterator[RenderableType]:
     """The blocks of the first seeds; a thousand seeds are for the files, where all of them are."""
     seeds = list(dict.fromkeys(seed for block in blocks for seed in block.seeds))
     for block in blocks:
         if block.seeds[0] in seeds[:MOST_SEEDS]:
-            yield _seeds(block)
+            yield _seeds(block, seen)
     if len(seeds) > MOST_SEEDS:
         yield Text(f"{len(seeds) - MOST_SEEDS} more seeds are in the table's files.", style="dim")
 
@@ -90,24 +90,26 @@ def _grid(first: str) -> Grid:
     return grid
 
 
-def _values(block: ValueBlock) -> Grid:
+def _values(block: ValueBlock, seen: TableView) -> Grid:
     grid = _grid("")
     for metric in block.metrics:
-        for title in (metric, "paper", "diff %"):
+        for title in (metric, seen.published_in, "diff %"):
             grid.add_column(title, justify="right", no_wrap=True)
         grid.add_column("")
+        for title in seen.beside:
+            grid.add_column(title, justify="right", no_wrap=True)
     for line in block.lines:
         name = Text(line.system, style="italic" if line.is_floor else "")
         grid.add_row(name, *(part for cell in line.cells for part in _value(cell)), end_section=line.is_floor)
     return grid
 
 
-def _value(cell: ValueText) -> tuple[Text, Text, Text, Text]:
+def _value(cell: ValueText) -> tuple[Text, ...]:
     style = {1: "bold", 2: "underline"}.get(cell.place, "")
     half = f" ±{cell.half}" if cell.half else ""
     ours = Text.assemble((cell.ours, style), half, cell.basis, cell.sign, cell.marks)
     sign, colour = _SIGNS.get(cell.verdict, (cell.verdict, "red"))
-    return ours, Text(cell.paper), Text(cell.percent), Text(sign, style=colour)
+    return ours, Text(cell.paper), Text(cell.percent), Text(sign, style=colour), *map(Text, cell.beside)
 
 
 def _details(seen: TableView, lines: Sequence[ClaimLine]) -> Grid:
@@ -121,7 +123,7 @@ def _details(seen: TableView, lines: Sequence[ClaimLine]) -> Grid:
     return grid
 
 
-def _claims(first: str, lines: Sequence[ClaimLine], correction: str) -> Grid:
+def _claims(first: str, lines: Sequence[ClaimLine], seen: TableView) -> Grid:
     """Claims, or comparisons of losses put in, of which no paper prints anything."""
     paper = first == "claim"
     grid = _grid(first)
@@ -130,8 +132,8 @@ def _claims(first: str, lines: Sequence[ClaimLine], correction: str) -> Grid:
         "gain",
         "95 % interval",
         "gain %",
-        *(["paper %"] if paper else []),
-        f"p ({correction})",
+        *([f"{seen.published_in} %"] if paper else []),
+        f"p ({seen.correction})",
         "seeds",
     ):
         grid.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
@@ -146,9 +148,9 @@ def _claims(first: str, lines: Sequence[ClaimLine], correction: str) -> Grid:
     return grid
 
 
-def _seeds(block: SeedBlock) -> Grid:
+def _seeds(block: SeedBlock, seen: TableView) -> Grid:
     grid = _grid(f"{block.metric} (epochs)")
-    for title in (*map(str, block.seeds), "least to greatest", "paper"):
+    for title in (*map(str, block.seeds), "least to greatest", seen.published_in):
         grid.add_column(title, justify="right", no_wrap=True)
     for row in block.rows:
         grid.add_row(Text(row.system), *map(Text, (*row.cells, row.range, row.paper)))

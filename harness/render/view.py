@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.classical import SignedRanks
+from harness.records import Published
 from harness.render import numbers, words
 from harness.render.parts import (
     ABSENT,
@@ -54,6 +55,8 @@ def view(table: Table) -> TableView:
         words.legend(table),
         words.signature(table.spec),
         words.mark(table.spec),
+        table.spec.published_in,
+        table.spec.beside,
     )
 
 
@@ -124,15 +127,20 @@ def _anchor(dataset: str, system: str) -> str:
 
 
 def _value_text(cell: Cell, sign: str = "") -> ValueText:
-    paper = f"{cell.published.value:.{cell.published.decimals}f}{cell.published.mark}" if cell.published else ABSENT
+    paper, beside = _printed(cell.published), tuple(map(_printed, cell.beside))
     verdict = ABSENT if cell.verdict == "unpublished" else cell.verdict
     if cell.estimate is None:
-        return ValueText(ABSENT, "", "", "", "", paper, ABSENT, verdict, 0)
+        return ValueText(ABSENT, "", "", "", "", paper, ABSENT, verdict, 0, beside)
     half = numbers.metric(cell.estimate.high - cell.estimate.mean)
     basis = "u" if cell.estimate.basis == "users" else ""
     marks = "†" * cell.disagrees + "‡" * cell.ties
     percent = numbers.percent(cell.relative) or ABSENT
-    return ValueText(numbers.metric(cell.estimate.mean), half, basis, sign, marks, paper, percent, verdict, cell.place)
+    ours, place = numbers.metric(cell.estimate.mean), cell.place
+    return ValueText(ours, half, basis, sign, marks, paper, percent, verdict, place, beside)
+
+
+def _printed(number: Published | None) -> str:
+    return f"{number.value:.{number.decimals}f}{number.mark}" if number else ABSENT
 
 
 def _claim_lines(table: Table, dataset: str, *, own: bool) -> tuple[ClaimLine, ...]:
@@ -190,7 +198,8 @@ def _per_seed(c: Comparison) -> str:
 
 
 def _seed_blocks(table: Table, dataset: str, own: Sequence[SystemSeeds]) -> Iterator[SeedBlock]:
-    seeds = table.spec.seeds
+    seedless = {line.seed for block in own for line in block.lines} == {None}
+    seeds = () if seedless else table.spec.seeds
     for metric in table.spec.metrics:
         papers = {
             c.system: c for row in table.rows if (row.dataset, row.metric) == (dataset, metric) for c in row.cells

@@ -131,7 +131,7 @@ def spread_line(spec: TableSpec, spread: Spread) -> str:
     times = f"{spread.width / gain:.1f} times" if gain else "beside"
     return (
         f"{spread.claim.metric}: the {spread.n_seeds} seeds of {spec.system(spread.system).label} lie up to "
-        f"{numbers.metric(spread.width)} apart, {times} the paper's gain of {numbers.metric(gain)} "
+        f"{numbers.metric(spread.width)} apart, {times} the {spec.published_in}'s gain of {numbers.metric(gain)} "
         f"({spec.system(spread.claim.better).label} over {spec.system(spread.claim.worse).label})."
     )
 
@@ -144,11 +144,15 @@ def note_line(spec: TableSpec, note: Note) -> str:
         "disagrees": lambda s, n: f"† {_run(s, n)}: {n.text}.",
         "ties": lambda s, n: f"‡ {n.metric}: tied scores would change a printed digit of {_names(s, n)}.",
         "floor": lambda s, n: f"{n.metric}: below {_floor(s, n)}: {_valued(s, n)}.",
-        "paper floor": lambda s, n: f"{n.metric}: the paper's own numbers below {_floor(s, n)}: {_valued(s, n)}.",
+        "paper floor": lambda s, n: (
+            f"{n.metric}: the {s.published_in}'s own numbers below {_floor(s, n)}: {_valued(s, n)}."
+        ),
         "one seed": lambda *_: "One seed: no interval or verdict here knows how much another seed would change.",
         "two seeds": lambda *_: "Two seeds: intervals over seeds are rough (in simulation 88 % may stand for 95 %).",
         "unequal seeds": lambda s, n: f"Fewer than {len(s.seeds)} seeds: {_counted(s, n)}.",
-        "same digits": lambda s, n: f"{n.metric}: single runs that print the paper's number: {_seeded(s, n)}.",
+        "same digits": lambda s, n: (
+            f"{n.metric}: single runs that print the {s.published_in}'s number: {_seeded(s, n)}."
+        ),
     }
     return writers[note.kind](spec, note) if note.kind in writers else ""
 
@@ -201,12 +205,13 @@ def mark(spec: TableSpec) -> str:
 
 def value_caption(table: Table) -> str:
     """How the values and their verdicts came about."""
-    margin = f"{100 * table.spec.margin_relative:g} %"
-    seeds = table.spec.seeds
+    spec, seeds = table.spec, table.spec.seeds
+    margin = f"{spec.margin_absolute:g}" if spec.margin_absolute else f"{100 * spec.margin_relative:g} %"
+    how = "nothing is random, so exactly" if table.seedless else "two one-sided tests at 5 %"
     over = f"Mean over {len(seeds)} seeds ({', '.join(map(str, seeds))}) of the mean" if len(seeds) > 1 else "Mean"
     return (
         f"{over} over users; ± half the 95 % t interval over seeds, or over users where marked u (one seed, or "
-        f"nothing random). Difference: ours against the paper's, in percent. Verdict: two one-sided tests at 5 % "
+        f"nothing random). Difference: ours against the {spec.published_in}'s, in percent. Verdict: {how} "
         f"against the printed value ± {margin} and its rounding. Best bold, second underlined. {legend(table)}"
     ).rstrip()
 

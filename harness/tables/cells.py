@@ -51,7 +51,10 @@ class TableSpec:
         systems: in the order of the table; floors are moved to the front.
         correction: of the p-values of claims; `by_dataset` makes each dataset a family of tests of its own.
         n_family: tests of the declared family, those that the table does not show included; 0 for those it shows.
-        margin_relative: fraction of a published value within which ours counts as equal to it.
+        margin_relative, margin_absolute: a published value's fraction, and the distance, within which ours counts as
+            equal to it; one of them is 0.
+        published_in: what to call the place where published values stand.
+        beside: further places with published values, to look at.
         seeds: those asked for.
         signature: facts that travel with the numbers, in order (upstream, commit, protocol, profile, options,
             environment, ...); "profile" set to "quick" marks the whole table.
@@ -69,6 +72,9 @@ class TableSpec:
     systems: tuple[SystemSpec, ...]
     claims: tuple[Claim, ...] = ()
     margin_relative: float = 0.05
+    margin_absolute: float = 0.0
+    published_in: str = "paper"
+    beside: tuple[str, ...] = ()
     correction: Method = "holm"
     by_dataset: bool = False
     n_family: int = 0
@@ -110,6 +116,7 @@ class Cell:
 
     Attributes:
         gap: why there is no estimate, None if there is one.
+        beside: what `TableSpec.beside` prints, in its order.
         seedless: nothing random went into it, so its value is exact on these users.
         place: 1 for the best of the row, 2 for the second, 0 otherwise.
         keys: of the runs that went into it.
@@ -129,6 +136,7 @@ class Cell:
     disagrees: bool = False
     ties: bool = False
     verdict: ValueVerdict = "not judged"
+    beside: tuple[Published | None, ...] = ()
 
     @property
     def difference(self) -> float | None:
@@ -219,3 +227,9 @@ class Table:
     gaps: tuple[Gap, ...]
     n_tests: int
     n_own_tests: int = 0
+
+    @property
+    def seedless(self) -> bool:
+        """Whether nothing random went into any value that is held against a published one."""
+        held = [cell.seedless for row in self.rows for cell in row.cells if cell.published and cell.estimate]
+        return bool(held) and all(held)

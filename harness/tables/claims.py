@@ -22,7 +22,7 @@ def claim_rows(spec: TableSpec, sample: Sample, published: Sequence[Published]) 
     Raises:
         ArgumentError: if a claim names a system that the table does not have.
     """
-    numbers = {(p.system, p.metric): p.value for p in published if p.dataset == sample.dataset}
+    numbers = {(p.system, p.metric): p.value for p in published if p.dataset == sample.dataset and not p.beside}
     return [_claim_row(spec, sample, claim, numbers) for claim in spec.claims if _known(spec, claim)]
 
 

@@ -17,10 +17,12 @@ PRINTED_DECIMALS = 4
 
 def value_rows(spec: TableSpec, sample: Sample, published: Sequence[Published]) -> list[Row]:
     """One row for each metric: a cell for each system, best and second marked."""
-    numbers = {(p.system, p.metric): p for p in published if p.dataset == sample.dataset}
+    numbers = {(p.system, p.metric, p.beside): p for p in published if p.dataset == sample.dataset}
     rows = []
     for metric in spec.metrics:
-        cells = [_cell(sample, s.key, metric, numbers.get((s.key, metric))) for s in spec.columns]
+        cells = [_cell(sample, s.key, metric, numbers.get((s.key, metric, ""))) for s in spec.columns]
+        beside = [tuple(numbers.get((s.key, metric, name)) for name in spec.beside) for s in spec.columns]
+        cells = [replace(cell, beside=found) for cell, found in zip(cells, beside, strict=True)]
         rows.append(Row(sample.dataset, metric, _placed(cells)))
     return rows
 

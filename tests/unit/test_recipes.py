@@ -87,7 +87,7 @@ def test_an_unknown_key_deep_in_a_file_gets_the_keys_of_its_place(tmp_path: Path
     text = RECIPE.replace("label: Net,", "lable: Net,").replace("published: {model: Net,", "published: {modle: Net,", 1)
     told = "\n".join(refused(tmp_path, text))
     assert "systems.net/bce.lable: unknown key (did you mean 'label'? known: about, arguments, checkpoint, " in told
-    assert "systems.net/bce.published.modle: unknown key (did you mean 'model'? known: loss, model)" in told
+    assert "systems.net/bce.published.modle: unknown key (did you mean 'model'? known: label, loss, model)" in told
 
 
 def test_claims_wait_for_faulty_systems_instead_of_blaming_them(tmp_path: Path) -> None:

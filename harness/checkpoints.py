@@ -1,0 +1,81 @@
+"""Files of weights by content: those that a dataset comes with, and those that authors released for single cells.
+
+Refused: a file without a hash, and one for a cell that the recipe does not have. A file that a mirror lacks is a gap,
+which is found out only when it is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from harness.config import Strict
+from harness.errors import near_misses
+from harness.systems import System
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Checkpoint(Strict):
+    """A file of weights; it is laid into the run's output folder.
+
+    Attributes:
+        name: what it is called there, by default the last part of its path.
+        epochs: epochs of pre-training that it had.
+        sha256, blob: one of them pins the content: its SHA-256, or its Git blob id where nobody has measured that yet.
+    """
+
+    path: str
+    name: str
+    epochs: int = 0
+    sha256: Sha256 | None = None
+    blob: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+
+    @property
+    def content(self) -> str:
+        """What pins the content, with its kind."""
+        return f"sha256:{self.sha256}" if self.sha256 else f"blob:{self.blob}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def is_named(cls, raw: Any) -> Any:
+        """Name a file after its path where nobody names it."""
+        if isinstance(raw, dict) and isinstance(raw.get("path"), str):
+            return {"name": raw["path"].rpartition("/")[2], **raw}
+        return raw
+
+    @model_validator(mode="after")
+    def is_pinned(self) -> Checkpoint:
+        """Refuse a file without a hash."""
+        if (self.sha256 is None) == (self.blob is None):
+            raise ValueError(f"{self.name}: give either sha256 or blob")
+        return self
+
+
+class Released(Strict):
+    """Weights that authors released, for cells of a recipe.
+
+    Attributes:
+        release: which one of harness.toml they lie in.
+        files: by dataset and system.
+    """
+
+    release: str
+    files: dict[str, dict[str, Checkpoint]]
+
+    def faults(self, datasets: Collection[str], systems: Mapping[str, System]) -> Iterator[str]:
+        """What does not fit the datasets and systems of a recipe."""
+        loading = [key for key, system in systems.items() if system.checkpoint]
+        for dataset, files in self.files.items():
+            if dataset not in datasets:
+                yield f"unknown dataset {dataset!r} ({near_misses(dataset, datasets)})"
+            for system in files:
+                if system not in systems:
+                    yield f"unknown system {system!r} ({near_misses(system, systems)})"
+                elif system not in loading:
+                    yield f"{system} has a file, and no `checkpoint: true`"
+        for dataset in datasets:
+            if lacking := [system for system in loading if system not in self.files.get(dataset, {})]:
+                yield f"{dataset}: no file for {', '.join(lacking)}"

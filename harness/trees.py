@@ -1,0 +1,31 @@
+"""Whether files are still those that were put there: a source tree by all its hashes, a single file by one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from harness.files import sha256_file
+
+
+def tree_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a source tree, Git's own aside."""
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ".git" and "__pycache__" not in p.parts)
+    return {str(p.relative_to(folder)): sha256_file(p) for p in files}
+
+
+def tree_is_as_made(folder: Path, marker: Path) -> bool:
+    """Whether a source tree still has exactly the files whose hashes its marker holds."""
+    try:
+        made = json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return folder.is_dir() and tree_hashes(folder) == made
+
+
+def is_content(path: Path, digest: str) -> bool:
+    """Whether a file has this SHA-256."""
+    try:
+        return sha256_file(path) == digest
+    except OSError:
+        return False
