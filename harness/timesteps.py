@@ -42,7 +42,7 @@ def write(job: Job, dataset: str, k: int) -> list[Path]:
     """
     plan.check_where(job.recipe, {"dataset": (dataset,)})
     curves, absent = [], []
-    for run in (run for run in job.runs if run.dataset == dataset):
+    for run in (r for r in job.runs if r.dataset == dataset and not job.recipe.systems[r.system].floor):
         label, record = job.recipe.systems[run.system].label, job.store.read(run.key)
         events = read_events(record.folder / "events.jsonl") if record is not None and record.finished else []
         if found := steps(events, k):
