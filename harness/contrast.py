@@ -28,7 +28,7 @@ KEY = re.compile(r"[0-9a-f]{4,20}")
 USUAL = ("HIT@10", "NDCG@10")
 
 
-def runs(config: Config, a: str, b: str, metrics: Sequence[str]) -> Table:
+def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = False) -> Table:
     """Two runs by their keys, on the users that both were tested on.
 
     Raises:
@@ -53,20 +53,16 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str]) -> Table:
         systems=tuple(SystemSpec(r.system, name) for r, name in zip(results, names, strict=True)),
         claims=tuple(Claim(results[0].system, results[1].system, metric, own=True) for metric in metrics or USUAL),
         compared=True,
+        wilcoxon=wilcoxon,
         signature={"upstream": str(records[0].content["upstream"]), **protocol(results)},
     )
     return judge(build(spec, results))
 
 
 def systems(
-    config: Config,
-    a: str,
-    b: str,
-    artifact: str,
-    settings: Settings,
-    metrics: Sequence[str],
-    job_of: Callable[..., Job],
-) -> Table:
+    config: Config, a: str, b: str, artifact: str, settings: Settings, metrics: Sequence[str],
+    job_of: Callable[[str, Settings], Job], wilcoxon: bool = False,
+) -> Table:  # fmt: skip
     """Two systems of a recipe on every dataset and seed that both have finished, or on those asked for.
 
     Args:
@@ -93,6 +89,7 @@ def systems(
         whole,
         title=f"{known[a].label} against {known[b].label}",
         compared=True,
+        wilcoxon=wilcoxon,
         metrics=tuple(metrics or whole.metrics),
         datasets=tuple(d for d in whole.datasets if d.key in shared),
         systems=tuple(replace(whole.system(name), is_floor=False) for name in (a, b)),

@@ -179,7 +179,7 @@ def is_wanted_addition(
     models = {recipe.systems[key].model for key in where.get("system", ()) if key in recipe.systems}
     by_system = (name in named if named else system.model in models) if "system" in where else True
     of_losses = [loss for loss in where.get("loss", ()) if loss in losses and loss not in own_losses(recipe)]
-    by_loss = system.loss in of_losses if of_losses else True
+    by_loss = system.loss in where["loss"] if of_losses else True
     return by_system and by_loss and system.model in where.get("model", (system.model,))
 
 

@@ -184,16 +184,16 @@ class Store:
         """Where a table's files go; `variant` tells filtered or changed tables apart."""
         return self.results / "tables" / artifact / variant
 
-    def write_table(self, folder: Path, files: Mapping[str, str]) -> None:
+    def write_table(self, folder: Path, files: Mapping[str, bytes]) -> None:
         """Write the files of a table; a file that already says the same is not touched.
 
         Raises:
             StoreError: the disk is full or not writable.
         """
-        for name, text in files.items():
+        for name, content in files.items():
             path = folder / name
-            if not (path.is_file() and path.read_text(encoding="utf-8") == text):
-                write_whole(path, text)
+            if not (path.is_file() and path.read_bytes() == content):
+                write_whole(path, content)
 
 
 def fill(folder: Path, content: Mapping[str, Any], left: RunFolder, symbols: Mapping[str, str]) -> None:

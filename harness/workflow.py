@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness import added, environments, losses, plan, printed, recipes, render, tables
+from harness import added, drawn, environments, losses, plan, printed, recipes, render, tables
 from harness.config import Config
-from harness.errors import ArgumentError
+from harness.errors import ArgumentError, near_misses
 from harness.execution import Execution, Observer
 from harness.executors.local import LocalExecutor
 from harness.files import sha256_bytes
@@ -28,6 +28,7 @@ from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec
 from harness.verdicts import judge
 
 DEMONSTRATION = "demonstration"
+FIGURES = "figures"
 LONGEST_NAME = 100
 
 
@@ -258,14 +259,28 @@ def signature(job: Job) -> dict[str, str]:
     return facts | {"harness": version("seqrec-harness")}
 
 
-def publish(job: Job, table: Table, formats: Sequence[str] = render.KEPT) -> list[Path]:
+def publish(
+    job: Job, table: Table, formats: Sequence[str] = render.KEPT, results: Sequence[RunResult] = ()
+) -> list[Path]:
     """Write the table in these formats; its files.
 
+    Args:
+        formats: those of `render.FORMATS`, and `figures`.
+        results: that the table was built from, for its figures.
     Raises:
         ArgumentError: an unknown format. StoreError: the disk is full or not writable.
     """
+    if unknown := [name for name in formats if name not in (*render.FORMATS, FIGURES)]:
+        known = (*render.FORMATS, FIGURES)
+        raise ArgumentError("--format", f"unknown format {unknown[0]!r}", near_misses(unknown[0], known))
     folder = job.store.table_folder(job.recipe.artifact, job.variant)
-    files = {f"table{ending}": text for ending, text in render.files(table, formats).items()}
+    texts = render.files(table, [name for name in formats if name != FIGURES])
+    files: dict[str, bytes] = {f"table{ending}": text.encode() for ending, text in texts.items()}
+    if FIGURES in formats:
+        from harness import figures  # matplotlib takes longer to start than a finished table
+
+        drawn_from = drawn.figure_data(table, results, job.store)
+        files |= {f"{FIGURES}/{name}": content for name, content in figures.files(drawn_from).items()}
     job.store.write_table(folder, files)
     return [folder / name for name in files]
 

@@ -153,6 +153,7 @@ def compare(
     where: Where = None, seeds: Annotated[str, typer.Option(help="42,43; by default all that both have")] = "",
     profile: Profile = "", options: Set = None, losses: Loss = None, device: Device = "cpu", threads: Threads = None,
     kind: Kind = "", python: Python = "", project: Project = None,
+    wilcoxon: Annotated[bool, typer.Option("--wilcoxon", help="the signed-rank test too")] = False,
 ) -> None:  # fmt: skip
     """Test one system against another, or one run against another, on the records at hand."""
     from harness.cli import comparing
@@ -160,7 +161,7 @@ def compare(
     job = job_of(
         artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
     )
-    comparing.show(job, a, b, metrics)
+    comparing.show(job, a, b, metrics, wilcoxon)
 
 
 @app.command()

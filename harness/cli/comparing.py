@@ -9,12 +9,13 @@ from harness.plan import Settings
 from harness.workflow import Job
 
 
-def show(job: Job, a: str, b: str, metrics: str) -> None:
+def show(job: Job, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None:
     """Values, every test and every seed of the two.
 
     Args:
         job: of the artifact named, or of none, with the settings asked for.
         metrics: by comma; "" for those of the recipe.
+        wilcoxon: the signed-rank test too.
     """
     from harness.render import terminal
 
@@ -22,13 +23,13 @@ def show(job: Job, a: str, b: str, metrics: str) -> None:
         raise ArgumentError("compare", f"{a} is compared with itself", "name two")
     asked = contrast.metric_list(metrics)
     if contrast.KEY.fullmatch(a) and contrast.KEY.fullmatch(b):
-        table = contrast.runs(job.config, a, b, asked)
+        table = contrast.runs(job.config, a, b, asked, wilcoxon)
     else:
 
         def job_of(artifact: str, settings: Settings) -> Job:
             return Job(job.config, artifact, settings, job.ways)
 
-        table = contrast.systems(job.config, a, b, job.name, job.settings, asked, job_of)
+        table = contrast.systems(job.config, a, b, job.name, job.settings, asked, job_of, wilcoxon)
     out = console()
     for block in terminal.blocks(table, details=True):
         out.print(block)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import typer
@@ -14,10 +14,12 @@ from rich.text import Text
 from harness.cli.consoles import NARROWEST, console
 from harness.errors import ArgumentError, near_misses
 from harness.findings import chosen, collect, papers_of
-from harness.findings.finding import COUNTED, KINDS, Finding, Verdict
-from harness.render.findings import Section, overview, sections, to_csv, to_markdown
+from harness.findings.finding import KINDS, MEANINGS, Finding, Verdict
+from harness.findings.runs import MetricRow, PairingRow
+from harness.render.findings import Section, counted, overview, sections, to_csv, to_markdown
 
 FORMATS = ("md", "csv", "txt")
+HEADS = (Text("reported", "dim"), Text("recomputed or elsewhere", "dim"))
 STYLES: dict[Verdict, str] = {
     "disagrees": "bold red", "not from print": "yellow", "differs": "magenta", "open": "cyan", "not printed": "blue",
     "agrees": "green",
@@ -34,7 +36,7 @@ def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None
     for flag, value, known in (("--kind", kind, KINDS), ("--format", form, FORMATS)):
         if value and value not in known:
             raise ArgumentError(flag, f"unknown {flag.strip('-')} {value!r}", near_misses(value, known))
-    found = collect(root)
+    found = collect(root, *own_rows(root))
     if paper and paper not in (papers := papers_of(found)):
         raise ArgumentError("--paper", f"unknown paper {paper!r}", near_misses(paper, papers))
     found = chosen(found, paper, kind)
@@ -48,35 +50,60 @@ def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None
             out.print(part)
 
 
+def own_rows(root: Path) -> tuple[Iterable[MetricRow], Iterable[PairingRow]]:
+    """What the project's records show, none where there is no harness.toml to say where they lie."""
+    from harness import observed
+    from harness.config import load
+
+    config = load(root)
+    return observed.metric_rows(config), observed.pairing_rows(config)
+
+
 def blocks(findings: Sequence[Finding], everything: bool) -> Iterator[RenderableType]:
     """Overview, then one part for each kind."""
-    yield Text(f"{len(findings)} figures and statements checked: {overview(findings) or 'none'}", style="bold")
+    yield Text(f"{len(findings)} figures and statements checked: {overview(findings) or 'none'}\n", style="bold")
+    yield legend(findings, everything)
     for section in sections(findings, everything):
         yield heading(section)
         for group in section.groups:
-            yield Text.assemble((group.verdict, STYLES[group.verdict]), (f": {group.meaning}", "dim"))
+            yield grid(
+                Text(""), Text(group.verdict, STYLES[group.verdict]), Text("reported"), Text("recomputed or elsewhere")
+            )
             for finding in group.findings:
-                yield row(finding)
+                yield grid(Text("•"), Text(finding.subject), lines(finding.reported), lines(finding.recomputed))
                 yield Padding(place(finding), (0, 0, 0, 4))
-            yield Text()
+        yield Text()
     if not everything:
-        yield Text("\nAlso what agrees: --all. One kind: --kind KIND. One paper: --paper KEY.", style="dim")
+        yield Text("Also what agrees: --all. One kind: --kind KIND. One paper: --paper KEY.", style="dim")
 
 
 def heading(section: Section) -> Text:
     """A kind's title with its counts."""
     text = Text.assemble((f"\n{section.title}", "bold underline"), (f"  --kind {section.kind}\n", "dim"))
     for i, (verdict, n) in enumerate(section.counts):
-        text.append(", " if i else "").append(f"{n} {COUNTED[verdict]}", style=STYLES[verdict])
+        text.append(", " if i else "").append(counted(verdict, n), style=STYLES[verdict])
     return text.append(f" ({section.counted} not listed)" if section.counted else "", style="dim")
 
 
-def row(finding: Finding) -> Grid:
-    """What it is about, what is reported, what the numbers make of it."""
-    table = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0), expand=True)
+def legend(findings: Sequence[Finding], everything: bool) -> Grid:
+    """What the verdicts mean that occur."""
+    table = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
+    occurring = {finding.verdict for finding in findings} - (set() if everything else {"agrees"})
+    for verdict, meaning in MEANINGS.items():
+        if verdict in occurring:
+            table.add_row(Text(verdict, STYLES[verdict]), meaning)
+    return table
+
+
+def grid(*cells: Text) -> Grid:
+    """Mark, what it is about, what is reported, what the numbers make of it: at the same places in every row."""
+    table = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0), expand=True)
+    table.add_column(width=1)
     for ratio in (42, 28, 30):
         table.add_column(ratio=ratio)
-    table.add_row(Text(f"• {finding.subject}"), lines(finding.reported), lines(finding.recomputed))
+    table.add_row(*cells)
     return table
 
 

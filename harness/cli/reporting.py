@@ -49,7 +49,7 @@ def report(job: Job, formats: Sequence[str]) -> int:
         fix = f"`harness reproduce {job.name}` makes them; `harness plan {job.name}` shows what it would run"
         raise StoreError(job.recipe.artifact, "no record of this table yet", fix)
     table = workflow.report(job, results)
-    print_table(table, workflow.publish(job, table, formats), job.config.root)
+    print_table(table, workflow.publish(job, table, formats, results), job.config.root)
     return exit_code(table, {}, [r.status for r in results])
 
 
@@ -69,9 +69,11 @@ def print_table(table: Table, written: Sequence[Path], root: Path) -> None:
     out = console()
     for block in terminal.blocks(table):
         out.print(block)
-    folder = written[0].parent
+    folder = next((path.parent for path in written if path.parent.name != workflow.FIGURES), written[0].parents[1])
     shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
-    names = ", ".join(str(path.relative_to(folder)) for path in written)
+    drawn = [path for path in written if path.parent != folder]
+    names = ", ".join(path.name for path in written if path.parent == folder)
+    names += f"{'; ' if names else ''}{len(drawn)} files in {drawn[0].parent.name}/" if drawn else ""
     out.print(Text(f"\nWritten: {shown}/{names}", style="bold"), soft_wrap=True)
 
 

@@ -21,12 +21,12 @@ from harness.findings import (
 )
 from harness.findings.finding import KINDS, VERDICTS, Finding
 from harness.findings.library import Library, load
-from harness.findings.runs import MetricRow, Tested, records_findings
+from harness.findings.runs import MetricRow, PairingRow, records_findings
 
 CHECKS = (percentages, counts, values, statements, rules, across, quoted, plausibility, released)
 
 
-def collect(root: Path, metrics: Iterable[MetricRow] = (), tests: Iterable[Tested] = ()) -> tuple[Finding, ...]:
+def collect(root: Path, metrics: Iterable[MetricRow] = (), tests: Iterable[PairingRow] = ()) -> tuple[Finding, ...]:
     """All findings of a project, by kind and verdict, those that agree last.
 
     Args:

@@ -33,7 +33,8 @@ def comparable(library: Library) -> Numbers:
     found: Numbers = {}
     for placed in library.own():
         n = placed.number
-        if "@" in n.metric and n.loss and not n.part and not n.sampled and (n.negatives or 1) == 1 and not n.t:
+        plain = not n.part and not n.sampled and (n.negatives or 1) == 1 and not n.t and n.may_divide
+        if "@" in n.metric and n.loss and plain:
             cell = (n.dataset, metric_of(n.metric), family(library, n.model), n.loss)
             of_paper = found.setdefault(cell, {}).setdefault(placed.paper, [])
             if not any(seen.number.value == n.value and seen.number.model == n.model for seen in of_paper):

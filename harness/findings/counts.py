@@ -8,8 +8,8 @@ from decimal import Decimal
 from harness.findings.finding import Finding
 from harness.findings.intervals import Interval, decimals, exact, guesses, judge, one_digit_off, shown
 from harness.findings.library import Library, Placed, spoken
+from harness.findings.numbers import COUNTED
 
-COUNTED = ("users", "items", "interactions")
 DERIVED = ("average_length", "density")
 NAMES = {"average_length": "average length", "density": "density"}
 Table = dict[str, Placed]

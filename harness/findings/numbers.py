@@ -10,6 +10,7 @@ from pydantic import model_validator
 from harness.config import Strict
 from harness.findings.intervals import Interval, decimals, exact, printed
 
+COUNTED = ("users", "items", "interactions")
 COUNTS = ("count", "epoch", "epochs")
 
 
@@ -59,6 +60,18 @@ class Number(Strict):
         if self.decimals != decimals(self.value):
             raise ValueError(f"value {self.value} shows {decimals(self.value)} decimals, not {self.decimals}")
         return self
+
+    @model_validator(mode="after")
+    def counts_something(self) -> Number:
+        """Refuse a dataset without users, items or interactions."""
+        if self.metric in COUNTED and self.value <= 0:
+            raise ValueError(f"{self.metric} of {self.dataset}: {self.value} is no count")
+        return self
+
+    @property
+    def may_divide(self) -> bool:
+        """Whether others can be compared with it by a ratio: rounding does not leave open that it is 0."""
+        return self.interval.low > 0
 
     @property
     def interval(self) -> Interval:

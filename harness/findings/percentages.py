@@ -19,6 +19,34 @@ UNITS = {"gain-times": " times", "ratio": " times", "percent": " %", "share": " 
 
 
 @dataclass(frozen=True)
+class Reported:
+    """A figure as the paper prints it."""
+
+    value: Decimal
+    kind: str
+    unit: str = ""
+
+    @classmethod
+    def of(cls, claim: Claim) -> Reported:
+        """The figure of a claim."""
+        return cls(claim.reported, claim.kind, "" if claim.unit == "count" else claim.unit)
+
+    @property
+    def suffix(self) -> str:
+        """Its unit as written behind it."""
+        return UNITS.get(self.kind) or (f" {self.unit}" if self.unit else "")
+
+    @property
+    def text(self) -> str:
+        """The figure, a percentage with its sign."""
+        return f"{self.value:{'+' if self.kind == 'percent' else ''}f}{self.suffix}"
+
+    def like(self, value: Interval) -> str:
+        """A recomputed value at its digits and one more."""
+        return shown(value, decimals(self.value) + 1, self.kind == "percent", self.suffix)
+
+
+@dataclass(frozen=True)
 class Recomputed:
     """A claim on one metric: what its two operands make of it."""
 
@@ -61,7 +89,7 @@ def gains(library: Library) -> Iterator[Finding]:
         over = library.one(placed.paper, base, user)
         value = compared(placed.paper, user, "percent", n.interval, over.number.interval)
         subject = f"{n.dataset}, {n.model} {n.loss} over {n.improvement_over}, {n.metric}"
-        yield made(placed.paper, spoken(placed.artifact), subject, n.improvement_pct, "percent", value)
+        yield made(placed.paper, spoken(placed.artifact), subject, Reported(n.improvement_pct, "percent"), value)
 
 
 def recompute(library: Library, paper: str, claim: Claim) -> list[Recomputed]:
@@ -112,13 +140,8 @@ def comparison(paper: str, artifact: str, claim: Claim, found: list[Recomputed])
     if not claim.metric:
         remarks[0] += ", the metric that fits best; the paper names none here"
     if claim.metric:
-        remarks += [f"{r.metric} would allow it ({figure(r.value, claim)})" for r in found[1:]]
-    return made(paper, claim.where, claim.about, claim.reported, claim.kind, best.value, remarks, claim.unit)
-
-
-def figure(value: Interval, claim: Claim) -> str:
-    """A recomputed figure at the claim's digits and one more."""
-    return shown(value, decimals(claim.reported) + 1, claim.kind == "percent", UNITS[claim.kind])
+        remarks += [f"{r.metric} would allow it ({Reported.of(claim).like(r.value)})" for r in found[1:]]
+    return made(paper, claim.where, claim.about, Reported.of(claim), best.value, remarks)
 
 
 def by_the_sentence(paper: str, claim: Claim, found: Recomputed) -> Iterator[Finding]:
@@ -130,7 +153,9 @@ def by_the_sentence(paper: str, claim: Claim, found: Recomputed) -> Iterator[Fin
         n = placed.number
         subject = f"{n.dataset}, {placed.system}, {n.metric}"
         fits = n.interval.same(printed(said))
-        remark = "" if fits else f"the text's values would give {figure(value, claim)}, not {claim.reported} %"
+        remark = (
+            "" if fits else f"the text's values would give {Reported.of(claim).like(value)}, not {claim.reported} %"
+        )
         yield Finding(
             "statement", (paper,), f"{claim.where}; {spoken(placed.artifact)}", subject, f"{said} {n.unit}",
             f"{n.value} {n.unit} in {spoken(placed.artifact)}", "agrees" if fits else "disagrees", remark,
@@ -155,9 +180,9 @@ def single(library: Library, paper: str, claim: Claim) -> Finding:
         known = [pct for pct in given if pct is not None]
         if not known:
             raise RecipeError(f"{library.place(paper)}: {claim.id}", "no number with a gain", "mend `of`")
-        value = printed(min(known) if claim.kind == "least" else max(known))
+        value = exact(min(known) if claim.kind == "least" else max(known))
         remarks = [f"{claim.kind} of {len(known)} printed gains"]
-    return made(paper, claim.where, claim.about, claim.reported, claim.kind, value, remarks, claim.unit)
+    return made(paper, claim.where, claim.about, Reported.of(claim), value, remarks)
 
 
 def inverses(
@@ -174,19 +199,17 @@ def inverses(
                 value = change(exact(1), up)
                 yield made(
                     paper, f"{other.where}; {claim.where}", f"{other.about}, as the inverse of {claim.reported:+} %",
-                    other.reported, "percent", value, [f"{claim.reported:+} %: {claim.about}"],
+                    Reported.of(other), value, [f"{claim.reported:+} %: {claim.about}"],
                 )  # fmt: skip
 
 
 def made(
-    paper: str, where: str, subject: str, reported: Decimal, kind: str, value: Interval,
-    remarks: list[str] | None = None, unit: str = "",
-) -> Finding:  # fmt: skip
+    paper: str, where: str, subject: str, figure: Reported, value: Interval, remarks: list[str] | None = None
+) -> Finding:
     """The finding of one reported figure."""
-    verdict, sign = judge(reported, value), kind == "percent"
-    unit = UNITS.get(kind) or (f" {unit}" if unit not in ("", "count") else "")
-    said = [] if verdict == "agrees" else list(guesses(reported, value))
+    verdict = judge(figure.value, value)
+    guessed = [] if verdict == "agrees" else list(guesses(figure.value, value))
     return Finding(
-        "percentage", (paper,), where, subject, f"{reported:{'+' if sign else ''}f}{unit}",
-        shown(value, decimals(reported) + 1, sign, unit), verdict, "; ".join([*(remarks or []), *said]),
+        "percentage", (paper,), where, subject, figure.text, figure.like(value), verdict,
+        "; ".join([*(remarks or []), *guessed]),
     )  # fmt: skip

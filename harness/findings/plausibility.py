@@ -106,7 +106,7 @@ def unusual(found: list[Row]) -> Iterator[Finding]:
     ratios: dict[str, dict[Hashable, tuple[Placed, Placed, Interval]]] = {}
     for row in found:
         ndcg, hit = row.get(("", "NDCG", 10)), row.get(("", "HIT", 10))
-        if ndcg and hit and hit.number.interval.low > 0:
+        if ndcg and hit and hit.number.may_divide:
             n = ndcg.number
             key = (
                 ndcg.paper,

@@ -49,7 +49,7 @@ def beside_own(library: Library, quote: Placed) -> Iterator[Finding]:
     """A paper's own run of a model beside the figure that it quotes for the same one."""
     n = quote.number
     same = Selector(artifact=quote.artifact, dataset=n.dataset, metric=n.metric, model=n.model, loss=n.loss or "")
-    for own in library.find(quote.paper, same):
+    for own in library.find(quote.paper, same) if n.may_divide else ():
         gap = change(own.number.interval, n.interval)
         far = abs(gap.point) > ALIKE_PERCENT
         yield Finding(

@@ -53,9 +53,7 @@ def matched(printed: list[Placed], logs: list[Placed]) -> list[Pair]:
     by_experiment = {experiment(log): log for log in logs}
     found = [(p, by_experiment.get(experiment(p))) for p in printed]
     return [
-        Pair(p, log, change(log.number.interval, p.number.interval))
-        for p, log in found
-        if log and p.number.interval.low > 0
+        Pair(p, log, change(log.number.interval, p.number.interval)) for p, log in found if log and p.number.may_divide
     ]
 
 
@@ -121,7 +119,7 @@ def logged(pairs: list[Pair]) -> Iterator[Gain]:
         n = pair.paper.number
         base = pair.log.number.model_copy(update={"loss": n.improvement_over})
         over = logs.get(experiment(Placed(pair.log.paper, pair.log.artifact, base)))
-        if n.improvement_pct is not None and over and over.number.interval.low > 0:
+        if n.improvement_pct is not None and over and over.number.may_divide:
             yield Gain(pair, over, n.improvement_pct, change(pair.log.number.interval, over.number.interval))
 
 

@@ -96,7 +96,8 @@ def in_line(library: Library, paper: str, rule: Rule) -> Iterator[Finding]:
     """Own numbers said to be like those of earlier work, held against every quotation of that work."""
     for placed in library.find(paper, rule.better):
         for quoted in library.numbers:
-            if quoted.number.source == rule.source and same_cell(library, placed, quoted):
+            named = quoted.number.source == rule.source and quoted.number.may_divide
+            if named and same_cell(library, placed, quoted):
                 gap = change(placed.number.interval, quoted.number.interval)
                 far = abs(gap.point) > ALIKE_PERCENT
                 yield Finding(

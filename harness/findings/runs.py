@@ -33,7 +33,7 @@ class MetricRow:
 
 
 @dataclass(frozen=True)
-class Tested:
+class PairingRow:
     """One comparison of two systems, tested with users paired and with users taken as independent samples."""
 
     paper: str
@@ -44,7 +44,7 @@ class Tested:
     p_unpaired: float
 
 
-def records_findings(metrics: Iterable[MetricRow] = (), tests: Iterable[Tested] = ()) -> Iterator[Finding]:
+def records_findings(metrics: Iterable[MetricRow] = (), tests: Iterable[PairingRow] = ()) -> Iterator[Finding]:
     """What own runs show: printed metrics that do not follow from the ranks, tests that depend on pairing.
 
     Raises:
@@ -66,9 +66,10 @@ def metric_finding(row: MetricRow) -> Finding:
     try:
         printed = Decimal(row.printed)
         value = exact(Decimal(repr(row.recomputed)))
+        verdict = judge(printed, value)
     except (InvalidOperation, ValueError, OverflowError) as error:
         raise MetricsError(f"run {row.run}", f"{row.metric} {row.printed!r} is no number", "run it again") from error
     return Finding(
         "runs", (row.paper,), f"run {row.run[:8]}", f"{row.dataset}, {row.system}, {row.metric}", row.printed,
-        str(rounded(value.point, decimals(printed) + 2)), judge(printed, value),
+        str(rounded(value.point, decimals(printed) + 2)), verdict,
     )  # fmt: skip

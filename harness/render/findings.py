@@ -65,7 +65,12 @@ def places(findings: Iterable[Finding]) -> str:
 
 def said(counts: Iterable[tuple[Verdict, int]]) -> str:
     """Counts by verdict in words."""
-    return ", ".join(f"{n} {COUNTED[verdict]}" for verdict, n in counts)
+    return ", ".join(counted(verdict, n) for verdict, n in counts)
+
+
+def counted(verdict: Verdict, n: int) -> str:
+    """One verdict with its count."""
+    return f"{n} {verdict if n == 1 else COUNTED[verdict]}"
 
 
 def overview(findings: Iterable[Finding]) -> str:

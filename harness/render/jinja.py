@@ -6,6 +6,13 @@ from collections.abc import Callable
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+UNBROKEN = 28
+
+
+def together(text: str) -> str:
+    """Short text in one piece, its spaces not to be broken at; longer text as it is."""
+    return text.replace(" ", "\u00a0") if len(text) <= UNBROKEN else text
+
 
 def rendered(template: str, escape: Callable[[object], str], **values: object) -> str:
     """The template filled in.
@@ -30,4 +37,5 @@ def rendered(template: str, escape: Callable[[object], str], **values: object) -
         autoescape=False,  # that would be HTML; `finalize` escapes
         finalize=escape,
     )
+    environment.filters["together"] = together
     return environment.get_template(template).render(**values)

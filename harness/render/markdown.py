@@ -8,12 +8,13 @@ from harness.render.jinja import rendered
 from harness.render.view import view
 from harness.tables import Table
 
+_SPACES = re.compile(r"[^\S\u00a0]+")
 _SPECIAL = re.compile(r"([\\`*_<>\[\]|~$])")
 
 
 def escape(text: object) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()).replace("&", "&amp;"))
+    return _SPECIAL.sub(r"\\\1", _SPACES.sub(" ", str(text)).strip(" ").replace("&", "&amp;"))
 
 
 def render(table: Table) -> str:

@@ -40,6 +40,11 @@ class ValueLine:
     is_floor: bool
     cells: tuple[ValueText, ...]
 
+    @property
+    def linked(self) -> bool:
+        """Whether there are runs to lead to."""
+        return any(cell.half for cell in self.cells)
+
 
 @dataclass(frozen=True)
 class ValueBlock:

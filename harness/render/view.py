@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from harness.classical import SignedRanks
 from harness.records import Published
 from harness.render import numbers, words
 from harness.render.parts import (
@@ -47,7 +48,7 @@ def view(table: Table) -> TableView:
         words.claim_caption(table),
         "comparison" if table.spec.compared else "put in, no claim of the paper",
         words.own_caption(table),
-        words.DETAILS,
+        words.detail_caption(table.spec),
         tuple(DETAILS[i] for i in shown),
         table.spec.footnotes,
         words.CORRECTIONS[table.spec.correction],
@@ -166,7 +167,7 @@ def _claim_line(table: Table, row: ClaimRow) -> ClaimLine:
     )
 
 
-DETAILS = ("t", "p", "p random.", "p McNemar", "bootstrap 95 %", "d_z [95 %]", "detectable", "w/t/l")
+DETAILS = ("t", "p", "p random.", "p McNemar", "p Wilcoxon", "bootstrap 95 %", "d_z [95 %]", "detectable", "w/t/l")
 
 
 def _details(c: Comparison) -> tuple[str, ...]:
@@ -177,11 +178,16 @@ def _details(c: Comparison) -> tuple[str, ...]:
         numbers.p_value(c.test.p),
         numbers.p_value(more.randomisation.p) + ("" if more.randomisation.exact else "ʳ"),
         numbers.p_value(more.mcnemar.p) if more.mcnemar else ABSENT,
+        _wilcoxon(more.wilcoxon),
         f"[{numbers.signed(more.bootstrap.low)}, {numbers.signed(more.bootstrap.high)}]",
         f"{numbers.plain(c.test.dz, 3)} [{numbers.plain(more.effect.low, 3)}, {numbers.plain(more.effect.high, 3)}]",
         numbers.metric(c.detectable),
         f"{c.wins.wins}/{c.wins.ties}/{c.wins.losses}",
     )
+
+
+def _wilcoxon(test: SignedRanks | None) -> str:
+    return (numbers.p_value(test.p) + ("!" if test.too_many else "")) if test else ABSENT
 
 
 def _per_seed(c: Comparison) -> str:

@@ -21,6 +21,10 @@ LEGEND = (
 
 
 INTERVAL = "Interval: 95 %, uncorrected, over users × seeds where there are two or more seeds, else over users."
+WILCOXON = (
+    "Wilcoxon: signed ranks of users' differences, zeros left out; it asks about ranks and not about the mean, and "
+    "where marked ! there are more than 1,000 users: believe the t-test."
+)
 DETAILS = (
     "Over users, each by its mean over seeds. t, p: the test above, uncorrected. p random.: sign-flip randomisation, "
     "by 10,000 draws where marked ʳ, else exact. McNemar: where the metric is 0 or 1. d_z: mean over standard "
@@ -240,6 +244,11 @@ def claim_caption(table: Table) -> str:
     """How the claims were tested: test, n, correction, seeds."""
     how = corrected(table.spec, table.n_tests)
     return f"{_tested(table)}; {how}. {INTERVAL} Supported: significant, and the interval above 0."
+
+
+def detail_caption(spec: TableSpec) -> str:
+    """What the columns of every test hold."""
+    return f"{DETAILS} {WILCOXON}" if spec.wilcoxon else DETAILS
 
 
 def _tested(table: Table) -> str:

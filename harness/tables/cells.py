@@ -60,6 +60,7 @@ class TableSpec:
             environment, ...); "profile" set to "quick" marks the whole table.
         demonstration: it shows the machinery and proves nothing about a paper.
         compared: no artifact, but two systems that somebody wanted to see side by side.
+        wilcoxon: whether the signed-rank test was asked for.
         changed: options that were set by hand, each with the recipe's own value.
         footnotes: what the losses are that the command line put in, and in whose place.
     """
@@ -81,6 +82,7 @@ class TableSpec:
     signature: Mapping[str, str] = field(default_factory=dict)
     demonstration: bool = False
     compared: bool = False
+    wilcoxon: bool = False
     changed: tuple[str, ...] = ()
     footnotes: tuple[str, ...] = ()
 

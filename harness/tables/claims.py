@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.comparing import compare
+from harness.comparing import Options, compare
 from harness.corrections import adjust
 from harness.records import Claim, Published
 from harness.stats import Floats, count_wins, paired_t, users_by_seeds
@@ -23,7 +23,7 @@ def claim_rows(spec: TableSpec, sample: Sample, published: Sequence[Published]) 
         ArgumentError: if a claim names a system that the table does not have.
     """
     numbers = {(p.system, p.metric): p.value for p in published if p.dataset == sample.dataset and not p.beside}
-    return [_claim_row(sample, claim, numbers) for claim in spec.claims if _known(spec, claim)]
+    return [_claim_row(spec, sample, claim, numbers) for claim in spec.claims if _known(spec, claim)]
 
 
 def corrected(rows: Sequence[ClaimRow], method: Method, n_family: int = 0) -> tuple[ClaimRow, ...]:
@@ -46,7 +46,7 @@ def _known(spec: TableSpec, claim: Claim) -> bool:
     return bool(spec.system(claim.better) and spec.system(claim.worse)) and claim.metric in spec.metrics
 
 
-def _claim_row(sample: Sample, claim: Claim, numbers: dict[tuple[str, str], float]) -> ClaimRow:
+def _claim_row(spec: TableSpec, sample: Sample, claim: Claim, numbers: dict[tuple[str, str], float]) -> ClaimRow:
     better, worse = numbers.get((claim.better, claim.metric)), numbers.get((claim.worse, claim.metric))
     gain = better - worse if better is not None and worse is not None else None
     row = ClaimRow(sample.dataset, claim, None, gain, gain / worse if gain is not None and worse else None)
@@ -56,7 +56,7 @@ def _claim_row(sample: Sample, claim: Claim, numbers: dict[tuple[str, str], floa
     seeds = _common_seeds(sample, claim)
     if not seeds:
         return replace(row, gap=Gap(sample.dataset, claim.better, None, "missing", "no seed that both systems have"))
-    return replace(row, comparison=_comparison(sample, claim, seeds))
+    return replace(row, comparison=_comparison(sample, claim, seeds, Options(wilcoxon=spec.wilcoxon)))
 
 
 def _common_seeds(sample: Sample, claim: Claim) -> tuple[int | None, ...]:
@@ -73,7 +73,7 @@ def _values(sample: Sample, system: str, seeds: Sequence[int | None], metric: st
     return np.stack([sample.values[system, seed, metric] for seed in own])
 
 
-def _comparison(sample: Sample, claim: Claim, seeds: Sequence[int | None]) -> Comparison:
+def _comparison(sample: Sample, claim: Claim, seeds: Sequence[int | None], ways: Options) -> Comparison:
     better = _values(sample, claim.better, seeds, claim.metric)
     worse = _values(sample, claim.worse, seeds, claim.metric)
     differences = better - worse
@@ -88,5 +88,18 @@ def _comparison(sample: Sample, claim: Claim, seeds: Sequence[int | None]) -> Co
         users_by_seeds(differences),
         count_wins(by_user),
         tuple(SeedGain(seed, t.mean, t.p) for seed, t in zip(seeds, tests, strict=True)),
-        compare(better.mean(axis=0), worse.mean(axis=0)),
+        compare(better.mean(axis=0), worse.mean(axis=0), ways),
     )
+
+
+def user_differences(sample: Sample, claim: Claim) -> Floats | None:
+    """Each user's difference as the claim's test takes it, a mean over the seeds that both systems have.
+
+    Returns:
+        shape (n_users,), in the order of the sample's users; None where nothing can be compared.
+    """
+    seeds = _common_seeds(sample, claim) if sample.seeds(claim.better) and sample.seeds(claim.worse) else ()
+    if not seeds:
+        return None
+    better, worse = (_values(sample, system, seeds, claim.metric) for system in (claim.better, claim.worse))
+    return np.asarray((better - worse).mean(axis=0))

@@ -12,10 +12,8 @@ import pytest
 from projects import PARTS, ROOT, Project, clean_env
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A fresh project folder."""
-    folder = tmp_path / "project"
+def fresh(folder: Path) -> Project:
+    """A new project in a folder that is not there yet."""
     folder.mkdir()
     for part in PARTS:
         source = ROOT / part
@@ -24,6 +22,18 @@ def project(tmp_path: Path) -> Project:
         else:
             shutil.copyfile(source, folder / part)
     return Project(folder, clean_env())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh project folder."""
+    return fresh(tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project folder for all tests of a module."""
+    return fresh(tmp_path_factory.mktemp("shared") / "project")
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_every_model_runs_and_proves_itself(real_project: Project, system: str) 
     assert done.returncode == 1, done.stderr
     record = records(real_project)[system]
     assert record["status"] == "finished"
-    assert record["proof"]["computed"] == [system.partition("/")[2]]  # type: ignore[index]
+    assert system.partition("/")[2] in record["proof"]["computed"]  # type: ignore[index]
     assert record["disagreements"] == []
 
 
@@ -80,7 +80,7 @@ def curve(project: Project, system: str) -> list[float]:
 
 def test_lean_and_naive_train_alike(real_project: Project) -> None:
     """Three epochs on LastFM: the same training curve to 1e-5."""
-    where = ("--where", "dataset=lastfm,model=sasrec,loss=ce-all|ce-all:form=naive", "--loss", "ce-all:form=naive")
+    where = ("--where", "dataset=lastfm,model=sasrec", "--loss", "ce-all:form=naive")
     done = real_project.run("reproduce", "table2", *where, "--seeds", "42", "--profile", "quick", timeout=900)
     assert done.returncode == 1, done.stderr
     lean, naive = curve(real_project, "sasrec/ce-all"), curve(real_project, "sasrec/ce-all:form=naive")

@@ -12,14 +12,14 @@ from harness.errors import MetricsError, RecipeError
 from harness.findings import of_library
 from harness.findings.finding import Finding
 from harness.findings.library import load, metric_of
-from harness.findings.runs import MetricRow, Tested, records_findings
+from harness.findings.runs import MetricRow, PairingRow, records_findings
 
 PAPERS = Path(__file__).resolve().parents[2] / "recipes" / "papers"
 L, P, K, R = "li2023", "petrov2023", "klenitskiy2023", "li2023_released"
 # File, old text, new text, kind, part of the subject, verdict before and after.
 CHANGES = (
     (L, "value: 0.0168", "value: 0.0170", "percentage", "BPR-max-10", "disagrees", "agrees"),
-    (L, "improvement_pct: 123.78", "improvement_pct: 123.79", "percentage", "yelp, GRU4Rec ce-all over ce-last, HIT", "agrees", "disagrees"),
+    (L, "improvement_pct: 123.78", "improvement_pct: 132.78", "percentage", "yelp, GRU4Rec ce-all over ce-last, HIT", "agrees", "disagrees"),
     (L, "reported: 60.33", "reported: 60.34", "percentage", "smallest SR-GNN gain", "agrees", "disagrees"),
     (P, "NDCG@10, value: 0.0735", "NDCG@10, value: 0.0733", "percentage", "BERT4Rec on Steam, called significant", "disagrees", "agrees"),
     (P, "reported: 7.49,", "reported: 7.50,", "percentage", "share of the catalogue", "disagrees", "agrees"),
@@ -31,7 +31,6 @@ CHANGES = (
     (P, "dataset: gowalla, metric: users, value: 86168, unit: count}", "dataset: gowalla, metric: users, value: 86168, unit: count}\n      - {dataset: gowalla, metric: density, value: 0.0058, decimals: 4, unit: percent}", "dataset", "gowalla, density", "not printed", "agrees"),
     (L, "metric: HIT@10, value: 0.0932", "metric: HIT@10, value: 0.0936", "value", "beauty-s3, SASRec ce-all, HIT@10", "disagrees", "agrees"),
     (P, "value: 0.126", "value: 0.131", "value", "ml-1m, SASRec bce N=1, NDCG@10", "disagrees", "agrees"),
-    (P, "metric: NDCG@10, of: {model: BERT4Rec, loss: mlm-ce}, over: {model: BERT4Rec, loss: bce}, significant: true}\n      - {id: effect-architecture-bce-steam", "metric: NDCG@10, of: {model: BERT4Rec, loss: mlm-ce}, over: {model: BERT4Rec, loss: bce}, significant: false}\n      - {id: effect-architecture-bce-steam", "percentage", "BERT4Rec on steam, effect of sampling", "agrees", "agrees"),
     (P, "over: {label: BERT4Rec}}\n      - {id: t3-ml1m-sasrec", "over: {label: BERT4Rec}, text_of: 1, text_over: 0.07}\n      - {id: t3-ml1m-sasrec", "statement", "gSASRec gbce N=128 t=0.9, NDCG@10", "", "disagrees"),
     (P, "text_over: 85", "text_over: 86", "statement", "BERT4Rec mlm-ce, training_time", "disagrees", "agrees"),
     (P, 'value: "64"', 'value: "128"', "statement", "first gSASRec model of section 6.2.2: negatives", "disagrees", "agrees"),
@@ -149,6 +148,7 @@ MISTAKES = (
     (P, "worse: {artifact: table3, label: SASRec}", "worse: {artifact: table9}", "always-above-sasrec: compares no numbers"),
     (P, "metric: NDCG@10, value: 0.150, decimals: 3", "metric: NDCG@10, value: 0.000, decimals: 3", "intro-gbce-bert4rec: the divisor may be 0"),
     ("across", "petrov2023: max_length", "petrov2023: max_lenght", "protocol has no 'max_lenght'\n  fix: did you mean 'max_length'"),
+    (L, FIRST, FIRST.replace("30431", "0"), "users of yelp: 0 is no count"),
     (K, "paper:\n", "papers:\n", "papers: unknown key"),
 )  # fmt: skip
 
@@ -160,6 +160,20 @@ def test_a_mistake_in_a_paper_s_file_is_told_with_its_place(
     with pytest.raises(RecipeError) as caught:
         of_library(load(changed(tmp_path, name, old, new)))
     assert re.search(told, str(caught.value), re.DOTALL), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        (K, "value: 0.0641", "value: 0.0000"),
+        (K, "value: 0.1078", "value: 0.0000"),
+        (L, "value: 0.2886", "value: 0.0000"),
+        (L, "value: 258,", "value: 0,"),
+        (R, "HIT@10, value: 0.0164", "HIT@10, value: 0.0000"),
+    ],
+)
+def test_a_zero_is_compared_with_nothing(tmp_path: Path, name: str, old: str, new: str) -> None:
+    assert of_library(load(changed(tmp_path, name, old, new)))
 
 
 def test_a_project_without_papers_is_told(tmp_path: Path) -> None:
@@ -183,5 +197,5 @@ def test_own_runs_whose_printed_metrics_do_not_follow_from_their_ranks() -> None
 
 
 def test_tests_that_depend_on_pairing() -> None:
-    tests = [Tested(L, "lastfm", "ce-all over bce", "NDCG@10", 0.001, p) for p in (0.2, 0.04)]
+    tests = [PairingRow(L, "lastfm", "ce-all over bce", "NDCG@10", 0.001, p) for p in (0.2, 0.04)]
     assert [f.verdict for f in records_findings(tests=tests)] == ["differs", "agrees"]

@@ -311,12 +311,12 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_table_is_written_only_where_it_changed(store: Store) -> None:
     folder = store.table_folder("paper/table", "full")
-    store.write_table(folder, {"table.md": "a\n", "table.tex": "b\n"})
+    store.write_table(folder, {"table.md": b"a\n", "table.tex": b"b\n"})
     os.utime(folder / "table.md", (1, 1))
     os.utime(folder / "table.tex", (1, 1))
-    store.write_table(folder, {"table.md": "a\n", "table.tex": "c\n"})
+    store.write_table(folder, {"table.md": b"a\n", "table.tex": b"c\n"})
     assert (folder / "table.md").stat().st_mtime == 1
-    assert (folder / "table.tex").read_text() == "c\n"
+    assert (folder / "table.tex").read_bytes() == b"c\n"
     assert folder == store.results / "tables" / "paper" / "table" / "full"
 
 

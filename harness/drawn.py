@@ -1,0 +1,71 @@
+"""Records to what figures are drawn from: users' differences from ranks, curves from events.
+
+Nothing is judged here: the table says what counts. A curve that is missing or cut off is shown as far as it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.evidence import read_events
+from harness.executors.contract import RunFolder
+from harness.figures.data import Curve, FigureData
+from harness.records import Claim, RunResult
+from harness.stats import Floats
+from harness.store import Store
+from harness.tables import Table, TableSpec
+from harness.tables.claims import user_differences
+from harness.tables.sample import sample
+
+
+def figure_data(table: Table, results: Sequence[RunResult], store: Store) -> FigureData:
+    """What the figures of a judged table are drawn from.
+
+    Args:
+        results: those that the table was built from.
+        store: where their records lie.
+    """
+    counted = {line.key for block in table.seeds for line in block.lines if line.values}
+    runs = [run for run in results if run.status != "missing"]
+    found = (curve(run, read_events(RunFolder(store.folder(run.key)).events), run.key in counted) for run in runs)
+    return FigureData(table, differences(table.spec, results), tuple(own for own in found if own is not None))
+
+
+def differences(spec: TableSpec, results: Sequence[RunResult]) -> dict[tuple[str, Claim], Floats]:
+    """Users' differences by dataset and claim; nothing for what cannot be compared."""
+    return {
+        (dataset.key, claim): own
+        for dataset in spec.datasets
+        for taken in [sample(spec, dataset, results)]
+        for claim in spec.claims
+        if claim.metric in spec.metrics and (own := user_differences(taken, claim)) is not None
+    }
+
+
+def curve(run: RunResult, events: Sequence[Mapping[str, Any]], counted: bool = True) -> Curve | None:
+    """A run's curve from the events of its epochs; None where there is none."""
+    epochs = list(_epochs(events))
+    if not epochs:
+        return None
+    metric = next((str(e["metric"]) for e in epochs if e.get("metric")), "")
+    numbers, values, losses = (
+        np.array([_number(e.get(name)) for e in epochs], dtype=np.float64) for name in ("epoch", "value", "loss")
+    )
+    return Curve(
+        run.dataset, run.system, run.seed, metric, numbers, values, losses, chosen=run.best_epoch, counted=counted
+    )
+
+
+def _epochs(events: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    return (e for e in events if e.get("event") == "epoch" and np.isfinite(_number(e.get("epoch"))))
+
+
+def _number(value: Any) -> float:
+    """A number of an event; NaN for what is none. Events hold numbers that are not finite as their names."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")

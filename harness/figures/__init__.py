@@ -1,0 +1,35 @@
+"""Figures of a table as SVG, PDF and PNG: the same data give the same bytes. matplotlib is imported when asked for.
+
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart; marks differ in shape as well, so that
+nothing is lost in print without colour. Widths are those of a column (3.3 in) and of a page (7 in) of a paper.
+"""
+
+from __future__ import annotations
+
+from harness.figures.data import Curve, FigureData
+
+__all__ = ["FORMATS", "Curve", "FigureData", "files"]
+
+FORMATS = ("svg", "pdf", "png")
+
+
+def files(data: FigureData) -> dict[str, bytes]:
+    """Every figure in every format: file name to content, such as `agreement-lastfm.svg`.
+
+    Per dataset: `agreement` (ours against the paper's), `differences` (users, for each claim; one for each metric),
+    `curves` (validation and training) and `cost` (quality against time and memory); what has nothing to show is left
+    out.
+    """
+    from harness.figures import agreement, cost, curves, differences, sheet
+
+    found: dict[str, bytes] = {}
+    with sheet.style():
+        for dataset in data.table.spec.datasets:
+            for draw in (agreement.draw, differences.draw, curves.draw, cost.draw):
+                for name, figure in draw(data, dataset):
+                    sheet.lay_out(figure)
+                    own = sheet.free_name(name, {n.rpartition(".")[0] for n in found})
+                    title = f"{own}: {data.table.spec.artifact}"
+                    for form in FORMATS:
+                        found[f"{own}.{form}"] = sheet.saved(figure, form, title, data.table.spec)
+    return found

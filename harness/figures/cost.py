@@ -1,0 +1,158 @@
+"""What quality costs: a metric against training time, with peak memory as the area of a bubble."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from harness.figures import look
+from harness.figures.data import FigureData
+from harness.figures.sheet import sheet
+from harness.tables import DatasetSpec, SeedLine, Table
+
+_LARGEST_PT = 18.0  # diameter of the bubble of the most memory
+
+
+@dataclass(frozen=True)
+class Spent:
+    """A system's counted runs with their times; `memory_mb` is the mean over those runs that tell it."""
+
+    system: str
+    lines: tuple[SeedLine, ...]
+    seconds: float
+    memory_mb: float | None
+
+    def mean(self, metric: str) -> float:
+        """The metric's mean over the runs drawn."""
+        return math.fsum(line.values[metric] for line in self.lines) / len(self.lines)
+
+
+def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]:
+    """One figure: a panel for each metric, two side by side; nothing where no run tells its time."""
+    table = data.table
+    found = spent(table, dataset.key)
+    if not found or not table.spec.metrics:
+        return
+    metrics = table.spec.metrics
+    abreast = min(2, len(metrics))
+    down = math.ceil(len(metrics) / abreast)
+    width = look.PAGE_IN if abreast > 1 else look.COLUMN_IN
+    most = max((own.memory_mb or 0.0 for own in found), default=0.0)
+    title = f"Quality against cost: {dataset.label}"
+    figure = sheet(table, title, width, 2.6 * down, _legend(table, found, most), _untold(table, found))
+    grid = figure.subplots(down, abreast, squeeze=False)
+    for axes, metric in zip(grid.flat, metrics, strict=False):
+        _panel(axes, table, dataset.key, metric, found, most)
+    for axes in grid.flat[len(metrics) :]:
+        axes.remove()
+    yield f"cost-{look.slug(dataset.key)}", figure
+
+
+def spent(table: Table, dataset: str) -> list[Spent]:
+    """Systems, floors apart, with the runs that count and tell their time."""
+    found = []
+    for block in table.seeds:
+        lines = tuple(line for line in block.lines if line.values and line.seconds is not None and line.seconds > 0)
+        if block.dataset == dataset and lines and not table.spec.system(block.system).is_floor:
+            memory = [line.peak_memory_mb for line in lines if line.peak_memory_mb]
+            seconds = math.fsum(line.seconds or 0.0 for line in lines) / len(lines)
+            found.append(Spent(block.system, lines, seconds, sum(memory) / len(memory) if memory else None))
+    return found
+
+
+def _panel(axes: Axes, table: Table, dataset: str, metric: str, found: Sequence[Spent], most: float) -> None:
+    look.plain(axes)
+    floors = [
+        cell.estimate.mean
+        for row in table.rows
+        for cell in row.cells
+        if (row.dataset, row.metric) == (dataset, metric) and cell.estimate and table.spec.system(cell.system).is_floor
+    ]
+    values = [line.values[metric] for own in found for line in own.lines]
+    seconds = [line.seconds or 1.0 for own in found for line in own.lines]
+    low, high = look.limits([*values, *floors], narrowest=0.002)
+    axes.set_ylim(low - 0.03 * (high - low), high + 0.06 * (high - low))
+    look.time_axis(axes, min(seconds), max(seconds))
+    look.number_axis(axes, "y")
+    axes.set_xlabel("time to train and test, wall clock (logarithmic)")
+    axes.set_ylabel(metric)
+    for floor in floors:
+        axes.axhline(floor, color=look.GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    for own in found:
+        _system(axes, own, metric, look.marks(table.spec)[own.system], most)
+
+
+def _system(axes: Axes, own: Spent, metric: str, mark: look.Mark, most: float) -> None:
+    small: dict[str, Any] = {"marker": mark.marker, "color": mark.color, "fillstyle": mark.fill, "linestyle": "none"}
+    if len(own.lines) > 1:
+        seconds, values = [line.seconds or 1.0 for line in own.lines], [line.values[metric] for line in own.lines]
+        axes.plot(seconds, values, **small, markersize=2.6, markeredgewidth=0.6, alpha=0.8, zorder=3, label="_seed")
+    at = ([own.seconds], [own.mean(metric)])
+    if own.memory_mb:
+        axes.plot(
+            *at, marker="o", color=mark.color, alpha=0.25, markeredgewidth=0, linestyle="none", zorder=2,
+            markersize=_diameter(own.memory_mb, most), label="_memory",
+        )  # fmt: skip
+    axes.plot(*at, **small, markersize=6, markeredgewidth=1.1, zorder=4, label="_mean")
+
+
+def _diameter(memory_mb: float, most: float) -> float:
+    """In points; the area is proportional to the memory."""
+    return _LARGEST_PT * math.sqrt(memory_mb / most)
+
+
+def _legend(table: Table, found: Sequence[Spent], most: float) -> list[Artist]:
+    marks = look.marks(table.spec)
+    handles: list[Artist] = []
+    for own in found:
+        mark = marks[own.system]
+        handles.append(
+            Line2D(
+                [], [], marker=mark.marker, color=mark.color, fillstyle=mark.fill, markersize=5, linestyle="none",
+                label=look.wrapped(table.spec.system(own.system).label, 2.6, 1),
+            )
+        )  # fmt: skip
+    if any(len(own.lines) > 1 for own in found):
+        handles.append(Line2D([], [], marker="o", color=look.GREY, markersize=2.6, linestyle="none", label="one seed"))
+    if most:
+        handles += [
+            Line2D(
+                [], [], marker="o", color=look.GREY, alpha=0.3, markeredgewidth=0, linestyle="none",
+                markersize=_diameter(size, most), label=f"{_memory(size, most)} peak memory",
+            )
+            for size in _round_sizes(most)
+        ]  # fmt: skip
+    floors = [s.label for s in table.spec.columns if s.is_floor]
+    if floors:
+        label = look.clean(" / ".join(floors))
+        handles.append(Line2D([], [], color=look.GREY, linewidth=0.8, linestyle=(0, (4, 2)), label=f"{label} (floor)"))
+    return handles
+
+
+def _round_sizes(most: float) -> list[float]:
+    """A large and a small amount of memory with few digits, not above the most."""
+    unit = 10.0 ** math.floor(math.log10(most))
+    large = max(n * unit for n in (1, 2, 5) if n * unit <= most)
+    return [large / 4 if large / 4 >= 1 else large, large] if large >= 4 else [large]
+
+
+def _memory(size: float, most: float) -> str:
+    """A round amount of memory, all of a figure in one unit."""
+    return f"{size / 1000:g} GB" if most >= 4000 else f"{size:g} MB"
+
+
+def _untold(table: Table, found: Sequence[Spent]) -> str:
+    """Systems that are not drawn, and those without memory."""
+    drawn = {own.system for own in found}
+    absent = [s.label for s in table.spec.columns if not s.is_floor and s.key not in drawn]
+    unsized = [table.spec.system(own.system).label for own in found if not own.memory_mb]
+    parts = [f"Not drawn, for want of a counted run with its time: {'; '.join(absent)}."] if absent else []
+    parts += [f"Peak memory not known: {'; '.join(unsized)}."] if unsized else []
+    return " ".join(parts)

@@ -1,0 +1,86 @@
+"""What own records say of the papers' experiments, as rows for `harness.findings`.
+
+Two things that every paper's tables rest on: whether the metrics that a code base prints are those of its ranks, and
+whether it matters that a test pairs users. Records of demonstrations and of cut-short trainings say nothing of papers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from scipy.special import stdtr  # type: ignore[import-untyped]
+
+from harness import contrast, metrics, recipes, workflow
+from harness.config import Config
+from harness.errors import HarnessError
+from harness.evidence import read_ranks
+from harness.executors.contract import RunFolder
+from harness.findings.runs import MetricRow, PairingRow
+from harness.plan import Settings
+from harness.recipes import Recipe
+from harness.stats import Floats, paired_t
+from harness.store import Store
+from harness.tables.sample import sample
+from harness.workflow import Job
+
+
+def metric_rows(config: Config) -> Iterator[MetricRow]:
+    """One row for each metric that a finished run printed; where ties allow what was printed, it counts as found."""
+    for record in Store(config.results, config.cache).records:
+        c = record.content
+        if not record.finished or not c.get("printed"):
+            continue
+        ranks = read_ranks(RunFolder(record.folder).ranks("test"))
+        for name, text in c["printed"].items():
+            try:
+                found = float(metrics.per_user(ranks, name).mean())
+            except HarnessError:  # a metric that ranks do not give
+                continue
+            value = found if metrics.agrees_with_printed(ranks, {name: text}) else float(text)
+            paper = str(c["artifact"]).partition("/")[0]
+            system = c["system"] if c["seed"] is None else f"{c['system']} seed {c['seed']}"
+            yield MetricRow(paper, str(c["key"]), str(c["dataset"]), system, name, text, value)
+
+
+def pairing_rows(config: Config) -> Iterator[PairingRow]:
+    """One row for each claim of a recipe, dataset, metric and seed by the recipe's settings that has records."""
+    for name in recipes.artifacts(config.root):
+        recipe = recipes.load(config.root, name, {})
+        if recipe.published and not recipe.demonstration and recipe.claims:
+            yield from _of_recipe(config, name, recipe)
+
+
+def _of_recipe(config: Config, name: str, recipe: Recipe) -> Iterator[PairingRow]:
+    paper, job = recipe.published.partition("#")[0], Job(config, name, Settings())
+    seeds = contrast.seeds_of(job, *{key for claim in recipe.claims for key in (claim.better, claim.worse)})
+    job = Job(config, name, Settings(seeds=seeds or None))
+    spec, results = workflow.table_spec(job), job.results()
+    if all(r.status == "missing" for r in results):
+        return
+    for dataset in spec.datasets:
+        own = sample(spec, dataset, results)
+        for claim in spec.claims:
+            for seed in own.seeds(claim.better):
+                if seed in own.seeds(claim.worse):
+                    a, b = (own.values[key, seed, claim.metric] for key in (claim.better, claim.worse))
+                    label = f"{spec.system(claim.better).label} > {spec.system(claim.worse).label}, seed {seed}"
+                    yield PairingRow(paper, dataset.label, label, claim.metric, paired_p(a, b), unpaired_p(a, b))
+
+
+def paired_p(a: Floats, b: Floats) -> float:
+    """Two-sided p of the paired t-test of two systems' values for the same users, shape (n_users,) each."""
+    return paired_t(a - b).p
+
+
+def unpaired_p(a: Floats, b: Floats) -> float:
+    """Two-sided p of Student's t-test, as if the two systems had served different users; shape (n_users,) each.
+
+    It is what the significance scripts of two code bases compute; users who are easy for both systems are noise to it.
+    """
+    n, m = len(a), len(b)
+    pooled = ((n - 1) * float(a.var(ddof=1)) + (m - 1) * float(b.var(ddof=1))) / (n + m - 2)
+    if pooled <= 0:
+        return 1.0 if float(a.mean()) == float(b.mean()) else 0.0
+    statistic = float(a.mean() - b.mean()) / math.sqrt(pooled * (1 / n + 1 / m))
+    return float(2 * stdtr(n + m - 2, -abs(statistic)))

@@ -1,0 +1,65 @@
+"""What own records show beside what papers print."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from harness import observed
+from harness.cli.findings import own_rows
+from harness.config import load
+from harness.findings import collect
+
+ROOT = Path(__file__).parents[2]
+RUNS = sorted((ROOT / "results" / "runs").glob("*/record.json"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project's recipes with the records of LastFM's GRU4Rec, seed 42."""
+    for part in ("harness.toml", "recipes", "patches", "dockerfiles"):
+        source = ROOT / part
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, tmp_path / part)
+    for path in RUNS:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["model"] == "gru4rec" and content["seed"] == 42 and content["dataset"] == "lastfm":
+            shutil.copytree(path.parent, tmp_path / "results" / "runs" / path.parent.name)
+    return tmp_path
+
+
+def test_p_values_are_those_of_scipy() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=50), rng.normal(0.2, 2.0, size=50)
+    assert observed.paired_p(a, b) == pytest.approx(scipy.stats.ttest_rel(a, b).pvalue)
+    assert observed.unpaired_p(a, b) == pytest.approx(scipy.stats.ttest_ind(a, b).pvalue)
+    assert observed.unpaired_p(np.ones(3), np.ones(3)) == 1.0
+    assert observed.unpaired_p(np.ones(3), np.zeros(3)) == 0.0
+
+
+def test_printed_metrics_follow_from_the_ranks_and_tests_depend_on_pairing(project: Path) -> None:
+    config = load(project)
+    rows = list(observed.metric_rows(config))
+    assert {row.system for row in rows} == {"gru4rec/ce-last seed 42", "gru4rec/ce-all seed 42"}
+    assert {row.metric for row in rows} >= {"HIT@10", "NDCG@10"}
+    tests = list(observed.pairing_rows(config))
+    assert {(row.comparison, row.metric) for row in tests} == {
+        ("GRU4Rec+ > GRU4Rec, seed 42", "HIT@10"),
+        ("GRU4Rec+ > GRU4Rec, seed 42", "NDCG@10"),
+    }
+    found = [f for f in collect(project, rows, tests) if f.kind == "runs"]
+    assert len(found) == len(rows) + len(tests)
+    assert {f.verdict for f in found if f.where != "own runs"} == {"agrees"}
+
+
+def test_a_printed_metric_that_its_ranks_do_not_give_is_found(project: Path) -> None:
+    path = next((project / "results" / "runs").glob("*/record.json"))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["printed"]["HIT@10"] = "0.9999"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    found = [f for f in collect(project, *own_rows(project)) if f.verdict == "disagrees" and f.kind == "runs"]
+    assert [f.reported for f in found] == ["0.9999"]
