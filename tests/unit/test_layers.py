@@ -28,7 +28,6 @@ ROWS = (
         "environments",
         "patches",
         "systems",
-        "checkpoints",
         "executors.local",
         "tables.gains",
         "findings.numbers",
