@@ -16,13 +16,13 @@ from harness.config import Config
 from harness.errors import ArgumentError, HarnessError, StoreError, near_misses
 from harness.evidence import read_ranks
 from harness.executors.contract import RunFolder
+from harness.job import Job
 from harness.metrics import parse
 from harness.plan import Settings
 from harness.records import Claim, RunResult
 from harness.store import Record
 from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec, build
 from harness.verdicts import judge
-from harness.workflow import Job
 
 KEY = re.compile(r"[0-9a-f]{4,20}")
 USUAL = ("HIT@10", "NDCG@10")

@@ -19,7 +19,7 @@ from harness.recipes import Dataset
 from harness.store import Store
 
 if TYPE_CHECKING:
-    from harness.workflow import Job
+    from harness.job import Job
 
 
 @dataclass(frozen=True)

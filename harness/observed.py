@@ -17,12 +17,12 @@ from harness.errors import HarnessError
 from harness.evidence import read_ranks
 from harness.executors.contract import RunFolder
 from harness.findings.runs import MetricRow, PairingRow
+from harness.job import Job
 from harness.plan import Settings
 from harness.recipes import Recipe
 from harness.stats import Floats, paired_t
 from harness.store import Store
 from harness.tables.sample import sample
-from harness.workflow import Job
 
 
 def metric_rows(config: Config) -> Iterator[MetricRow]:

@@ -280,7 +280,11 @@ def _lacking(pin: Pin, folder: Path, entries: list[_Entry]) -> SourceError:
     more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
     if not (origin := _origin(clone)).startswith("/"):
         return SourceError(pin.name, f"cannot fetch {names}{more} from {origin}", f"check the network; {_REDIRECT}")
-    return SourceError(pin.name, f"{origin} lacks {names}{more}", _mend(pin))
+    fix = f"complete the mirror at {origin} from {pin.url}, or unset {MIRROR_VARIABLE} to fetch from there"
+    what = (
+        f"the mirror lacks {names}{more}"  # stands in tables as a gap's reason, so it names no folder of this machine
+    )
+    return SourceError(pin.name, what, fix)
 
 
 def _not_in(pin: Pin, origin: str) -> SourceError:

@@ -11,7 +11,7 @@ from harness.cli.patch import patch_app
 from harness.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from harness.workflow import Job
+    from harness.job import Job
 
 app = typer.Typer(
     name="harness",
@@ -87,8 +87,8 @@ def job_of(
     import sys
 
     from harness.config import load
+    from harness.job import Job, Ways
     from harness.plan import Settings
-    from harness.workflow import Job, Ways
 
     config = load(project)
     local = config.file.local
@@ -220,6 +220,23 @@ def findings(
     from harness.config import load
 
     shown.show(load(project).root, paper, kind, everything, form)
+
+
+@app.command()
+def timesteps(
+    artifact: Artifact,
+    dataset: Annotated[str, typer.Option(help="one of the recipe's")] = "beauty-s3",
+    at: Annotated[int, typer.Option(help="k of HIT@k")] = 10,
+    project: Project = None,
+) -> None:
+    """Draw HIT@k at every time step from the records at hand, such as those of li2023/fig3."""
+    from harness import timesteps as drawn
+    from harness.config import load
+    from harness.job import Job
+    from harness.plan import Settings
+
+    for path in drawn.write(Job(load(project), artifact, Settings()), dataset, at):
+        typer.echo(path)
 
 
 runs_app = typer.Typer(help="Look at single runs.", no_args_is_help=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from harness import contrast
 from harness.cli.consoles import console
 from harness.errors import ArgumentError
+from harness.job import Job
 from harness.plan import Settings
-from harness.workflow import Job
 
 
 def show(job: Job, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None:

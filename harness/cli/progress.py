@@ -19,9 +19,9 @@ from harness.estimates import Estimates, duration
 from harness.evidence import read_events
 from harness.execution import Observer
 from harness.executors.contract import PreparedRun
+from harness.job import Job
 from harness.plan import Run
 from harness.store import Record
-from harness.workflow import Job
 
 REFRESH_S = 1.0
 

@@ -16,8 +16,8 @@ from harness.cli.progress import Progress
 from harness.config import Config
 from harness.errors import HarnessError, StoreError
 from harness.execution import Observer
+from harness.job import Job
 from harness.store import Record
-from harness.workflow import Job
 
 if TYPE_CHECKING:
     from harness.plan import Run

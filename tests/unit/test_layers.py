@@ -16,7 +16,7 @@ import pytest
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # From the bottom to the top; a module imports only from rows below its own.
 ROWS = (
-    ("errors", "records", "executors", "render.numbers", "render.parts", "findings.finding"),
+    ("errors", "records", "executors", "render.numbers", "render.parts", "render.timesteps", "findings.finding"),
     ("files", "process", "gitcommand", "findings.intervals"),
     ("config", "stats", "corrections", "metrics", "patchfiles", "datasets", "sources"),
     ("embedded", "executors.contract", "trees"),
@@ -46,8 +46,9 @@ ROWS = (
     ("figures.differences",),
     ("figures",),
     ("render", "render.findings"),
+    ("job",),
     ("workflow",),
-    ("estimates", "contrast"),
+    ("estimates", "contrast", "timesteps"),
     ("observed",),
     ("cli.consoles",),
     ("cli.progress", "cli.patch", "cli.losses", "cli.comparing", "cli.findings"),
@@ -88,7 +89,7 @@ THIRD_PARTY = {
     "filelock": ("files", "store", "execution", "datasets"),
     "git": ("gitcommand", "embedded"),
     "jinja2": ("render.jinja",),
-    "matplotlib": ("figures",),
+    "matplotlib": ("figures", "render.timesteps"),
     "numpy": (
         "records",
         "metrics",

@@ -1,0 +1,74 @@
+"""HIT@k at every time step of the sequences, one curve for each system: as a figure and as CSV.
+
+Curves are told apart by line and by colour, so the figure can be read in grey. A step that few users reach is noise:
+each step's number of users is drawn below the curves.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
+LINES = ("-", "--", "-.", ":")
+STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "seqrec-harness", "font.size": 8.0, "legend.frameon": False}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A time step: users with an item there, and those whose next item was in the first k places."""
+
+    step: int
+    users: int
+    hits: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One system's steps, in order."""
+
+    label: str
+    steps: tuple[Step, ...]
+
+
+def svg(curves: Sequence[Curve], k: int, title: str, signature: str) -> str:
+    """The figure; the same bytes for the same curves."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        figure = Figure(figsize=(6.3, 4.2), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+        for place, curve in enumerate(curves):
+            steps, rates = [s.step for s in curve.steps], [s.hits / s.users for s in curve.steps]
+            look = {"color": COLOURS[place % len(COLOURS)], "linestyle": LINES[place % len(LINES)]}
+            above.plot(steps, rates, label=curve.label, linewidth=1.3, marker="o", markersize=2.5, **look)
+        counts = curves[0].steps
+        below.bar([s.step for s in counts], [s.users for s in counts], color="#999999")
+        above.set_ylabel(f"HIT@{k}")
+        above.set_ylim(0, 1)
+        above.legend(loc="upper left")
+        below.set_ylabel("users")
+        below.set_xlabel("time step (the last is the test, the one before it the validation)")
+        for axes in (above, below):
+            axes.spines[["top", "right"]].set_visible(False)
+        figure.suptitle(title, fontsize=9)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Description": signature})
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def table(curves: Sequence[Curve], k: int, signature: str) -> str:
+    """One row for each system and step."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("system", "step", "users", "hits", f"HIT@{k}", "signature"))
+    for curve in curves:
+        for s in curve.steps:
+            writer.writerow((curve.label, s.step, s.users, s.hits, f"{s.hits / s.users:.8f}", signature))
+    return buffer.getvalue()

@@ -1,0 +1,63 @@
+"""What runs reported of every time step: from their events to curves, a figure and a CSV file beside their table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import plan
+from harness.errors import ArgumentError, StoreError
+from harness.evidence import read_events
+from harness.job import Job
+from harness.render import timesteps
+from harness.render.timesteps import Curve, Step
+from harness.render.words import signature
+from harness.workflow import table_spec
+
+EVENT = "position"
+
+
+def steps(events: Iterable[Mapping[str, Any]], k: int) -> tuple[Step, ...]:
+    """The time steps that a run reported, in order.
+
+    Raises:
+        ArgumentError: it counted fewer than k places.
+    """
+    found = []
+    for event in events:
+        if event.get("event") == EVENT:
+            places = event["places"]
+            if not 1 <= k <= len(places):
+                raise ArgumentError("--at", f"{k} is not among the places that were counted", f"1 to {len(places)}")
+            found.append(Step(event["position"], event["users"], sum(places[:k])))
+    return tuple(sorted(found, key=lambda s: s.step))
+
+
+def write(job: Job, dataset: str, k: int) -> list[Path]:
+    """Write the figure and its numbers for one dataset; the files.
+
+    Raises:
+        ArgumentError: no such dataset, or k beyond what was counted. StoreError: no run reported time steps.
+    """
+    plan.check_where(job.recipe, {"dataset": (dataset,)})
+    curves, absent = [], []
+    for run in (r for r in job.runs if r.dataset == dataset and not job.recipe.systems[r.system].floor):
+        label, record = job.recipe.systems[run.system].label, job.store.read(run.key)
+        events = read_events(record.folder / "events.jsonl") if record is not None and record.finished else []
+        if found := steps(events, k):
+            curves.append(Curve(label, found))
+        else:
+            absent.append(label)
+    if not curves:
+        fix = f"`harness reproduce {job.name}` runs what is lacking; not every recipe counts time steps"
+        raise StoreError(job.recipe.artifact, f"no run on {dataset} reported time steps", fix)
+    said = signature(table_spec(job))
+    title = f"{job.recipe.title} ({job.data[dataset].label})" + (f"; not run: {', '.join(absent)}" if absent else "")
+    folder = job.store.table_folder(job.recipe.artifact, job.variant)
+    files = {
+        f"steps-{dataset}.svg": timesteps.svg(curves, k, title, said).encode(),
+        f"steps-{dataset}.csv": timesteps.table(curves, k, said).encode(),
+    }
+    job.store.write_table(folder, files)
+    return [folder / name for name in files]

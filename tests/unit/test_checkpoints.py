@@ -1,0 +1,122 @@
+"""Weights that authors released: pinned by content, one for each cell that loads one, every mistake told at once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import recipe_texts
+from recipe_texts import RECIPE, SHA, write
+
+from harness import recipes
+from harness.checkpoints import Checkpoint
+from harness.config import load as load_config
+from harness.errors import ConfigError, RecipeError
+from harness.plan import Pinned, Run, Settings, runs
+from harness.preparation import Workshop
+
+ROOT = Path(__file__).resolve().parents[2]
+RELEASED = f"""
+checkpoints:
+  release: theirs
+  files:
+    small: {{deep/bce: {{path: out/Deep-small.pt, sha256: {SHA}}}}}
+    large: {{deep/bce: {{path: out/Deep-large.pt, blob: {"b" * 40}}}}}
+"""
+TEXT = RECIPE.replace('"--ckp={checkpoint_epochs}"', '"--weights={out}/{checkpoint}"') + RELEASED
+PINNED = Pinned("c" * 40, {}, {"losses.py": "o"}, {"lock": "l"})
+
+
+def recipe(root: Path, text: str = TEXT) -> recipes.Recipe:
+    return recipes.load(write(root, text), "paper/table", {})
+
+
+def planned(root: Path, text: str = TEXT) -> dict[str, Run]:
+    """Runs of `deep/bce` with seed 1, by dataset."""
+    found = runs(recipe(root, text), recipe_texts.data(), PINNED, Settings(seeds=(1,)))
+    return {run.dataset: run for run in found if run.system == "deep/bce"}
+
+
+def test_a_file_is_named_after_its_path_and_pinned() -> None:
+    assert Checkpoint(path="a/b.pt", sha256=SHA).name == "b.pt"  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=re.escape("b.pt: give either sha256 or blob")):
+        Checkpoint.model_validate({"path": "a/b.pt"})
+
+
+def test_each_cell_loads_its_own_file_and_its_content_is_in_the_key(tmp_path: Path) -> None:
+    found = planned(tmp_path)
+    assert found["small"].inputs["checkpoint"] == {"Deep-small.pt": f"sha256:{SHA}"}
+    assert found["large"].inputs["checkpoint"] == {"Deep-large.pt": f"blob:{'b' * 40}"}
+    assert "--weights=$OUT/Deep-small.pt" in found["small"].command
+    other = planned(tmp_path, TEXT.replace(f"Deep-small.pt, sha256: {SHA}", f"Deep-small.pt, sha256: {'9f' * 32}"))
+    assert other["small"].key != found["small"].key
+    assert other["large"].key == found["large"].key
+
+
+def test_without_released_weights_the_dataset_s_own_are_loaded(tmp_path: Path) -> None:
+    assert planned(tmp_path, RECIPE)["small"].checkpoint == "Small.pt"
+
+
+def test_all_mistakes_in_the_files_are_told_at_once(tmp_path: Path) -> None:
+    text = TEXT.replace("    large: {deep/bce", "    lrage: {net/bce: {path: x.pt, sha256: " + SHA + "}, depe/bce")
+    with pytest.raises(RecipeError) as caught:
+        recipe(tmp_path, text)
+    for told in (
+        "checkpoints: unknown dataset 'lrage' (did you mean 'large'?",
+        "unknown system 'depe/bce' (did you mean 'deep/bce'",
+        "net/bce has a file, and no `checkpoint: true`",
+        "large: no file for deep/bce",
+    ):
+        assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("margin", [{}, {"relative": 0.1, "absolute": 0.1}, {"absolute": 0}, {"relative": 1.5}])
+def test_a_margin_is_relative_or_absolute(margin: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="margin"):
+        recipe_texts.recipe(margin=margin)
+    assert recipe_texts.recipe(margin={"absolute": 0.1}).margin.absolute == 0.1
+
+
+def workshop(root: Path, **changes: Any) -> Workshop:
+    """A workshop for a recipe on a small project; nothing in it is made."""
+    (root / "harness.toml").write_text(
+        '[environments.numpy]\nkind = "inherit"\n[upstreams.toy]\nurl = "u"\n'
+        f'commit = "{"1" * 40}"\ncode = ["/*"]\noverlay = ["one.py"]\n'
+        f'[releases.theirs]\nurl = "u"\ncommit = "{"2" * 40}"\n'
+    )
+    folder = root / "patches" / "overlay"
+    folder.mkdir(parents=True)
+    for name in ("one.py", "two.py"):
+        (folder / name).write_text(name)
+    request: Any = None
+    return Workshop(load_config(root, {}), recipe_texts.recipe(**changes), request, 1, 1.0)
+
+
+def test_a_recipe_s_own_overlay_is_hashed_beside_the_upstream_s(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    plain, more = workshop(tmp_path / "a").overlay, workshop(tmp_path / "b", overlay=["two.py"]).overlay
+    assert list(plain) == ["one.py"]
+    assert more == {**plain, "two.py": more["two.py"]}
+
+
+def test_an_overlay_file_that_is_not_there_is_told_with_the_list_that_wants_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"recipes/paper/table.yaml: overlay: no such files: three.py"):
+        _ = workshop(tmp_path, overlay=["two.py", "three.py"]).overlay
+
+
+def test_an_unknown_release_is_told_before_anything_is_fetched(tmp_path: Path) -> None:
+    files = {dataset: {"deep/bce": {"path": "x", "sha256": SHA}} for dataset in ("small", "large")}
+    unknown = {"release": "thiers", "files": files}
+    with pytest.raises(ConfigError, match=r"unknown release 'thiers'.*\n?.*did you mean 'theirs'"):
+        _ = workshop(tmp_path, checkpoints=unknown).pinned
+
+
+@pytest.mark.parametrize("name", ["li2023/released", "li2023/fig1-released"])
+def test_the_committed_recipes_name_no_file_twice(name: str) -> None:
+    found = recipes.load(ROOT, name, {}).checkpoints
+    assert found is not None
+    pins = [file.content for files in found.files.values() for file in files.values()]
+    assert len(set(pins)) == len(pins) == {"li2023/released": 40, "li2023/fig1-released": 11}[name]
