@@ -20,6 +20,8 @@ from harness.tables import Table, TableSpec
 from harness.tables.claims import user_differences
 from harness.tables.sample import sample
 
+UNVALIDATED = "training loss"  # what a run tells in place of a metric that stops on its own loss
+
 
 def figure_data(
     table: Table, results: Sequence[RunResult], store: Store, published: Sequence[Published] = ()
@@ -53,10 +55,12 @@ def curve(run: RunResult, events: Sequence[Mapping[str, Any]], counted: bool = T
     epochs = list(_epochs(events))
     if not epochs:
         return None
-    metric = next((str(e["metric"]) for e in epochs if e.get("metric")), "")
+    metric = next((str(e["metric"]) for e in epochs if e.get("metric") not in ("", None, UNVALIDATED)), "")
     numbers, values, losses = (
         np.array([_number(e.get(name)) for e in epochs], dtype=np.float64) for name in ("epoch", "value", "loss")
     )
+    if not metric:
+        values = np.full_like(values, np.nan)
     return Curve(
         run.dataset, run.system, run.seed, metric, numbers, values, losses, chosen=run.best_epoch, counted=counted
     )
