@@ -143,7 +143,7 @@ def _point(axes: Axes, point: Told, metric: str, mark: look.Mark, most: float) -
             linestyle="none", markersize=_diameter(point.memory_mb, most), label="_their memory",
         )  # fmt: skip
     axes.plot(
-        *at, marker=mark.marker, color=mark.color, fillstyle="none", markersize=5, alpha=0.7, linestyle="none",
+        *at, marker=mark.marker, color=mark.color, fillstyle=mark.fill, markersize=5, alpha=0.6, linestyle="none",
         zorder=3, label="_theirs",
     )  # fmt: skip
     axes.plot(*at, **_CROSS, zorder=3, label="_cross")
