@@ -13,15 +13,19 @@ import numpy as np
 from harness.evidence import read_events
 from harness.executors.contract import RunFolder
 from harness.figures.data import Curve, FigureData
-from harness.records import Claim, RunResult
+from harness.records import Claim, Published, RunResult
 from harness.stats import Floats
 from harness.store import Store
 from harness.tables import Table, TableSpec
 from harness.tables.claims import user_differences
 from harness.tables.sample import sample
 
+UNVALIDATED = "training loss"  # what a run tells in place of a metric that stops on its own loss
 
-def figure_data(table: Table, results: Sequence[RunResult], store: Store) -> FigureData:
+
+def figure_data(
+    table: Table, results: Sequence[RunResult], store: Store, published: Sequence[Published] = ()
+) -> FigureData:
     """What the figures of a judged table are drawn from.
 
     Args:
@@ -31,7 +35,8 @@ def figure_data(table: Table, results: Sequence[RunResult], store: Store) -> Fig
     counted = {line.key for block in table.seeds for line in block.lines if line.values}
     runs = [run for run in results if run.status != "missing"]
     found = (curve(run, read_events(RunFolder(store.folder(run.key)).events), run.key in counted) for run in runs)
-    return FigureData(table, differences(table.spec, results), tuple(own for own in found if own is not None))
+    curves = tuple(own for own in found if own is not None)
+    return FigureData(table, differences(table.spec, results), curves, tuple(published))
 
 
 def differences(spec: TableSpec, results: Sequence[RunResult]) -> dict[tuple[str, Claim], Floats]:
@@ -50,10 +55,12 @@ def curve(run: RunResult, events: Sequence[Mapping[str, Any]], counted: bool = T
     epochs = list(_epochs(events))
     if not epochs:
         return None
-    metric = next((str(e["metric"]) for e in epochs if e.get("metric")), "")
+    metric = next((str(e["metric"]) for e in epochs if e.get("metric") not in ("", None, UNVALIDATED)), "")
     numbers, values, losses = (
         np.array([_number(e.get(name)) for e in epochs], dtype=np.float64) for name in ("epoch", "value", "loss")
     )
+    if not metric:
+        values = np.full_like(values, np.nan)
     return Curve(
         run.dataset, run.system, run.seed, metric, numbers, values, losses, chosen=run.best_epoch, counted=counted
     )

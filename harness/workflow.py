@@ -126,7 +126,7 @@ def publish(
     if FIGURES in formats:
         from harness import figures  # matplotlib takes longer to start than a finished table
 
-        drawn_from = drawn.figure_data(table, results, job.store)
+        drawn_from = drawn.figure_data(table, results, job.store, job.published)
         files |= {f"{FIGURES}/{name}": content for name, content in figures.files(drawn_from).items()}
     job.store.write_table(folder, files)
     return [folder / name for name in files]

@@ -1,4 +1,7 @@
-"""What quality costs: a metric against training time, with peak memory as the area of a bubble."""
+"""What quality costs: a metric against training time, with peak memory as the area of a bubble.
+
+Where a paper tells its own times and memory, its points stand beside ours, crossed out: another machine measured them.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from harness.figures.data import FigureData
 from harness.figures.sheet import sheet
 from harness.tables import DatasetSpec, SeedLine, Table
 
+TIME, MEMORY = "training_time", "gpu_memory"  # in recipes/papers; seconds and MB
+_CROSS: Any = {"marker": "x", "color": look.INK, "markersize": 4, "markeredgewidth": 0.6, "linestyle": "none"}
 _LARGEST_PT = 18.0  # diameter of the bubble of the most memory
 
 
@@ -34,22 +39,35 @@ class Spent:
         return math.fsum(line.values[metric] for line in self.lines) / len(self.lines)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What one place prints of a system that is drawn: a metric's value with time and, where told, memory."""
+
+    system: str
+    place: str
+    seconds: float
+    memory_mb: float | None
+    values: dict[str, float]
+
+
 def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]:
-    """One figure: a panel for each metric, two side by side; nothing where no run tells its time."""
+    """One figure: a panel for each metric, two side by side; nothing where no run and no paper tells a time."""
     table = data.table
-    found = spent(table, dataset.key)
-    if not found or not table.spec.metrics:
+    found, theirs = spent(table, dataset.key), told(data, dataset.key)
+    if not (found or theirs) or not table.spec.metrics:
         return
     metrics = table.spec.metrics
     abreast = min(2, len(metrics))
     down = math.ceil(len(metrics) / abreast)
     width = look.PAGE_IN if abreast > 1 else look.COLUMN_IN
-    most = max((own.memory_mb or 0.0 for own in found), default=0.0)
+    sizes = [own.memory_mb for own in found] + [point.memory_mb for point in theirs]
+    most = max((size or 0.0 for size in sizes), default=0.0)
     title = f"Quality against cost: {dataset.label}"
-    figure = sheet(table, title, width, 2.6 * down, _legend(table, found, most), _untold(table, found))
+    notes = _untold(table, found) + _told_elsewhere(theirs)
+    figure = sheet(table, title, width, 2.6 * down, _legend(table, found, theirs, most), notes)
     grid = figure.subplots(down, abreast, squeeze=False)
     for axes, metric in zip(grid.flat, metrics, strict=False):
-        _panel(axes, table, dataset.key, metric, found, most)
+        _panel(axes, table, dataset.key, metric, found, theirs, most)
     for axes in grid.flat[len(metrics) :]:
         axes.remove()
     yield f"cost-{look.slug(dataset.key)}", figure
@@ -67,7 +85,28 @@ def spent(table: Table, dataset: str) -> list[Spent]:
     return found
 
 
-def _panel(axes: Axes, table: Table, dataset: str, metric: str, found: Sequence[Spent], most: float) -> None:
+def told(data: FigureData, dataset: str) -> list[Told]:
+    """What papers tell of systems in the table: each point once.
+
+    A number stands for a loss as published and as released; it is drawn as the last of these, the authors' code.
+    """
+    numbers: dict[tuple[str, str], dict[str, float]] = {}
+    for own in data.published:
+        if own.dataset == dataset:
+            numbers.setdefault((own.beside or data.table.spec.published_in, own.system), {})[own.metric] = own.value
+    found: dict[tuple[str, str], Told] = {}
+    for system in data.table.spec.columns:
+        for (place, key), values in numbers.items():
+            shown = {metric: values[metric] for metric in data.table.spec.metrics if metric in values}
+            if key == system.key and shown and values.get(TIME, 0) > 0:
+                point = Told(key, place, values[TIME], values.get(MEMORY), shown)
+                found[place, system.published_label or key] = point
+    return list(found.values())
+
+
+def _panel(
+    axes: Axes, table: Table, dataset: str, metric: str, found: Sequence[Spent], theirs: Sequence[Told], most: float
+) -> None:
     look.plain(axes)
     floors = [
         cell.estimate.mean
@@ -75,8 +114,11 @@ def _panel(axes: Axes, table: Table, dataset: str, metric: str, found: Sequence[
         for cell in row.cells
         if (row.dataset, row.metric) == (dataset, metric) and cell.estimate and table.spec.system(cell.system).is_floor
     ]
-    values = [line.values[metric] for own in found for line in own.lines]
-    seconds = [line.seconds or 1.0 for own in found for line in own.lines]
+    points = [own for own in theirs if metric in own.values]
+    values = [line.values[metric] for own in found for line in own.lines] + [own.values[metric] for own in points]
+    seconds = [line.seconds or 1.0 for own in found for line in own.lines] + [own.seconds for own in points]
+    if not seconds:
+        return
     low, high = look.limits([*values, *floors], narrowest=0.002)
     axes.set_ylim(low - 0.03 * (high - low), high + 0.06 * (high - low))
     look.time_axis(axes, min(seconds), max(seconds))
@@ -85,8 +127,26 @@ def _panel(axes: Axes, table: Table, dataset: str, metric: str, found: Sequence[
     axes.set_ylabel(metric)
     for floor in floors:
         axes.axhline(floor, color=look.GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    marks = look.marks(table.spec)
+    for point in points:
+        _point(axes, point, metric, marks[point.system], most)
     for own in found:
-        _system(axes, own, metric, look.marks(table.spec)[own.system], most)
+        _system(axes, own, metric, marks[own.system], most)
+
+
+def _point(axes: Axes, point: Told, metric: str, mark: look.Mark, most: float) -> None:
+    """A point of a paper: the mark of its system, crossed out; its memory is an empty circle."""
+    at = ([point.seconds], [point.values[metric]])
+    if point.memory_mb:
+        axes.plot(
+            *at, marker="o", color="none", markeredgecolor=mark.color, markeredgewidth=0.5, alpha=0.6, zorder=2,
+            linestyle="none", markersize=_diameter(point.memory_mb, most), label="_their memory",
+        )  # fmt: skip
+    axes.plot(
+        *at, marker=mark.marker, color=mark.color, fillstyle=mark.fill, markersize=5, alpha=0.6, linestyle="none",
+        zorder=3, label="_theirs",
+    )  # fmt: skip
+    axes.plot(*at, **_CROSS, zorder=3, label="_cross")
 
 
 def _system(axes: Axes, own: Spent, metric: str, mark: look.Mark, most: float) -> None:
@@ -108,19 +168,23 @@ def _diameter(memory_mb: float, most: float) -> float:
     return _LARGEST_PT * math.sqrt(memory_mb / most)
 
 
-def _legend(table: Table, found: Sequence[Spent], most: float) -> list[Artist]:
+def _legend(table: Table, found: Sequence[Spent], theirs: Sequence[Told], most: float) -> list[Artist]:
     marks = look.marks(table.spec)
     handles: list[Artist] = []
-    for own in found:
-        mark = marks[own.system]
+    own_keys = {own.system for own in found}
+    for key in [*(own.system for own in found), *(point.system for point in theirs if point.system not in own_keys)]:
+        mark = marks[key]
         handles.append(
             Line2D(
                 [], [], marker=mark.marker, color=mark.color, fillstyle=mark.fill, markersize=5, linestyle="none",
-                label=look.wrapped(table.spec.system(own.system).label, 2.6, 1),
+                label=look.wrapped(table.spec.system(key).label, 2.6, 1),
             )
         )  # fmt: skip
     if any(len(own.lines) > 1 for own in found):
         handles.append(Line2D([], [], marker="o", color=look.GREY, markersize=2.6, linestyle="none", label="one seed"))
+    for place in dict.fromkeys(point.place for point in theirs):
+        label = look.clean(f"{place}, crossed out")
+        handles.append(Line2D([], [], **_CROSS, label=label))
     if most:
         handles += [
             Line2D(
@@ -146,6 +210,12 @@ def _round_sizes(most: float) -> list[float]:
 def _memory(size: float, most: float) -> str:
     """A round amount of memory, all of a figure in one unit."""
     return f"{size / 1000:g} GB" if most >= 4000 else f"{size:g} MB"
+
+
+def _told_elsewhere(theirs: Sequence[Told]) -> str:
+    """How far the papers' points can be held against ours."""
+    text = " Points crossed out are as printed: training alone, their machine; memory of an accelerator, empty circles."
+    return text if theirs else ""
 
 
 def _untold(table: Table, found: Sequence[Spent]) -> str:

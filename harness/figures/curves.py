@@ -40,7 +40,7 @@ def _figure(
     down = math.ceil(len(systems) / _MOST_ABREAST)
     abreast = math.ceil(len(systems) / down)
     width = look.PAGE_IN if abreast > 2 else look.COLUMN_IN
-    metrics = list(dict.fromkeys(look.clean(c.metric) for c in shown))
+    metrics = list(dict.fromkeys(look.clean(c.metric) for c in shown if c.metric))
     names = metrics[0] if len(metrics) == 1 else "the upstream's own metric"
     titles = {s.key: look.wrapped(s.label, (width - 0.4) / abreast - 0.25, 2) for s in systems}
     high = 1.85 + (0.12 if any("\n" in title for title in titles.values()) else 0.0)
@@ -95,8 +95,11 @@ def _panel(
         lower.set_ylim(*look.limits(losses))
     else:
         lower.set_yticks([])
-    if not curves:
-        upper.text(0.5, 0.5, "no curve", transform=upper.transAxes, ha="center", style="italic", color=look.GREY)
+    validated = any(np.isfinite(curve.values).any() for curve in curves)
+    if not validated:
+        told = "not validated" if curves else "no curve"
+        upper.set_yticks([])
+        upper.text(0.5, 0.5, told, transform=upper.transAxes, ha="center", style="italic", color=look.GREY)
 
 
 def _lines(upper: Axes, lower: Axes, curve: Curve, color: str) -> None:
@@ -135,7 +138,7 @@ _FAILED: dict[str, Any] = {
 
 def _legend(shown: Sequence[Curve]) -> list[Artist]:
     found: list[Artist] = [Line2D([], [], color=look.INK, linewidth=0.7, label="one seed")]
-    if any(curve.chosen is not None for curve in shown):
+    if any(curve.chosen is not None and np.isfinite(curve.values).any() for curve in shown):
         found.append(Line2D([], [], **_CHOSEN, color="white", label="epoch whose weights were tested"))
     if any(not curve.counted for curve in shown):
         dots: dict[str, Any] = {**_FAILED, "linestyle": (0, (1, 1)), "linewidth": 0.7}

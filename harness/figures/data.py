@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.records import Claim
+from harness.records import Claim, Published
 from harness.stats import Floats
 from harness.tables import Table
 
@@ -43,8 +43,10 @@ class FigureData:
         differences: dataset and claim -> shape (n_users,), the better system's value minus the worse one's, averaged
             over the seeds that both have; nothing for what could not be compared.
         curves: of any runs; those of systems or datasets that the table lacks are passed over.
+        published: numbers that the papers print of these systems, times and memory among them.
     """
 
     table: Table
     differences: Mapping[tuple[str, Claim], Floats] = field(default_factory=dict)
     curves: tuple[Curve, ...] = ()
+    published: tuple[Published, ...] = ()

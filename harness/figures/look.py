@@ -50,9 +50,16 @@ PAPER: dict[str, Any] = {"marker": "D", "markersize": 4.2, "color": "none", "mar
                          "markeredgewidth": 1.1, "linestyle": "none"}  # fmt: skip
 
 
+_VARIANTS = re.compile(r"-as-(published|released)$")
+
+
 @dataclass(frozen=True)
 class Mark:
-    """How a system is drawn wherever it stands: colour and shape are its model's, the filling is its loss's."""
+    """How a system is drawn wherever it stands.
+
+    Colour and shape are its model's, the filling is its loss's. In a model with more losses than there are fillings,
+    each loss has a colour and shape of its own, hollow as published (or where there is but one), full as released.
+    """
 
     color: str
     marker: str
@@ -67,8 +74,25 @@ def marks(spec: TableSpec) -> dict[str, Mark]:
             models.setdefault(system.key.partition("/")[0], []).append(system.key)
     found = {s.key: Mark(GREY, "o", "full") for s in spec.columns if s.is_floor}
     for place, keys in enumerate(models.values()):
+        if len(keys) > len(_FILLS):
+            found |= _many(keys)
+            continue
         for variant, key in enumerate(keys):
             found[key] = Mark(_HUES[place % len(_HUES)], _MARKERS[place % len(_MARKERS)], _FILLS[variant % len(_FILLS)])
+    return found
+
+
+def _many(keys: Iterable[str]) -> dict[str, Mark]:
+    """Marks of a model with many losses."""
+    kinds: dict[str, list[str]] = {}
+    for key in keys:
+        kinds.setdefault(_VARIANTS.sub("", key), []).append(key)
+    found = {}
+    for place, variants in enumerate(kinds.values()):
+        shape = _MARKERS[place // len(_HUES) % len(_MARKERS)]
+        for key in variants:
+            released = len(variants) > 1 and key.endswith("released")
+            found[key] = Mark(_HUES[place % len(_HUES)], shape, "full" if released else "none")
     return found
 
 

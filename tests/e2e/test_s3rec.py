@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from projects import ROOT, Project, clean_env
 
-from harness import sources
+from harness import recipes, sources
 from harness.config import load
 
 PIN = sources.Pin(
@@ -149,3 +149,25 @@ def test_checkpoint_that_the_mirror_lacks_is_a_gap(real_project: Project) -> Non
     assert done.returncode == 3
     assert "Yelp-epochs-100.pt" in done.stderr
     assert "Popularity" in done.stdout
+
+
+def test_losses_of_figure_1_train_without_validation_and_prove_themselves(real_project: Project) -> None:
+    recipe = recipes.load(ROOT, "li2023/fig1", {})
+    keys = [
+        key
+        for key in recipe.systems
+        if key.endswith(("-10-as-released", "bpr-10-as-published", "mlm-ce-0.2-as-released"))
+    ]
+    assert len(keys) == 7
+    where = ("--where", f"dataset=lastfm,system={'|'.join(keys)}", "--seeds", "1", "--set", "epochs=1")
+    done = real_project.run("reproduce", "li2023/fig1", *where, timeout=1800)
+    assert done.returncode in (0, 1), done.stderr
+    found = records(real_project)
+    for key in keys:
+        assert found[key]["status"] == "finished"
+        assert recipe.systems[key].proven_loss in found[key]["proof"]["computed"]  # type: ignore[index]
+        events = real_project.folder / "results" / "runs" / str(found[key]["key"]) / "events.jsonl"
+        (epoch,) = [
+            e for e in map(json.loads, events.read_text(encoding="utf-8").splitlines()) if e["event"] == "epoch"
+        ]
+        assert epoch["metric"] == "training loss"

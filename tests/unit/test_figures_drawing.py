@@ -16,7 +16,8 @@ from matplotlib.legend import Legend
 
 from harness.figures import FigureData, agreement, cost, curves, look, sheet
 from harness.figures import differences as differing
-from harness.tables import Row
+from harness.records import Published
+from harness.tables import Row, SystemSpec
 
 
 @pytest.fixture(autouse=True)
@@ -171,6 +172,33 @@ def test_systems_of_one_model_share_colour_and_shape_and_differ_in_filling() -> 
     marks = look.marks(crowded().table.spec)
     assert len({(m.color, m.marker, m.fill) for m in marks.values()}) == len(marks)
     assert (marks["m0/0"].color, marks["m0/0"].marker) == (marks["m0/1"].color, marks["m0/1"].marker)
+
+
+def test_a_model_with_many_losses_gives_each_a_colour_and_shape_and_fills_what_was_released() -> None:
+    losses, forms = ("bce", "bpr", "top1", "ssm"), ("published", "released")
+    names = ["bce-1", *(f"{loss}-as-{form}" for loss in losses for form in forms)]
+    systems = tuple(SystemSpec(f"net/{name}", name) for name in names)
+    marks = look.marks(spec(systems=systems, claims=()))
+    assert len({(m.color, m.marker, m.fill) for m in marks.values()}) == 9
+    assert len({(m.color, m.marker) for m in marks.values()}) == 5
+    assert [marks[f"net/{name}"].fill for name in names[:3]] == ["none", "none", "full"]
+
+
+def test_cost_puts_the_points_of_papers_beside_ours() -> None:
+    told = [("HIT@10", 0.5), ("training_time", 8.0), ("gpu_memory", 6400.0)]
+    papers = [Published("d", system, metric, value, 4, beside="log") for system in "ab" for metric, value in told]
+    papers += [Published("d", "a", "HIT@10", 0.7, 4)]  # without a time
+    runs = [run("a", 1, hits(10, 100), seconds=10.0, peak_memory_mb=400.0)]
+    found = replace(data(spec(), runs, papers), published=tuple(papers))
+    (figure,) = drawn(cost.draw, found)
+    axes = figure.axes[0]
+    assert points(axes, "cross") == points(axes, "theirs") == [(8.0, 0.5), (8.0, 0.5)]
+    ours, theirs = (lines_of(axes, name)[0].get_markersize() for name in ("memory", "their memory"))
+    assert (theirs / ours) ** 2 == pytest.approx(16)
+    assert "log, crossed out" in " ".join(t.get_text() for t in texts(figure))
+    systems = tuple(replace(s, published_label="" if s.is_floor else "Net, x") for s in spec().systems)
+    one = replace(found, table=replace(found.table, spec=replace(found.table.spec, systems=systems)))
+    assert [p.system for p in cost.told(one, "d")] == ["b"]  # one number for both: it stands for the last
 
 
 def test_cost_draws_each_run_and_areas_are_memory() -> None:

@@ -54,6 +54,15 @@ def test_a_curve_is_read_from_events_and_holds_no_zero_for_what_is_missing() -> 
     assert np.isfinite(found.losses).tolist() == [True, False, False]
 
 
+def test_a_run_that_stops_on_its_own_loss_has_no_validation() -> None:
+    events = [{**epoch(n, 2.0 - n, 2.0 - n), "metric": "training loss"} for n in range(2)]
+    found = curve(run("a", 1, hits(1, 10), best_epoch=1), events)
+    assert found is not None
+    assert found.metric == ""
+    assert np.isnan(found.values).all()
+    assert found.losses.tolist() == [2.0, 1.0]
+
+
 def test_no_epochs_no_curve() -> None:
     assert curve(run("a", 1, hits(1, 10)), [{"event": "end"}]) is None
 

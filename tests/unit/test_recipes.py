@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import recipe_texts
 from recipe_texts import DATA, RECIPE, SHA, write
 
-from harness import losses, recipes
+from harness import losses, printed, recipes
 from harness.config import load as load_config
 from harness.errors import RecipeError
 from harness.plan import Settings, systems
@@ -248,3 +249,27 @@ def test_places_that_cannot_take_another_loss_are_refused(tmp_path: Path, line: 
 def test_a_place_whose_command_names_no_loss_is_refused(tmp_path: Path) -> None:
     told = "\n".join(refused(tmp_path, RECIPE + "own_loss: [net/ce-all]\n"))
     assert "own_loss: net/ce-all: no word of its command has {loss_options}" in told
+
+
+def test_losses_that_a_recipe_takes_from_an_overlay_file_are_pinned_by_its_hash() -> None:
+    """A proof is the function and the hash of its file, so an edited file must come with an edited recipe."""
+    found = 0
+    for artifact in recipes.artifacts(ROOT):
+        for key, system in recipes.load(ROOT, artifact, {}).systems.items():
+            for word in system.arguments:
+                if match := re.fullmatch(r"--loss=harness_overlay/(\w+\.py):(\w+)", word):
+                    content = (ROOT / "patches/overlay" / match[1]).read_bytes()
+                    assert system.proof == f"{match[2]}@{hashlib.sha256(content).hexdigest()[:12]}", (
+                        f"{artifact}: {key}"
+                    )
+                    found += 1
+    assert found == 8
+
+
+def test_every_point_of_the_logs_behind_figure_1_has_its_systems() -> None:
+    recipe = recipes.load(ROOT, "li2023/fig1", {})
+    told = [p for p in printed.published(ROOT, recipe) if p.beside == "log" and p.metric == "HIT@10"]
+    systems = {key for key in recipe.systems if key != "popularity" and "mlm" not in key}  # no log of mlm-ce
+    assert {p.system for p in told} == systems
+    assert len(told) == len(systems) == 27
+    assert next(p.value for p in told if p.system == "sasrec/bpr-100-as-published") == 0.0132
