@@ -1,7 +1,8 @@
 """What own records say of the papers' experiments, as rows for `harness.findings`.
 
 Two things that every paper's tables rest on: whether the metrics that a code base prints are those of its ranks, and
-whether it matters that a test pairs users. Records of demonstrations and of cut-short trainings say nothing of papers.
+whether it matters that a test pairs users. Demonstrations are left out; printed metrics count for
+cut-short trainings too, tests only by a recipe's own settings.
 """
 
 from __future__ import annotations

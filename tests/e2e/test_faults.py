@@ -26,7 +26,8 @@ def finished(project: Project) -> list[dict[str, object]]:
 
 
 def test_wrong_pin(project: Project, one_error: Check) -> None:
-    commit = next(line for line in (project.folder / "harness.toml").read_text().splitlines()[::-1] if "commit" in line)
+    demo = (project.folder / "harness.toml").read_text().partition("[upstreams.demo]")[2]
+    commit = next(line for line in demo.splitlines() if line.startswith("commit"))
     project.replace("harness.toml", commit, 'commit = "0123456789012345678901234567890123456789"')
     message = one_error(project.run("reproduce", "demo", *FEW), 3)
     assert "0123456789012345678901234567890123456789" in message
