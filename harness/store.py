@@ -145,15 +145,16 @@ class Store:
         target = runs / content["key"]
         with disk_errors(target):
             runs.mkdir(parents=True, exist_ok=True)
-            temporary = runs / f".{content['key']}.new"  # the lock's holder alone writes here
-            remove_tree(temporary)  # left by a harness that was killed here
+            temporary, replaced = (runs / f".{content['key']}.{end}" for end in ("new", "old"))
+            settle(target, temporary, replaced)  # after a harness that was killed here
             temporary.mkdir()
             try:
                 fill(temporary, content, left, symbols)
-                remove_tree(target)
+                if target.exists():
+                    target.rename(replaced)  # at once: a folder that is being removed would pass for a record
                 temporary.rename(target)
             finally:
-                remove_tree(temporary)
+                settle(target, temporary, replaced)
 
     def result(self, run: Run, known: Record | None = None) -> RunResult:
         """A planned run as tables see it; `known` is its record where that was read before."""
@@ -194,6 +195,14 @@ class Store:
             path = folder / name
             if not (path.is_file() and path.read_bytes() == content):
                 write_whole(path, content)
+
+
+def settle(target: Path, temporary: Path, replaced: Path) -> None:
+    """Leave one whole record: the one that was to be replaced comes back where none took its place."""
+    if replaced.exists() and not target.exists():
+        replaced.rename(target)
+    for remains in (temporary, replaced):
+        remove_tree(remains)
 
 
 def fill(folder: Path, content: Mapping[str, Any], left: RunFolder, symbols: Mapping[str, str]) -> None:

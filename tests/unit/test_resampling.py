@@ -177,9 +177,9 @@ def test_without_spread_the_interval_is_the_mean() -> None:
 @pytest.mark.parametrize("pair", PAIRS[:2])
 def test_users_and_seeds_drawn_together(pair: tuple[str, str]) -> None:
     x = seed_differences(*pair, "NDCG@10")
-    found = resampling.bootstrap_users_seeds(x, 1000, seed=3)
+    found = resampling.bootstrap_users_seeds(x, 4000, seed=3)
     rng = np.random.default_rng(4)
-    means = [x[rng.integers(0, 5, 5)][:, rng.integers(0, 1090, 1090)].mean() for _ in range(2000)]
+    means = [x[rng.integers(0, 5, 5)][:, rng.integers(0, 1090, 1090)].mean() for _ in range(4000)]
     assert found.standard_error == pytest.approx(np.std(means), rel=0.1)
     assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.25 * np.std(means))
     assert found.standard_error > 1.1 * bootstrap(paired.counted(x.mean(axis=0))).standard_error
