@@ -7,7 +7,7 @@ and alarms are those of every other table.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from harness.evidence import read_ranks
 from harness.executors.contract import RunFolder
 from harness.job import Job
 from harness.metrics import parse
-from harness.plan import Settings
 from harness.records import Claim, RunResult
 from harness.store import Record
 from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec, build
@@ -59,21 +58,17 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
     return judge(build(spec, results))
 
 
-def systems(
-    config: Config, a: str, b: str, artifact: str, settings: Settings, metrics: Sequence[str],
-    job_of: Callable[[str, Settings], Job], wilcoxon: bool = False,
-) -> Table:  # fmt: skip
+def systems(job: Job, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = False) -> Table:
     """Two systems of a recipe on every dataset and seed that both have finished, or on those asked for.
 
     Args:
-        artifact: "" for the one that has both.
-        job_of: makes a job of an artifact and settings.
+        job: of the artifact meant, or named "" for the one that has both.
     Raises:
         ArgumentError: no artifact has both, or several have. StoreError: there is nothing to compare yet.
     """
-    job = job_of(artifact or the_artifact(config, a, b), settings)
-    if settings.seeds is None:
-        job = job_of(job.name, replace(settings, seeds=seeds_of(job, a, b) or job.recipe.seeds))
+    job = replace(job, name=job.name or the_artifact(job.config, a, b))
+    if job.settings.seeds is None:
+        job = replace(job, settings=replace(job.settings, seeds=seeds_of(job, a, b) or job.recipe.seeds))
     known = job.recipe.systems
     for name in (a, b):
         if name not in known:

@@ -117,8 +117,8 @@ def publish(
     Raises:
         ArgumentError: an unknown format. StoreError: the disk is full or not writable.
     """
-    if unknown := [name for name in formats if name not in (*render.FORMATS, FIGURES)]:
-        known = (*render.FORMATS, FIGURES)
+    known = (*render.FORMATS, FIGURES)
+    if unknown := [name for name in formats if name not in known]:
         raise ArgumentError("--format", f"unknown format {unknown[0]!r}", near_misses(unknown[0], known))
     folder = job.store.table_folder(job.recipe.artifact, job.variant)
     texts = render.files(table, [name for name in formats if name != FIGURES])

@@ -6,7 +6,6 @@ from harness import contrast
 from harness.cli.consoles import console
 from harness.errors import ArgumentError
 from harness.job import Job
-from harness.plan import Settings
 
 
 def show(job: Job, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None:
@@ -25,11 +24,7 @@ def show(job: Job, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None
     if contrast.KEY.fullmatch(a) and contrast.KEY.fullmatch(b):
         table = contrast.runs(job.config, a, b, asked, wilcoxon)
     else:
-
-        def job_of(artifact: str, settings: Settings) -> Job:
-            return Job(job.config, artifact, settings, job.ways)
-
-        table = contrast.systems(job.config, a, b, job.name, job.settings, asked, job_of, wilcoxon)
+        table = contrast.systems(job, a, b, asked, wilcoxon)
     out = console()
     for block in terminal.blocks(table, details=True):
         out.print(block)

@@ -73,9 +73,13 @@ def _values(sample: Sample, system: str, seeds: Sequence[int | None], metric: st
     return np.stack([sample.values[system, seed, metric] for seed in own])
 
 
+def _both(sample: Sample, claim: Claim, seeds: Sequence[int | None]) -> tuple[Floats, Floats]:
+    """Values of the better and of the worse system, shape (n_seeds, n_users) each."""
+    return _values(sample, claim.better, seeds, claim.metric), _values(sample, claim.worse, seeds, claim.metric)
+
+
 def _comparison(sample: Sample, claim: Claim, seeds: Sequence[int | None], ways: Options) -> Comparison:
-    better = _values(sample, claim.better, seeds, claim.metric)
-    worse = _values(sample, claim.worse, seeds, claim.metric)
+    better, worse = _both(sample, claim, seeds)
     differences = better - worse
     by_user = differences.mean(axis=0)
     tests = [paired_t(row) for row in differences]
@@ -101,5 +105,5 @@ def user_differences(sample: Sample, claim: Claim) -> Floats | None:
     seeds = _common_seeds(sample, claim) if sample.seeds(claim.better) and sample.seeds(claim.worse) else ()
     if not seeds:
         return None
-    better, worse = (_values(sample, system, seeds, claim.metric) for system in (claim.better, claim.worse))
+    better, worse = _both(sample, claim, seeds)
     return np.asarray((better - worse).mean(axis=0))
