@@ -17,7 +17,7 @@ HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # From the bottom to the top; a module imports only from rows below its own.
 ROWS = (
     ("errors", "records", "executors", "render.numbers", "render.parts", "render.timesteps", "findings.finding"),
-    ("files", "process", "gitcommand", "findings.intervals"),
+    ("files", "process", "gitcommand", "engine", "findings.intervals"),
     ("config", "stats", "corrections", "metrics", "patchfiles", "datasets", "sources"),
     ("embedded", "executors.contract", "trees"),
     ("paired", "power"),
@@ -86,6 +86,7 @@ IGNORANT = {
     "drawn": ("figures.look", "figures.sheet"),
 }
 THIRD_PARTY = {
+    "docker": ("engine", "images", "doctor", "executors.docker"),
     "filelock": ("files", "store", "execution", "datasets"),
     "git": ("gitcommand", "embedded"),
     "jinja2": ("render.jinja",),
