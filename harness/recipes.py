@@ -237,8 +237,8 @@ class Recipe(Strict):
 
 def raise_all(faults: Iterable[str]) -> None:
     """Refuse a value with every fault it has, each once."""
-    if found := list(dict.fromkeys(faults)):
-        raise ValueError("; ".join(found))
+    if found := "; ".join(dict.fromkeys(faults)):
+        raise ValueError(found)
 
 
 def option_faults(systems: Mapping[str, System], context: Any) -> Iterator[str]:
@@ -255,11 +255,9 @@ def option_faults(systems: Mapping[str, System], context: Any) -> Iterator[str]:
 
 
 def artifacts(root: Path) -> list[str]:
-    """Names of all artifacts that have a recipe."""
-    folder = root / "recipes"
-    return sorted(
-        f"{p.parent.name}/{p.stem}" for p in folder.glob("*/*.yaml") if p.parent.name not in ("papers", "data")
-    )
+    """Names of all artifacts that have a recipe; those of tables that only count files are not among them."""
+    paths = [p for p in (root / "recipes").glob("*/*.yaml") if "." not in p.stem]
+    return sorted(f"{p.parent.name}/{p.stem}" for p in paths if p.parent.name not in ("papers", "data"))
 
 
 def load(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
@@ -270,6 +268,8 @@ def load(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
     """
     artifact = aliases.get(name, name)
     path = root / "recipes" / f"{artifact}.yaml"
+    if path.with_suffix(".counts.yaml").is_file():
+        raise RecipeError(name, "counts files and has no runs", f"`harness reproduce {name}` counts them")
     if artifact not in artifacts(root):
         raise RecipeError(name, "no such artifact", near_misses(name, [*artifacts(root), *aliases]))
     recipe = parse(path, Recipe, {"losses": lambda: losses.read(root)})

@@ -116,8 +116,13 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run, and why, and stop")] = False,
 ) -> None:  # fmt: skip
     """Run what is missing of a table, then print it and write it as Markdown, LaTeX and CSV."""
-    from harness.cli import reporting
+    from harness.cli import counting, reporting
+    from harness.config import load
+    from harness.counting import artifacts
 
+    config = load(project)
+    if (name := config.file.aliases.get(artifact, artifact)) in artifacts(config.root):
+        raise typer.Exit(counting.reproduce(config, name))
     job = job_of(
         artifact, where, seeds, profile, options, device, jobs, threads, timeout, kind, python, project,
         retry_failed, losses,

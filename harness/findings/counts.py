@@ -8,7 +8,7 @@ from decimal import Decimal
 from harness.findings.finding import Finding
 from harness.findings.intervals import Interval, decimals, exact, guesses, judge, one_digit_off, shown
 from harness.findings.library import Library, Placed, spoken
-from harness.findings.numbers import COUNTED
+from harness.sizes import COUNTED
 
 DERIVED = ("average_length", "density")
 NAMES = {"average_length": "average length", "density": "density"}

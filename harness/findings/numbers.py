@@ -9,8 +9,8 @@ from pydantic import model_validator
 
 from harness.config import Strict
 from harness.findings.intervals import Interval, decimals, exact, printed
+from harness.sizes import COUNTED
 
-COUNTED = ("users", "items", "interactions")
 COUNTS = ("count", "epoch", "epochs")
 
 

@@ -1,0 +1,53 @@
+"""`harness reproduce` for tables of dataset sizes: count, print, write."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from harness import counting
+from harness.cli.consoles import console
+from harness.cli.reporting import grid_of
+from harness.config import Config
+from harness.render import counts
+from harness.sizes import Counted
+from harness.store import Store
+
+STYLES = {"reproduced": "", "differs": "bold red", "not counted": "dim"}
+
+
+def reproduce(config: Config, artifact: str) -> int:
+    """Count what can be had of a table, print it and write it; 0 where every number is the paper's, else 1.
+
+    Raises:
+        HarnessError: see `counting.carry_out`.
+    """
+    table = counting.carry_out(config, artifact, lambda name: console(stderr=True).print(f"count   {name}"))
+    show(table)
+    store = Store(config.results, config.cache)
+    folder = store.table_folder(artifact, "full")
+    made = {f"table{end}": text.encode() for end, text in counts.files(table).items()}
+    store.write_table(folder, made)
+    shown = folder.relative_to(config.root) if folder.is_relative_to(config.root) else folder
+    console().print(Text(f"\nWritten: {shown}/{', '.join(made)}", style="bold"), soft_wrap=True)
+    return 0 if set(table.verdicts) == {"reproduced"} else 1
+
+
+def show(table: Counted) -> None:
+    """The table on the console."""
+    out = console()
+    out.print(Text(f"\n{table.title} ({table.artifact}): {counts.summary(table)}\n", style="bold"))
+    grid = grid_of("dataset")
+    for title in counts.titles(table):
+        grid.add_column(title, justify="right")
+    for line in counts.lines(table):
+        grid.add_row(line.label, *(words(cell) for cell in line.cells))
+    out.print(grid)
+    for line in counts.lines(table):
+        for note in line.notes:
+            out.print(Text(f"{line.label}: {note}", style="dim"), soft_wrap=True)
+
+
+def words(cell: counts.Cell) -> Text:
+    """One number."""
+    text = {"reproduced": cell.counted, "differs": f"{cell.counted} ≠ {cell.paper}", "not counted": f"({cell.paper})"}
+    return Text(text[cell.verdict], style=STYLES[cell.verdict])

@@ -1,0 +1,123 @@
+"""Tables of dataset sizes: what a paper prints beside what is counted in the files themselves, at their pins.
+
+Nothing is run, so there are no runs and no statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import Field
+
+from harness import datasets
+from harness.config import Config, Strict
+from harness.datasets import DataFile
+from harness.errors import RecipeError, SourceError, near_misses
+from harness.findings.facts import PaperFile
+from harness.preparation import clone_of, pin_of
+from harness.recipes import DataFile as PinnedFile
+from harness.recipes import DatasetFile
+from harness.sizes import STATISTICS, Counted, Row, compared, uncounted
+from harness.sources import read_blob
+from harness.yamlfiles import parse
+
+SUFFIX = ".counts"
+
+
+class CountRecipe(Strict):
+    """A table of dataset sizes: recipes/<paper>/<artifact>.counts.yaml.
+
+    Attributes:
+        published: `paper#artifact` in recipes/papers.
+        files: upstream whose file is counted, by dataset; both as in recipes/data.
+        absent: why a dataset of the paper's table has no file here, by dataset.
+        labels: what a table prints for those.
+    """
+
+    artifact: str
+    title: str
+    published: str
+    files: dict[str, str]
+    absent: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
+def artifacts(root: Path) -> list[str]:
+    """Names of all tables of dataset sizes."""
+    return sorted(f"{p.parent.name}/{p.name.split('.')[0]}" for p in (root / "recipes").glob(f"*/*{SUFFIX}.yaml"))
+
+
+def load(root: Path, artifact: str) -> CountRecipe:
+    """The recipe of a table of dataset sizes.
+
+    Raises:
+        RecipeError: it has mistakes.
+    """
+    path = root / "recipes" / f"{artifact}{SUFFIX}.yaml"
+    recipe = parse(path, CountRecipe)
+    if recipe.artifact != artifact:
+        raise RecipeError(str(path), f"artifact: is {recipe.artifact!r}, its path says {artifact!r}", "make them equal")
+    return recipe
+
+
+def carry_out(config: Config, artifact: str, tick: Callable[[str], None] = lambda _: None) -> Counted:
+    """Count what can be had of a table.
+
+    Args:
+        tick: is told which dataset is counted next.
+    Raises:
+        RecipeError: a mistake in the recipe or in what it names. DatasetError: a file cannot be read.
+    """
+    recipe = load(config.root, artifact)
+    rows = []
+    for dataset, numbers in printed(config.root, recipe).items():
+        if dataset not in recipe.files:
+            fix = "name its upstream under `files`, or say why not under `absent`"
+            if dataset not in recipe.absent:
+                raise RecipeError(f"recipes/{artifact}{SUFFIX}.yaml", f"nothing about {dataset}", fix)
+            label, told = recipe.labels.get(dataset, dataset), tuple(uncounted(numbers))
+            rows.append(Row(dataset, label, told, reason=recipe.absent[dataset]))
+            continue
+        tick(dataset)
+        rows.append(one_row(config, recipe.files[dataset], dataset, numbers))
+    return Counted(artifact, recipe.title, tuple(rows))
+
+
+def printed(root: Path, recipe: CountRecipe) -> dict[str, dict[str, Decimal]]:
+    """The paper's numbers by dataset and statistic, in its order."""
+    paper, _, name = recipe.published.partition("#")
+    path = root / "recipes" / "papers" / f"{paper}.yaml"
+    tables = parse(path, PaperFile, printed=True).artifacts
+    if name not in tables:
+        raise RecipeError(str(path), f"no artifact {name!r}", near_misses(name, tables))
+    found: dict[str, dict[str, Decimal]] = {}
+    for number in tables[name].values:
+        if number.metric in STATISTICS:
+            found.setdefault(number.dataset, {})[number.metric] = number.value
+    return found
+
+
+def one_row(config: Config, upstream: str, name: str, numbers: dict[str, Decimal]) -> Row:
+    """One dataset, counted; not counted, with the reason, where its file cannot be had."""
+    path = config.root / "recipes" / "data" / f"{upstream}.yaml"
+    known = parse(path, DatasetFile).datasets
+    if name not in known:
+        raise RecipeError(str(path), f"no dataset {name!r}", near_misses(name, known))
+    dataset = known[name]
+    file = next(f for f in dataset.files if f.name == dataset.sequences)
+    try:
+        counts = datasets.count_sequences(sequences(config, upstream, file) / file.name)
+    except SourceError as error:
+        return Row(name, dataset.label, tuple(uncounted(numbers)), reason=f"{error.where}: {error.what}")
+    pin = pin_of(config, upstream)
+    source = f"{upstream} at {pin.commit[:12]}, {file.path}"
+    return Row(name, dataset.label, tuple(compared(counts, numbers)), file.name, file.sha256, source)
+
+
+def sequences(config: Config, upstream: str, file: PinnedFile) -> Path:
+    """The folder with a dataset's file of sequences, checked by hash."""
+    clone, pin = clone_of(config, upstream), pin_of(config, upstream)
+    wanted = [DataFile(path=file.path, sha256=file.sha256, name=file.name)]
+    return datasets.materialise(wanted, lambda path: read_blob(clone, pin, path), config.cache, recheck=True)

@@ -1,0 +1,89 @@
+"""A table of dataset sizes as Markdown, LaTeX and CSV, and the words in which every view shows it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+from harness.render import latex, markdown
+from harness.render.jinja import rendered
+from harness.sizes import STATISTICS, Counted, Row, Statistic
+
+TITLES = {
+    "users": "Users", "items": "Items", "interactions": "Interactions", "average_length": "Average length",
+    "density": "Density %",
+}  # fmt: skip
+COLUMNS = ("artifact", "dataset", "statistic", "paper", "counted", "verdict", "remark", "file", "sha256", "source")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number: what was counted, the paper's where they differ or nothing was counted."""
+
+    counted: str
+    paper: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One dataset with its cells, and what there is to say of it."""
+
+    label: str
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...]
+
+
+def titles(table: Counted) -> list[str]:
+    """The columns that the paper has."""
+    names = {statistic.name for row in table.rows for statistic in row.statistics}
+    return [TITLES[name] for name in STATISTICS if name in names]
+
+
+def lines(table: Counted) -> list[Line]:
+    """The rows in words."""
+    return [Line(row.label, tuple(cell(s) for s in row.statistics), tuple(notes(row))) for row in table.rows]
+
+
+def cell(statistic: Statistic) -> Cell:
+    """One number in words."""
+    printed = f"{statistic.printed:,}"
+    return Cell(statistic.found, "" if statistic.verdict == "reproduced" else printed, statistic.verdict)
+
+
+def notes(row: Row) -> list[str]:
+    """What the cells of a row have no room for."""
+    found = [f"{TITLES[s.name].lower()}: {s.remark}" for s in row.statistics if s.remark]
+    return [*found, f"not counted: {row.reason}"] if row.reason else found
+
+
+def summary(table: Counted) -> str:
+    """How many numbers have which verdict."""
+    verdicts = table.verdicts
+    counts = [(name, verdicts.count(name)) for name in ("reproduced", "differs", "not counted")]
+    told = ", ".join(f"{n} {'differ' if name == 'differs' and n != 1 else name}" for name, n in counts if n)
+    return f"{len(verdicts)} numbers: {told}"
+
+
+def files(table: Counted) -> dict[str, str]:
+    """The table in every format: end of the file's name to its text."""
+    values = {"table": table, "titles": titles(table), "lines": lines(table), "summary": summary(table)}
+    values["slug"] = table.artifact.replace("/", "-")
+    return {
+        ".md": rendered("counts.md.j2", markdown.escape, **values),
+        ".tex": rendered("counts.tex.j2", latex.escape, **values),
+        ".csv": to_csv(table),
+    }
+
+
+def to_csv(table: Counted) -> str:
+    """One row for each number."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in table.rows:
+        for s in row.statistics:
+            told = (s.name, s.printed, s.found.replace(",", ""), s.verdict, s.remark or row.reason)
+            writer.writerow([table.artifact, row.dataset, *told, row.file, row.sha256, row.source])
+    return buffer.getvalue()
