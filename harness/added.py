@@ -15,6 +15,7 @@ from harness.config import Upstream
 from harness.errors import ArgumentError, near_misses
 from harness.losses import Catalogue
 from harness.ownloss import FLAG
+from harness.plan import Where
 from harness.recipes import Recipe
 from harness.records import Claim
 from harness.systems import AddedSystem, LossFile, Scalar, System, as_number, written
@@ -60,7 +61,7 @@ def extended(
     candidates = [system for one in additions for system in systems(recipe, one)]
     offered = recipe.model_copy(update={"systems": {**keyed(candidates), **recipe.systems}})
     plan.check_where(offered, where)
-    wanted = [s for s in candidates if plan.is_wanted_addition(key_of(s), s, candidates, recipe, where)]
+    wanted = [s for s in candidates if is_wanted_addition(key_of(s), s, candidates, recipe, where)]
     if not wanted:
         places = ", ".join(recipe.own_loss)
         raise ArgumentError(FLAG, "the filter leaves no system to put a loss into", f"there are {places}")
@@ -213,3 +214,25 @@ def footnotes(recipe: Recipe) -> tuple[str, ...]:
             options = f" ({written(system.loss_options, ', ')})" if system.loss_options else ""
             told.setdefault(f"{system.loss}{options}: {system.about}", []).append(recipe.systems[system.host].label)
     return tuple(f"{text}; put in place of the loss of {', '.join(hosts)}" for text, hosts in told.items())
+
+
+def is_wanted_addition(
+    name: str, system: AddedSystem, added: Sequence[AddedSystem], recipe: Recipe, where: Where
+) -> bool:
+    """Whether a filter leaves a system that --loss added.
+
+    Who asks for a loss by --loss wants it beside what a filter chooses: filters by loss or system leave it out only
+    where they name other added ones, or no system of its model.
+    """
+    keys, losses = {f"{a.model}/{a.title}" for a in added}, {a.loss for a in added}
+    named = [key for key in where.get("system", ()) if key in keys]
+    models = {recipe.systems[key].model for key in where.get("system", ()) if key in recipe.systems}
+    by_system = (name in named if named else system.model in models) if "system" in where else True
+    of_losses = [loss for loss in where.get("loss", ()) if loss in losses and loss not in own_losses(recipe)]
+    by_loss = system.loss in where["loss"] if of_losses else True
+    return by_system and by_loss and system.model in where.get("model", (system.model,))
+
+
+def own_losses(recipe: Recipe) -> set[str]:
+    """Losses of the recipe's own systems."""
+    return {system.loss for system in recipe.systems.values()}

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from harness.config import Strict
 from harness.errors import near_misses
-from harness.systems import System
+from harness.systems import System, faulty_variables
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -25,6 +25,7 @@ class Checkpoint(Strict):
         name: what it is called there, by default the last part of its path.
         epochs: epochs of pre-training that it had.
         sha256, blob: one of them pins the content: its SHA-256, or its Git blob id where nobody has measured that yet.
+        made_by: in their place, the key of the run that makes it; never written in a recipe.
     """
 
     path: str
@@ -32,10 +33,13 @@ class Checkpoint(Strict):
     epochs: int = 0
     sha256: Sha256 | None = None
     blob: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    made_by: str = ""
 
     @property
     def content(self) -> str:
         """What pins the content, with its kind."""
+        if self.made_by:
+            return f"run:{self.made_by}"
         return f"sha256:{self.sha256}" if self.sha256 else f"blob:{self.blob}"
 
     @model_validator(mode="before")
@@ -49,8 +53,33 @@ class Checkpoint(Strict):
     @model_validator(mode="after")
     def is_pinned(self) -> Checkpoint:
         """Refuse a file without a hash."""
-        if (self.sha256 is None) == (self.blob is None):
+        if [self.sha256 is None, self.blob is None, not self.made_by].count(False) != 1:
             raise ValueError(f"{self.name}: give either sha256 or blob")
+        return self
+
+
+class Pretraining(Strict):
+    """A stage that makes the weights which systems start from, in the place of those that a dataset comes with.
+
+    Attributes:
+        model: whose weights.
+        command: as a recipe's; {checkpoint_epochs} is how many epochs it trains.
+        gives: the file of weights that it leaves in {out}.
+        every: it saves weights after every so many epochs.
+    """
+
+    model: str
+    command: tuple[str, ...] = Field(min_length=1)
+    gives: str
+    every: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def variables_exist(self) -> Pretraining:
+        """Refuse variables that nobody fills in."""
+        known = ("data", "out", "dataset", "sequences", "seed", "checkpoint_epochs")
+        faults = [text for word in self.command for text in faulty_variables(word, (*known, "checkpoint"))]
+        if faults := [*faults, *faulty_variables(self.gives, known)]:
+            raise ValueError("; ".join(faults))
         return self
 
 

@@ -137,6 +137,8 @@ def whole_numbers(name: str, column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 def judge(run: Run, folder: RunFolder, outcome: Outcome) -> Evidence:
     """Everything a run left, with the first fault found."""
     events = read_events(folder.events)
+    if run.gives:
+        return Evidence(next(stage_faults(run, folder, outcome), None), events)
     try:
         ranks: Ranks | MetricsError = read_ranks(folder.ranks("test"))
     except MetricsError as error:
@@ -159,10 +161,7 @@ def faults(
     reported = Evidence(None, events)
     if told := reported.last("fault").get("reason"):
         yield Fault("training", " ".join(str(told).split()))
-    if outcome.timed_out:
-        yield Fault("training", f"timed out after {outcome.seconds:.0f} s")
-    if outcome.status != 0:
-        yield Fault("training", ended(outcome.status))
+    yield from outcome_faults(outcome)
     yield from proof_faults(run, folder, reported)
     printed = reported.last("printed").get("metrics") or {}
     if not printed:
@@ -173,6 +172,21 @@ def faults(
         yield Fault("metrics", f"{ranks.where}: {ranks.what}")
     else:
         yield from rank_faults(run, ranks)
+
+
+def outcome_faults(outcome: Outcome) -> Iterator[Fault]:
+    """Faults in how a command ended."""
+    if outcome.timed_out:
+        yield Fault("training", f"timed out after {outcome.seconds:.0f} s")
+    if outcome.status != 0:
+        yield Fault("training", ended(outcome.status))
+
+
+def stage_faults(run: Run, folder: RunFolder, outcome: Outcome) -> Iterator[Fault]:
+    """Faults of a run that makes weights for others: it has no ranks, its file is all there is to see."""
+    yield from outcome_faults(outcome)
+    if not (folder.out / run.gives).is_file():
+        yield Fault("training", f"left no {run.gives}")
 
 
 def is_number(text: Any) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness import recording
-from harness.errors import DatasetError, HarnessError, SetupError, SourceError
+from harness.errors import DatasetError, HarnessError, RunError, SetupError, SourceError
 from harness.evidence import Evidence, judge
 from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
 from harness.files import remove_tree, write_json
@@ -72,15 +72,19 @@ class Execution:
     found: dict[str, Record] = field(default_factory=dict)
 
     def needed(self, runs: Sequence[Run]) -> list[Run]:
-        """Runs without a usable record, each key once."""
+        """Runs without a usable record, each key once, those that others need before them."""
         unique = {run.key: run for run in runs}
-        return [run for run in unique.values() if not self.have(run)]
+        missing = [run for run in unique.values() if not self.have(run)]
+        stages = {run.needs.key: run.needs for run in missing if run.needs}
+        return [*(stage for stage in stages.values() if not self.have(stage)), *missing]
 
     def have(self, run: Run) -> bool:
         """Whether the store has this run; a failed one counts unless a retry was asked for."""
         record = self.store.read(run.key)
         if record is not None and record.finished:
             self.found[run.key] = record
+            if run.gives:
+                return self.workshop.made.path(run) is not None
         if record is None or not self.retry_failed:
             return record is not None
         return record.finished and self.store.result(run).status == "finished"  # its ranks may be damaged
@@ -97,6 +101,23 @@ class Execution:
             return
         self.workshop.tree, self.workshop.python  # noqa: B018  what all runs share fails before the first begins
         self.observer.begun(missing)
+        if stages := [run for run in missing if run.gives]:
+            self.together(stages)
+        self.together([run for run in missing if not run.gives and self.can_start(run)])
+
+    def can_start(self, run: Run) -> bool:
+        """Whether what a run needs was made; a gap where not."""
+        if run.needs is None or self.workshop.made.path(run.needs) is not None:
+            return True
+        if run.needs.key not in self.gaps:
+            why = f"its pre-training failed: `harness runs show {run.needs.key[:8]} --log` shows why"
+            self.gap(run, RunError(run.label, why, "mend that, then run the same command with --retry-failed"))
+        else:
+            self.gap(run, self.gaps[run.needs.key])
+        return False
+
+    def together(self, missing: Sequence[Run]) -> None:
+        """Carry out runs that do not need each other; see `carry_out`."""
         going: dict[str, tuple[Run, FileLock]] = {}
         others: list[Run] = []
 
@@ -117,7 +138,7 @@ class Execution:
             for _, lock in going.values():
                 lock.release()
         if left := [run for run in others if not self.have(run)]:
-            self.carry_out(left)
+            self.together(left)
 
     def prepared(
         self, runs: Sequence[Run], going: dict[str, tuple[Run, FileLock]], others: list[Run]
@@ -158,7 +179,8 @@ class Execution:
             what = f"{run.label} failed ({evidence.fault.reason}), and its source tree or data changed while it ran"
             self.gap(run, SetupError("cache", what, "let the cache alone and run the same command again"))
             return
-        content = recording.content(run, self.workshop.recipe.protocol, outcome, evidence, self.resolved())
+        made = self.workshop.made.keep(run, folder.out / run.gives) if run.gives and not evidence.fault else None
+        content = recording.content(run, self.workshop.recipe.protocol, outcome, evidence, self.resolved(), made)
         remove_tree(folder.out)
         write_json(folder.path / "record.json", content)
         self.put_away(run, folder, content)

@@ -99,6 +99,11 @@ class Job:
         """The planned runs."""
         return plan.runs(self.recipe, self.data, self.workshop.pinned, self.settings)
 
+    @property
+    def stages(self) -> list[Run]:
+        """The runs that others need first, each once."""
+        return list({run.needs.key: run.needs for run in self.runs if run.needs}.values())
+
     @cached_property
     def store(self) -> Store:
         """Where records lie; those of a demonstration by themselves, so that they never pass for results."""
@@ -145,6 +150,7 @@ class Job:
         parts = [f"{key}={'+'.join(values)}" for key, values in sorted(settings.where.items())]
         parts += [f"loss={name}" for name in added.names(self.recipe, digits=8, between="+")]
         parts += [f"profile={settings.profile}"] if settings.profile else []
+        parts += [f"pretrain={settings.pretrain}"] if settings.pretrain is not None else []
         parts += [f"{key}={value}" for key, value in sorted(settings.options.items())]
         asked = settings.seeds if settings.seeds != self.recipe.seeds else None
         parts += [f"seeds={'+'.join(map(str, asked))}"] if asked else []

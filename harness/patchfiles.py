@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import PatchError, near_misses
-from harness.files import sha256_bytes
+from harness.files import canonical_json, sha256_bytes
 
 NO_BLOB = "0" * 40  # the pre-image of a new file
 REQUIRED = ("Upstream", "Version", "What", "Why")
@@ -233,3 +233,8 @@ def _inserted(reader: _Reader, after: int, count: int) -> Iterator[str]:
         reader.at += 1
     if found != count:
         reader.problems.append(f"{reader.path}:{head}: head says {count} line(s) inserted after {after}, found {found}")
+
+
+def effect(patch: Patch) -> str:
+    """What a patch does to the pinned files, as a hash; its header and name can change no number."""
+    return sha256_bytes(canonical_json(sorted((f.path, f.pre_blob, f.post_blob) for f in patch.files)).encode())

@@ -7,10 +7,11 @@ are not in it, so two tables that need the same run share it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.checkpoints import Checkpoint
 from harness.errors import ArgumentError, RecipeError, near_misses
 from harness.files import canonical_json, sha256_bytes
 from harness.recipes import Dataset, Recipe
@@ -29,6 +30,7 @@ class Settings:
     Attributes:
         where: allowed values by filter key (dataset, system, model, loss).
         seeds: None for the recipe's own.
+        pretrain: epochs of a pre-training of one's own, None for the weights that a dataset comes with.
         options: option values that were set by hand.
         losses: what to put in place of the recipe's losses, as written: gbce:k=256 or mine.py:my_loss.
     """
@@ -36,6 +38,7 @@ class Settings:
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seeds: tuple[int, ...] | None = None
     profile: str = ""
+    pretrain: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     losses: tuple[str, ...] = ()
     device: str = "cpu"
@@ -67,6 +70,8 @@ class Run:
         epoch_cap: the most epochs it can train, None if it trains none.
         loss_options: options that its loss must have been computed with, as text.
         host: the system whose loss was replaced, "" for one of the recipe's own.
+        needs: the run that makes the weights it starts from, None where nobody has to.
+        gives: the file of weights that it makes for others, "" for a run that gives ranks.
     """
 
     key: str
@@ -84,6 +89,8 @@ class Run:
     inputs: Mapping[str, Any]
     loss_options: Mapping[str, str] = field(default_factory=dict)
     host: str = ""
+    needs: Run | None = None
+    gives: str = ""
 
     @property
     def label(self) -> str:
@@ -166,33 +173,11 @@ def systems(recipe: Recipe, where: Where) -> dict[str, System]:
     return {name: system for name, system in recipe.systems.items() if name in asked or system.floor}
 
 
-def is_wanted_addition(
-    name: str, system: AddedSystem, added: Sequence[AddedSystem], recipe: Recipe, where: Where
-) -> bool:
-    """Whether a filter leaves a system that --loss added.
-
-    Who asks for a loss by --loss wants it beside what a filter chooses: filters by loss or system leave it out only
-    where they name other added ones, or no system of its model.
-    """
-    keys, losses = {f"{a.model}/{a.title}" for a in added}, {a.loss for a in added}
-    named = [key for key in where.get("system", ()) if key in keys]
-    models = {recipe.systems[key].model for key in where.get("system", ()) if key in recipe.systems}
-    by_system = (name in named if named else system.model in models) if "system" in where else True
-    of_losses = [loss for loss in where.get("loss", ()) if loss in losses and loss not in own_losses(recipe)]
-    by_loss = system.loss in where["loss"] if of_losses else True
-    return by_system and by_loss and system.model in where.get("model", (system.model,))
-
-
-def own_losses(recipe: Recipe) -> set[str]:
-    """Losses of the recipe's own systems."""
-    return {system.loss for system in recipe.systems.values()}
-
-
 def runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: Settings) -> list[Run]:
     """All runs of the table asked for: datasets × systems × seeds, in the recipe's order.
 
     Raises:
-        ArgumentError: unknown filters, options, profile or device.
+        ArgumentError: unknown filters, options, profile or device, a pre-training that the recipe does not have.
         RecipeError: a system starts from a checkpoint that a dataset does not have.
     """
     chosen = systems(recipe, settings.where)
@@ -201,6 +186,7 @@ def runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: 
         raise ArgumentError(
             "--device", f"unknown device {settings.device!r}", near_misses(settings.device, recipe.devices)
         )
+    check_pretraining(recipe, settings.pretrain)
     seeds = settings.seeds or recipe.seeds
     names = [n for n in data if n in settings.where.get("dataset", tuple(data))]
     return [
@@ -216,28 +202,22 @@ def one_run(
     name: str, data: Dataset, key: str, system: System, seed: int | None,
 ) -> Run:  # fmt: skip
     """One cell with a seed."""
+    stage = pretraining(recipe, pinned, settings, name, data, seed) if system.checkpoint else None
     checkpoint = recipe.checkpoint(name, key, data.checkpoint)
+    if stage is not None:
+        checkpoint = Checkpoint(path="", name=stage.gives, epochs=settings.pretrain or 0, made_by=stage.key)
     if system.checkpoint and checkpoint is None:  # it would train from nothing under a pre-trained system's name
-        fix = "give it one in recipes/data or leave out this dataset"
-        raise RecipeError(recipe.artifact, f"{key} needs a checkpoint, dataset {name} has none", fix)
+        fix = "make one with --pretrain EPOCHS" if recipe.pretraining else "give it one in recipes/data"
+        what = f"{key} needs a checkpoint, dataset {name} has none"
+        raise RecipeError(recipe.artifact, what, f"{fix}, or leave out this dataset")
     words = system.command or (*recipe.command, *system.arguments, *recipe.devices[settings.device])
     variables = {
-        "data": "$DATA", "out": "$OUT", "dataset": data.name, "sequences": data.sequences, "seed": seed,
-        "model": system.model, "loss": system.loss_word, "loss_options": written(system.loss_options),
-        "checkpoint": checkpoint.name if checkpoint else "",
+        **facts(data, seed), "model": system.model, "loss": system.loss_word,
+        "loss_options": written(system.loss_options), "checkpoint": checkpoint.name if checkpoint else "",
         "checkpoint_epochs": checkpoint.epochs if checkpoint else 0, **values,
     }  # fmt: skip
-    inputs: dict[str, Any] = {
-        "upstream": pinned.commit,
-        "patches": dict(pinned.patches),
-        "overlay": dict(pinned.overlay),
-        "environment": dict(pinned.environment),
-        "data": {f.name: f.sha256 for f in data.files},
-        "checkpoint": {checkpoint.name: checkpoint.content} if checkpoint else {},
-        "command": [word.format(**variables) for word in words],
-        "device": settings.device,
-        "threads": settings.threads,
-    }
+    loaded = {checkpoint.name: checkpoint.content} if checkpoint else {}
+    inputs = inputs_of(pinned, settings, data, [word.format(**variables) for word in words], loaded)
     file = system.file if isinstance(system, AddedSystem) else None
     inputs |= {"loss": {file.function: file.sha256}} if file else {}
     cap = values.get(recipe.epoch_cap) if not system.command else None
@@ -247,42 +227,60 @@ def one_run(
         checkpoint=checkpoint.name if checkpoint else None,
         epoch_cap=int(cap) if cap is not None else None, inputs=inputs,
         loss_options={name: str(value) for name, value in system.loss_options.items()},
-        host=system.host if isinstance(system, AddedSystem) else "",
+        host=system.host if isinstance(system, AddedSystem) else "", needs=stage,
     )  # fmt: skip
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Why two runs have different keys, in words.
+def facts(data: Dataset, seed: int | None) -> dict[str, Scalar | None]:
+    """The variables of every command."""
+    return {"data": "$DATA", "out": "$OUT", "dataset": data.name, "sequences": data.sequences, "seed": seed}
 
-    Args:
-        old, new: inputs of an earlier record and of a planned run.
+
+def inputs_of(
+    pinned: Pinned, settings: Settings, data: Dataset, command: list[str], checkpoint: Mapping[str, str]
+) -> dict[str, Any]:
+    """What a run's key hashes, but for a loss of one's own."""
+    return {
+        "upstream": pinned.commit,
+        "patches": dict(pinned.patches),
+        "overlay": dict(pinned.overlay),
+        "environment": dict(pinned.environment),
+        "data": {f.name: f.sha256 for f in data.files},
+        "checkpoint": dict(checkpoint),
+        "command": command,
+        "device": settings.device,
+        "threads": settings.threads,
+    }
+
+
+def check_pretraining(recipe: Recipe, epochs: int | None) -> None:
+    """Refuse a pre-training that the recipe does not have, or one that would leave no weights.
+
+    Raises:
+        ArgumentError: with what would be possible.
     """
-    found: list[str] = []
-    if old.get("upstream") != new.get("upstream"):
-        found.append(f"upstream commit changed from {str(old.get('upstream'))[:8]} to {str(new.get('upstream'))[:8]}")
-    for part in ("patches", "overlay", "environment", "data", "checkpoint", "loss"):
-        title = "patch" if part == "patches" else part
-        found += [f"{title} {text}" for text in changed_entries(old.get(part) or {}, new.get(part) or {})]
-    for part in ("device", "threads"):
-        if old.get(part) != new.get(part):
-            found.append(f"{part} changed from {old.get(part)} to {new.get(part)}")
-    if old.get("command") != new.get("command"):
-        found.append(f"command changed: {changed_words(old.get('command') or [], new.get('command') or [])}")
-    return found
+    if epochs is None:
+        return
+    if recipe.pretraining is None:
+        raise ArgumentError("--pretrain", f"{recipe.artifact} has no pre-training", "leave it out")
+    if epochs < 1 or epochs % recipe.pretraining.every:
+        fix = f"give a multiple of {recipe.pretraining.every}: the code base saves its weights only then"
+        raise ArgumentError("--pretrain", f"{epochs} epochs would leave no weights", fix)
 
 
-def changed_entries(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[str]:
-    """Which entries of a part differ: '0002-choose-the-model changed', 'x added', 'y removed'."""
-    for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            yield f"{name.removesuffix('.patch')} " + (
-                "added" if name not in old else "removed" if name not in new else "changed"
-            )
-
-
-def changed_words(old: Sequence[str], new: Sequence[str]) -> str:
-    """The words of a command that differ."""
-    gone, come = [w for w in old if w not in new], [w for w in new if w not in old]
-    if not gone and not come:
-        return "its words in another order or number"
-    return f"{' '.join(gone) or '(nothing)'} became {' '.join(come) or '(nothing)'}"
+def pretraining(
+    recipe: Recipe, pinned: Pinned, settings: Settings, name: str, data: Dataset, seed: int | None
+) -> Run | None:
+    """The run that makes the weights of this dataset and seed; None where those that it comes with are loaded."""
+    stage, epochs = recipe.pretraining, settings.pretrain
+    if stage is None or epochs is None:
+        return None
+    variables = {**facts(data, seed), "checkpoint_epochs": epochs}
+    gives = stage.gives.format(**variables)
+    words = [w.format(**variables, checkpoint=gives) for w in (*stage.command, *recipe.devices[settings.device])]
+    inputs = inputs_of(pinned, settings, data, words, {})
+    return Run(
+        key=content_key(inputs), artifact=recipe.artifact, upstream=recipe.upstream, dataset=name,
+        system=f"{stage.model}/pretraining", model=stage.model, loss="none", proof="", seed=seed, users=data.users,
+        checkpoint=None, epoch_cap=epochs, inputs=inputs, gives=gives,
+    )  # fmt: skip

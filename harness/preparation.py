@@ -20,10 +20,11 @@ from harness.errors import ConfigError, DatasetError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
 from harness.gitcommand import blob_hash
-from harness.patchfiles import Patch
+from harness.patchfiles import effect
 from harness.plan import Pinned, Run
 from harness.process import capture, end_tree
 from harness.recipes import Dataset, Recipe
+from harness.stages import Weights
 from harness.systems import AddedSystem, LossFile
 from harness.trees import is_content, tree_hashes, tree_is_as_made
 
@@ -188,8 +189,10 @@ class Workshop:
             end_tree(None, mark)  # what a killed harness left running
         with disk_errors(folder.path):
             folder.renew()
-        checkpoint = self.recipe.checkpoint(run.dataset, run.system, dataset.checkpoint)
-        if checkpoint is not None:
+        checkpoint = self.recipe.checkpoint(run.dataset, run.system, dataset.checkpoint) if run.checkpoint else None
+        if run.needs is not None:
+            write_whole(folder.out / run.needs.gives, self.made.read(run.needs))
+        elif checkpoint is not None:
             write_whole(folder.out / checkpoint.name, self.checkpoint(checkpoint))
         loss = self.loss_file(run)
         if loss:
@@ -202,6 +205,11 @@ class Workshop:
             words[0] = str(python)
         env = {**self.child_env(), "HARNESS_PROBE_DIR": str(folder.path)}
         return PreparedRun(run.key, run.label, tuple(words), tree, env, folder, mark, self.timeout_s)
+
+    @property
+    def made(self) -> Weights:
+        """Weights that runs made for others."""
+        return Weights(self.config.cache / "weights")
 
     def loss_file(self, run: Run) -> Path | None:
         """The copy of a run's own loss that the cache keeps by content, None where the loss is nobody's own.
@@ -287,8 +295,3 @@ def clone_of(config: Config, name: str) -> Path:
         embedded.repository(Path(pin.url))
         mirror = None
     return sources.clone(pin, config.cache, mirror)
-
-
-def effect(patch: Patch) -> str:
-    """What a patch does to the pinned files, as a hash; its header and name can change no number."""
-    return sha256_bytes(canonical_json(sorted((f.path, f.pre_blob, f.post_blob) for f in patch.files)).encode())

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from harness import losses
-from harness.checkpoints import Checkpoint, Released, Sha256
+from harness.checkpoints import Checkpoint, Pretraining, Released, Sha256
 from harness.config import Strict
 from harness.errors import RecipeError, near_misses
 from harness.records import Claim
 from harness.systems import VARIABLES, AddedSystem, Scalar, System, faulty_variables, lacking, words_of
+from harness.terms import ClaimText, Correction, Margin
 from harness.yamlfiles import parse
 
 
@@ -57,40 +58,6 @@ class Dataset(Strict):
         return self
 
 
-class Correction(Strict):
-    """How p-values of claims are corrected for their number, fixed before any run.
-
-    Attributes:
-        family: tests that are corrected together: all claims, metrics and datasets of the recipe, or those of one
-            dataset. What was not asked for or cannot be tested yet counts as p = 1, so a filter lowers no p.
-    """
-
-    method: Literal["holm", "bonferroni", "benjamini-hochberg", "none"] = "holm"
-    family: Literal["artifact", "dataset"] = "artifact"
-
-
-class ClaimText(Strict):
-    """A claim as written: one system beats another on some of the recipe's metrics, all by default."""
-
-    better: str
-    worse: str
-    metrics: tuple[str, ...] = ()
-
-
-class Margin(Strict):
-    """What counts as equal to a published value, fixed before any run: a fraction of it, or a distance from it."""
-
-    relative: float = Field(default=0.0, gt=0, lt=1)
-    absolute: float = Field(default=0.0, gt=0, lt=1)
-
-    @model_validator(mode="after")
-    def is_one_of_them(self) -> Margin:
-        """Refuse none and both."""
-        if (not self.relative) == (not self.absolute):
-            raise ValueError("give either relative or absolute")
-        return self
-
-
 class Recipe(Strict):
     """Which cells an artifact has and how each is run.
 
@@ -100,6 +67,7 @@ class Recipe(Strict):
         devices: further arguments by device.
         overlay: files of patches/overlay that its runs need besides those of the upstream.
         checkpoints: weights that authors released, for the systems that load one; the datasets' own by default.
+        pretraining: how to make such weights instead, on request.
         own_loss: systems into which the command line may put another loss in the place of theirs.
         published: `paper#artifact` in recipes/papers, "" for none; what verdicts on values are about.
         published_in: what a table calls the place where those numbers stand.
@@ -122,6 +90,7 @@ class Recipe(Strict):
     devices: dict[str, tuple[str, ...]] = {"cpu": (), "cuda": ()}
     overlay: tuple[str, ...] = ()
     checkpoints: Released | None = None
+    pretraining: Pretraining | None = None
     epoch_cap: str = "epochs"
     claims: tuple[ClaimText, ...] = ()
     own_loss: tuple[str, ...] = ()

@@ -17,13 +17,19 @@ FORMAT = 1
 
 
 def content(
-    run: Run, protocol: Mapping[str, str], outcome: Outcome, evidence: Evidence, resolved: Mapping[str, Any]
+    run: Run,
+    protocol: Mapping[str, str],
+    outcome: Outcome,
+    evidence: Evidence,
+    resolved: Mapping[str, Any],
+    weights: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """record.json of a run that was carried out.
 
     Args:
         protocol: of the recipe; part of every number's signature.
         resolved: packages, machine and the harness's own commit.
+        weights: SHA-256 of the file that it made for other runs, by name.
     """
     fault = evidence.fault
     return {
@@ -49,6 +55,7 @@ def content(
         "printed": evidence.last("printed").get("metrics"),
         "disagreements": list(evidence.disagreements),
         "resolved": dict(resolved),
+        **({"weights": dict(weights)} if weights else {}),
     }
 
 

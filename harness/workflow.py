@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness import added, drawn, plan, render, tables
+from harness.changes import changes
 from harness.config import Config
 from harness.errors import ArgumentError, near_misses
 from harness.execution import Execution, Observer
@@ -97,6 +98,8 @@ def signature(job: Job) -> dict[str, str]:
     if recipe.checkpoints:
         release = job.config.release(recipe.checkpoints.release)
         facts["checkpoints"] = f"{recipe.checkpoints.release}@{release.commit[:12]}"
+    if settings.pretrain is not None:
+        facts["checkpoints"] = f"pre-trained here for {settings.pretrain} epochs, by seed"
     facts |= {"device": settings.device, "threads": str(settings.threads)}
     facts |= {name: str(value) for name, value in values.items()}
     if put_in := added.names(recipe, digits=12, between=" "):
@@ -141,9 +144,7 @@ def reasons(job: Job, runs: Sequence[Run]) -> dict[str, str]:
             told[run.key] = f"failed before ({record.reason})"
             continue
         near = [
-            plan.changes(r.content["inputs"], run.inputs)
-            for r in job.store.relatives(run)
-            if r.content["seed"] == run.seed
+            changes(r.content["inputs"], run.inputs) for r in job.store.relatives(run) if r.content["seed"] == run.seed
         ]
         closest = min(near, key=len, default=["never run"])
         told[run.key] = "; ".join(closest)

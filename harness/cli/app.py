@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.asked import Artifact, Project, takes_job
 from harness.cli.patch import patch_app
-from harness.errors import ArgumentError
 
 if TYPE_CHECKING:
     from harness.job import Job
@@ -22,183 +21,70 @@ app = typer.Typer(
     help="Rebuild a published table from pinned upstream code and say, with statistics, whether it holds.",
 )
 
-Artifact = Annotated[str, typer.Argument(help="li2023/table2, or an alias such as table2 or demo")]
-Where = Annotated[list[str] | None, typer.Option(help="dataset=lastfm,model=sasrec; alternatives: model=sasrec|s3rec")]
-Seeds = Annotated[str, typer.Option(help="42,43,44; the recipe's own by default")]
-Profile = Annotated[str, typer.Option(help="quick: few epochs, for a look, never a reproduction")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="change an option of the recipe: patience=60")]
-Loss = Annotated[
-    list[str] | None, typer.Option("--loss", help="put in another loss: mine.py:my_loss, gbce:k=256,t=0.75; repeatable")
-]
-Device = Annotated[str, typer.Option(help="cpu or cuda")]
-Jobs = Annotated[int | None, typer.Option(help="runs at a time", min=1)]
-Threads = Annotated[int | None, typer.Option(help="threads of each run; part of its key", min=1)]
-Timeout = Annotated[float | None, typer.Option(help="seconds after which a run's whole process tree is ended", min=0.1)]
-Kind = Annotated[str, typer.Option("--environment", help="venv: from the lock; inherit: the interpreter at hand")]
-Python = Annotated[str, typer.Option(help="interpreter to inherit or to make environments with")]
-Project = Annotated[Path | None, typer.Option(help="folder with harness.toml; found upwards from here by default")]
 
-
-def say(text: str) -> None:
-    """A line about what takes a while."""
-    typer.echo(text, err=True)
-
-
-def pairs(texts: list[str] | None, flag: str) -> dict[str, str]:
-    """`a=b,c=d`, given once or more, as a mapping.
-
-    Raises:
-        ArgumentError: a part without `=`, or a name given twice.
-    """
-    found: dict[str, str] = {}
-    for part in (p.strip() for text in texts or [] for p in text.split(",") if p.strip()):
-        name, equals, value = part.partition("=")
-        if not equals or not name or not value:
-            raise ArgumentError(flag, f"{part!r} is not name=value", f"write {flag} dataset=lastfm,model=sasrec")
-        if name in found:
-            raise ArgumentError(flag, f"{name!r} is given twice", "alternatives go as name=a|b")
-        found[name] = value
-    return found
-
-
-def seed_list(text: str) -> tuple[int, ...] | None:
-    """`42,43` as numbers, None for nothing.
-
-    Raises:
-        ArgumentError: something that is no seed, or one given twice.
-    """
-    if not text:
-        return None
-    try:
-        seeds = tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise ArgumentError("--seeds", f"{text!r} is no list of numbers", "write --seeds 42,43,44") from error
-    if len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        raise ArgumentError("--seeds", f"{text!r} has a seed twice or below 0", "write --seeds 42,43,44")
-    return seeds
-
-
-def job_of(
-    artifact: str, where: list[str] | None, seeds: str, profile: str, options: list[str] | None, device: str,
-    jobs: int | None = None, threads: int | None = None, timeout: float | None = None, kind: str = "",
-    python: str = "", project: Path | None = None, retry_failed: bool = False, losses: list[str] | None = None,
-) -> Job:  # fmt: skip
-    """The request that the arguments make."""
-    import sys
-
-    from harness.config import load
-    from harness.job import Job, Ways
-    from harness.plan import Settings
-
-    config = load(project)
-    local = config.file.local
-    if kind not in ("", "venv", "inherit"):
-        raise ArgumentError("--environment", f"unknown kind {kind!r}", "known: inherit, venv")
-    settings = Settings(
-        where={name: tuple(value.split("|")) for name, value in pairs(where, "--where").items()},
-        seeds=seed_list(seeds),
-        profile=profile,
-        options=pairs(options, "--set"),
-        losses=tuple(losses or ()),
-        device=device,
-        threads=threads or local.threads,
-    )
-    ways = Ways(jobs or local.jobs, timeout or local.timeout_s, kind, python or sys.executable, retry_failed, say)
-    return Job(config, artifact, settings, ways)
-
-
-@app.command()
 def reproduce(
-    artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
-    losses: Loss = None, device: Device = "cpu", jobs: Jobs = None, threads: Threads = None, timeout: Timeout = None,
-    kind: Kind = "", python: Python = "", project: Project = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run again what failed before")] = False,
+    job: Job,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run, and why, and stop")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Run what is missing of a table, then print it and write it as Markdown, LaTeX and CSV."""
     from harness.cli import counting, reporting
-    from harness.config import load
     from harness.counting import artifacts
 
-    config = load(project)
-    if (name := config.file.aliases.get(artifact, artifact)) in artifacts(config.root):
-        raise typer.Exit(counting.reproduce(config, name))
-    job = job_of(
-        artifact, where, seeds, profile, options, device, jobs, threads, timeout, kind, python, project,
-        retry_failed, losses,
-    )  # fmt: skip
+    name = job.config.file.aliases.get(job.name, job.name)
+    if name in artifacts(job.config.root):
+        raise typer.Exit(counting.reproduce(job.config, name))
     if dry_run:
         reporting.print_plan(job)
         return
     raise typer.Exit(reporting.reproduce(job))
 
 
-@app.command()
 def report(
-    artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
-    losses: Loss = None, device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "",
-    project: Project = None,
+    job: Job,
     formats: Annotated[str, typer.Option("--format", help="of md, tex, csv, html, figures")] = "md,tex,csv,html",
-) -> None:  # fmt: skip
+) -> None:
     """Make a table of the records at hand and write it; nothing is run."""
     from harness.cli import reporting
 
-    job = job_of(
-        artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
-    )
     raise typer.Exit(reporting.report(job, [part.strip() for part in formats.split(",") if part.strip()]))
 
 
-@app.command()
 def compare(
+    job: Job,
     a: Annotated[str, typer.Argument(help="a system such as sasrec/bce, or a run's key", show_default=False)],
     b: Annotated[str, typer.Argument(help="another one", show_default=False)],
-    artifact: Annotated[str, typer.Option(help="whose systems are meant; by default the one that has both")] = "",
     metrics: Annotated[str, typer.Option(help="HIT@10,MRR; by default those of the recipe")] = "",
-    where: Where = None, seeds: Annotated[str, typer.Option(help="42,43; by default all that both have")] = "",
-    profile: Profile = "", options: Set = None, losses: Loss = None, device: Device = "cpu", threads: Threads = None,
-    kind: Kind = "", python: Python = "", project: Project = None,
     wilcoxon: Annotated[bool, typer.Option("--wilcoxon", help="the signed-rank test too")] = False,
-) -> None:  # fmt: skip
+) -> None:
     """Test one system against another, or one run against another, on the records at hand."""
     from harness.cli import comparing
 
-    job = job_of(
-        artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
-    )
     comparing.show(job, a, b, metrics, wilcoxon)
 
 
-@app.command()
-def plan(
-    artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
-    losses: Loss = None, device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "",
-    project: Project = None,
-) -> None:  # fmt: skip
+def plan(job: Job) -> None:
     """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
     from harness.cli import reporting
 
-    reporting.print_plan(
-        job_of(
-            artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
-        )
-    )
+    reporting.print_plan(job)
 
 
-@app.command()
-def status(
-    artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
-    losses: Loss = None, device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "",
-    project: Project = None,
-) -> None:  # fmt: skip
+def status(job: Job) -> None:
     """Show what each run of a table left: status, epochs, time, memory, reason of a failure."""
     from harness.cli import reporting
 
-    reporting.print_status(
-        job_of(
-            artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
-        )
-    )
+    reporting.print_status(job)
+
+
+OTHER = {
+    "artifact": (Annotated[str, typer.Option(help="whose systems are meant; by default the one that has both")], ""),
+    "seeds": (Annotated[str, typer.Option(help="42,43; by default all that both have")], ""),
+}
+app.command()(takes_job(reproduce, ways=True))
+app.command()(takes_job(report))
+app.command()(takes_job(compare, other=OTHER))
+app.command()(takes_job(plan))
+app.command()(takes_job(status))
 
 
 @app.command()

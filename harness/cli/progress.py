@@ -31,7 +31,7 @@ class Progress(Observer):
 
     def __init__(self, job: Job, console: Console) -> None:
         self.job, self.console = job, console
-        self.runs = {run.key: run for run in job.runs}
+        self.runs = {run.key: run for run in (*job.stages, *job.runs)}
         self.going: dict[str, tuple[PreparedRun, float, int | None]] = {}
         self.estimates = Estimates(job.store, job.data)
         self.left: set[str] = set()

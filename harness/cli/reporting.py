@@ -94,7 +94,8 @@ def print_plan(job: Job) -> None:
     told = workflow.reasons(job, missing)
     cost = estimates.Estimates(job.store, job.data)
     grid = grid_of("key", "dataset", "system", "seed", "state", "about")
-    for run in job.runs:
+    runs = [*job.stages, *job.runs]
+    for run in runs:
         record = job.store.read(run.key)
         state = told.get(run.key, record.reason if record and record.reason else "there")
         about = cost.seconds(run) if run.key in told else None
@@ -102,9 +103,9 @@ def print_plan(job: Job) -> None:
         grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), state, shown)
     out = console()
     out.print(grid)
-    failed = sum(not record.finished for run in job.runs if run.key not in told and (record := job.store.read(run.key)))
+    failed = sum(not record.finished for run in runs if run.key not in told and (record := job.store.read(run.key)))
     kept = f" ({failed} failed; --retry-failed runs them again)" if failed else ""
-    out.print(f"{len(job.runs)} runs, {len(job.runs) - len(missing)} there{kept}, {len(missing)} to run")
+    out.print(f"{len(runs)} runs, {len(runs) - len(missing)} there{kept}, {len(missing)} to run")
     if missing:
         out.print(cost.summary(missing, job.ways.jobs), soft_wrap=True)
         for line in estimates.downloads(job, missing):

@@ -51,7 +51,8 @@ def add_toy(project: Project) -> Project:
     text = "\n".join(lines) + "\n"
     repository = project.folder / "upstream"
     repository.mkdir()
-    (repository / "train.py").write_bytes((HERE / "train.py").read_bytes())
+    for name in ("train.py", "pretrain.py"):
+        (repository / name).write_bytes((HERE / name).read_bytes())
     (repository / "data.txt").write_text(text)
     commit = committed(repository)
     overlay = read(project.folder / "harness.toml").upstreams["s3rec"].overlay

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import plan
+from harness.changes import changes
 from harness.errors import ArgumentError, RecipeError
+from harness.patchfiles import effect
 from harness.patchfiles import parse as parse_patch
-from harness.plan import Pinned, Run, Settings, changes, content_key, options, runs, systems
-from harness.preparation import effect
+from harness.plan import Pinned, Run, Settings, content_key, options, runs, systems
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = Pinned(

@@ -33,7 +33,7 @@ class Net(torch.nn.Module):
 def main() -> None:
     """Train, rank, report."""
     parser = argparse.ArgumentParser()
-    for name in ("--data", "--out", "--model", "--loss", "--loss_options"):
+    for name in ("--data", "--out", "--model", "--loss", "--loss_options", "--start"):
         parser.add_argument(name, default="")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--epochs", type=int)
@@ -42,7 +42,9 @@ def main() -> None:
     torch.manual_seed(args.seed)
     users, items = read(args.data)
     net = Net(int(items.max()) + 1)
-    probe_torch.describe(net, args.model)
+    if args.start:
+        net.load_state_dict(torch.load(args.start))
+    probe_torch.describe(net, args.model, args.start or None)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
     chosen = chosen_torch.choose(args.loss, "" if args.careless else args.loss_options, (0,), args.seed)
     known, targets = items[:, :-2], items[:, 1:-1]

@@ -1,0 +1,150 @@
+"""Which table is meant, and how it is carried out: the options that commands share, spelt out once.
+
+`takes_job` gives a command these options beside its own and hands it the `Job` that they make.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from harness.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from harness.job import Job
+
+Artifact = Annotated[str, typer.Argument(help="li2023/table2, or an alias such as table2 or demo")]
+Where = Annotated[list[str] | None, typer.Option(help="dataset=lastfm,model=sasrec; alternatives: model=sasrec|s3rec")]
+Seeds = Annotated[str, typer.Option(help="42,43,44; the recipe's own by default")]
+Profile = Annotated[str, typer.Option(help="quick: few epochs, for a look, never a reproduction")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="change an option of the recipe: patience=60")]
+Loss = Annotated[
+    list[str] | None, typer.Option("--loss", help="put in another loss: mine.py:my_loss, gbce:k=256,t=0.75; repeatable")
+]
+Pretrain = Annotated[
+    int | None, typer.Option(help="pre-train for so many epochs in place of released weights; takes hours", min=1)
+]
+Device = Annotated[str, typer.Option(help="cpu or cuda")]
+Jobs = Annotated[int | None, typer.Option(help="runs at a time", min=1)]
+Threads = Annotated[int | None, typer.Option(help="threads of each run; part of its key", min=1)]
+Timeout = Annotated[float | None, typer.Option(help="seconds after which a run's whole process tree is ended", min=0.1)]
+Kind = Annotated[str, typer.Option("--environment", help="venv: from the lock; inherit: the interpreter at hand")]
+Python = Annotated[str, typer.Option(help="interpreter to inherit or to make environments with")]
+Project = Annotated[Path | None, typer.Option(help="folder with harness.toml; found upwards from here by default")]
+Retry = Annotated[bool, typer.Option("--retry-failed", help="run again what failed before")]
+
+TABLE: dict[str, tuple[Any, Any]] = {  # which table: what its runs and numbers depend on
+    "where": (Where, None),
+    "seeds": (Seeds, ""),
+    "profile": (Profile, ""),
+    "options": (Set, None),
+    "losses": (Loss, None),
+    "pretrain": (Pretrain, None),
+    "device": (Device, "cpu"),
+    "threads": (Threads, None),
+    "kind": (Kind, ""),
+    "python": (Python, ""),
+    "project": (Project, None),
+}
+WAYS: dict[str, tuple[Any, Any]] = {"jobs": (Jobs, None), "timeout": (Timeout, None), "retry_failed": (Retry, False)}
+
+
+def say(text: str) -> None:
+    """A line about what takes a while."""
+    typer.echo(text, err=True)
+
+
+def pairs(texts: list[str] | None, flag: str) -> dict[str, str]:
+    """`a=b,c=d`, given once or more, as a mapping.
+
+    Raises:
+        ArgumentError: a part without `=`, or a name given twice.
+    """
+    found: dict[str, str] = {}
+    for part in (p.strip() for text in texts or [] for p in text.split(",") if p.strip()):
+        name, equals, value = part.partition("=")
+        if not equals or not name or not value:
+            raise ArgumentError(flag, f"{part!r} is not name=value", f"write {flag} dataset=lastfm,model=sasrec")
+        if name in found:
+            raise ArgumentError(flag, f"{name!r} is given twice", "alternatives go as name=a|b")
+        found[name] = value
+    return found
+
+
+def seed_list(text: str) -> tuple[int, ...] | None:
+    """`42,43` as numbers, None for nothing.
+
+    Raises:
+        ArgumentError: something that is no seed, or one given twice.
+    """
+    if not text:
+        return None
+    try:
+        seeds = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ArgumentError("--seeds", f"{text!r} is no list of numbers", "write --seeds 42,43,44") from error
+    if len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise ArgumentError("--seeds", f"{text!r} has a seed twice or below 0", "write --seeds 42,43,44")
+    return seeds
+
+
+def takes_job(
+    command: Callable[..., None], ways: bool = False, other: Mapping[str, tuple[Any, Any]] | None = None
+) -> Callable[..., None]:
+    """A command whose first parameter is a `Job`, with the options that make one in its place.
+
+    Args:
+        ways: also those that say how missing runs are carried out.
+        other: annotation and default of shared options that this command words differently.
+    """
+    own = list(inspect.signature(command).parameters.values())[1:]
+    hints = get_type_hints(command, {**command.__globals__, "Job": object}, include_extras=True)
+    shared = {"artifact": (Artifact, inspect.Parameter.empty), **TABLE, **(WAYS if ways else {}), **(other or {})}
+    options = {**shared, **{p.name: (hints[p.name], p.default) for p in own}}
+    kind = inspect.Parameter.KEYWORD_ONLY
+
+    @functools.wraps(command)
+    def wrapped(**values: Any) -> None:
+        asked = {name: values.pop(name) for name in shared}
+        command(job_of(**asked), **values)
+
+    wrapped.__annotations__ = {name: annotation for name, (annotation, _) in options.items()}
+    wrapped.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # what typer reads
+        [inspect.Parameter(n, kind, default=default, annotation=hint) for n, (hint, default) in options.items()]
+    )
+    return wrapped
+
+
+def job_of(
+    *, artifact: str, where: list[str] | None, seeds: str, profile: str, options: list[str] | None,
+    losses: list[str] | None, pretrain: int | None, device: str, threads: int | None, kind: str, python: str,
+    project: Path | None, jobs: int | None = None, timeout: float | None = None, retry_failed: bool = False,
+) -> Job:  # fmt: skip
+    """The request that the arguments make."""
+    import sys
+
+    from harness.config import load
+    from harness.job import Job, Ways
+    from harness.plan import Settings
+
+    config = load(project)
+    local = config.file.local
+    if kind not in ("", "venv", "inherit"):
+        raise ArgumentError("--environment", f"unknown kind {kind!r}", "known: inherit, venv")
+    settings = Settings(
+        where={name: tuple(value.split("|")) for name, value in pairs(where, "--where").items()},
+        seeds=seed_list(seeds),
+        profile=profile,
+        pretrain=pretrain,
+        options=pairs(options, "--set"),
+        losses=tuple(losses or ()),
+        device=device,
+        threads=threads or local.threads,
+    )
+    ways = Ways(jobs or local.jobs, timeout or local.timeout_s, kind, python or sys.executable, retry_failed, say)
+    return Job(config, artifact, settings, ways)

@@ -1,0 +1,48 @@
+"""Weights that one run makes and others start from; they lie in the cache by the maker's key and their own SHA-256.
+
+Results hold records, which are small; weights are made again where the cache was emptied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import RunError
+from harness.files import sha256_file, write_whole
+from harness.plan import Run
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights that runs made."""
+
+    folder: Path
+
+    def keep(self, stage: Run, made: Path) -> dict[str, str]:
+        """Keep what a run made; its SHA-256 by name.
+
+        Raises:
+            StoreError: the disk is full or not writable.
+        """
+        digest = sha256_file(made)
+        write_whole(self.folder / stage.key / digest / stage.gives, made.read_bytes())
+        return {stage.gives: digest}
+
+    def path(self, stage: Run) -> Path | None:
+        """The file that a run made, unchanged since; None where it is not there."""
+        for path in sorted((self.folder / stage.key).glob(f"*/{stage.gives}")):
+            if sha256_file(path) == path.parent.name:
+                return path
+        return None
+
+    def read(self, stage: Run) -> bytes:
+        """The content of that file.
+
+        Raises:
+            RunError: it is not there.
+        """
+        path = self.path(stage)
+        if path is None:
+            raise RunError(stage.label, f"left no {stage.gives}", "run the same command again: it is made first")
+        return path.read_bytes()
