@@ -44,11 +44,6 @@ class CountRecipe(Strict):
     labels: dict[str, str] = Field(default_factory=dict)
 
 
-def artifacts(root: Path) -> list[str]:
-    """Names of all tables of dataset sizes."""
-    return sorted(f"{p.parent.name}/{p.name.split('.')[0]}" for p in (root / "recipes").glob(f"*/*{SUFFIX}.yaml"))
-
-
 def load(root: Path, artifact: str) -> CountRecipe:
     """The recipe of a table of dataset sizes.
 
