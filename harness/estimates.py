@@ -105,10 +105,10 @@ def comparable(content: Mapping[str, Any], run: Run) -> bool:
     return limits(content["inputs"]["command"]) == limits(run.command)
 
 
-def limits(command: Sequence[str]) -> list[str]:
-    """The values of a command's options that limit how long it trains, written `--epochs=3` or `--epochs 3`."""
+def limits(command: Sequence[str]) -> dict[str, str]:
+    """A command's options that limit how long it trains, written `--epochs=3` or `--epochs 3`."""
     words = " ".join(command).replace("=", " ").split()
-    return [value for name, value in pairwise(words) if name.endswith(("epochs", "patience"))]
+    return {n.lstrip("-"): value for n, value in pairwise(words) if n.endswith(("epochs", "patience"))}
 
 
 def downloads(job: Job, missing: Sequence[Run]) -> Iterator[str]:

@@ -1,29 +1,34 @@
 """What own records say of the papers' experiments, as rows for `harness.findings`.
 
-Two things that every paper's tables rest on: whether the metrics that a code base prints are those of its ranks, and
-whether it matters that a test pairs users. Demonstrations are left out; printed metrics count for
-cut-short trainings too, tests only by a recipe's own settings.
+Things that every paper's tables rest on: whether the metrics that a code base prints are those of its ranks, whether it
+matters that a test pairs users, and whether a system as published is what its authors' code computes. Demonstrations
+are left out; printed metrics and variants count for cut-short trainings too, tests only by a recipe's own settings.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from scipy.special import stdtr  # type: ignore[import-untyped]
 
 from harness import contrast, metrics, recipes, workflow
 from harness.config import Config
-from harness.errors import HarnessError
+from harness.errors import HarnessError, RecipeError
+from harness.estimates import limits
 from harness.evidence import read_ranks
 from harness.executors.contract import RunFolder
-from harness.findings.runs import MetricRow, PairingRow
+from harness.files import canonical_json
+from harness.findings.runs import MetricRow, PairingRow, VariantRow
 from harness.job import Job
 from harness.plan import Settings
 from harness.recipes import Recipe
 from harness.stats import Floats, paired_t
-from harness.store import Store
+from harness.store import Record, Store
 from harness.tables.sample import sample
+
+PUBLISHED, RELEASED = "as-published", "as-released"
 
 
 def metric_rows(config: Config) -> Iterator[MetricRow]:
@@ -65,8 +70,54 @@ def _of_recipe(config: Config, name: str, recipe: Recipe) -> Iterator[PairingRow
             for seed in own.seeds(claim.better):
                 if seed in own.seeds(claim.worse):
                     a, b = (own.values[key, seed, claim.metric] for key in (claim.better, claim.worse))
-                    label = f"{spec.system(claim.better).label} > {spec.system(claim.worse).label}, seed {seed}"
+                    label = f"{spec.system(claim.better).label} > {spec.system(claim.worse).label}{of_seed(seed)}"
                     yield PairingRow(paper, dataset.label, label, claim.metric, paired_p(a, b), unpaired_p(a, b))
+
+
+def of_seed(seed: int | None) -> str:
+    """A seed for a label; nothing where nothing is random."""
+    return "" if seed is None else f", seed {seed}"
+
+
+def variant_rows(config: Config) -> Iterator[VariantRow]:
+    """One row for each metric of two records that differ in nothing but `as-published` and `as-released`."""
+    pairs: dict[tuple[str, ...], dict[str, Record]] = {}
+    for record in Store(config.results, config.cache).records:
+        c = record.content
+        for form in (PUBLISHED, RELEASED):
+            if record.finished and form in c["system"]:
+                pairs.setdefault(alike(c, c["system"].replace(form, "")), {})[form] = record
+    for found in pairs.values():
+        if len(found) == 2:
+            yield from of_variants(config, found[PUBLISHED], found[RELEASED])
+
+
+def alike(content: Mapping[str, Any], system: str) -> tuple[str, ...]:
+    """What two records share that were run alike, but for the form of the system."""
+    inputs = content["inputs"]
+    parts = ("upstream", "patches", "overlay", "environment", "data", "checkpoint", "device", "threads")
+    same = canonical_json({part: inputs.get(part) for part in parts})
+    return (system, content["dataset"], of_seed(content["seed"]), str(limits(inputs["command"])), same)
+
+
+def of_variants(config: Config, published: Record, released: Record) -> Iterator[VariantRow]:
+    """The rows of one pair, for the metrics of its recipe."""
+    c = published.content
+    try:
+        recipe = recipes.load(config.root, c["artifact"], {})
+    except RecipeError:  # a record whose recipe is gone
+        return
+    label = recipe.systems[c["system"]].label.replace(" (as published)", "")
+    dataset = recipes.datasets(config.root, recipe)[c["dataset"]].label
+    settings = ", ".join(f"{name} {value}" for name, value in limits(c["inputs"]["command"]).items())
+    settings += of_seed(c["seed"])
+    for metric in recipe.metrics:
+        a, b = (metrics.per_user(read_ranks(RunFolder(r.folder).ranks("test")), metric) for r in (published, released))
+        keys = (str(c["key"]), str(released.content["key"]))
+        means = (float(a.mean()), float(b.mean()))
+        yield VariantRow(
+            recipe.artifact.partition("/")[0], dataset, label, metric, settings, keys, *means, paired_p(a, b)
+        )
 
 
 def paired_p(a: Floats, b: Floats) -> float:

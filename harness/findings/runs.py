@@ -44,8 +44,33 @@ class PairingRow:
     p_unpaired: float
 
 
-def records_findings(metrics: Iterable[MetricRow] = (), tests: Iterable[PairingRow] = ()) -> Iterator[Finding]:
-    """What own runs show: printed metrics that do not follow from the ranks, tests that depend on pairing.
+@dataclass(frozen=True)
+class VariantRow:
+    """One system as a paper publishes it and as its authors' code computes it, run alike.
+
+    Attributes:
+        settings: what the two runs share: how long they could train, the seed.
+        runs: keys of the one as published and of the one as released.
+        published, released: means of the metric over users.
+        p: of the paired t-test over users, two-sided.
+    """
+
+    paper: str
+    dataset: str
+    system: str
+    metric: str
+    settings: str
+    runs: tuple[str, str]
+    published: float
+    released: float
+    p: float
+
+
+def records_findings(
+    metrics: Iterable[MetricRow] = (), tests: Iterable[PairingRow] = (), variants: Iterable[VariantRow] = ()
+) -> Iterator[Finding]:
+    """What own runs show: printed metrics that do not follow from the ranks, tests that depend on pairing, released
+    code that does not do what its paper publishes.
 
     Raises:
         MetricsError: a printed metric that is no number.
@@ -59,6 +84,7 @@ def records_findings(metrics: Iterable[MetricRow] = (), tests: Iterable[PairingR
             f"p = {test.p_unpaired:.3g}, users unpaired", f"p = {test.p_paired:.3g}, users paired",
             "agrees" if same else "differs", "" if same else f"the test decides at {ALPHA}",
         )  # fmt: skip
+    yield from map(variant_finding, variants)
 
 
 def metric_finding(row: MetricRow) -> Finding:
@@ -72,4 +98,16 @@ def metric_finding(row: MetricRow) -> Finding:
     return Finding(
         "runs", (row.paper,), f"run {row.run[:8]}", f"{row.dataset}, {row.system}, {row.metric}", row.printed,
         str(rounded(value.point, decimals(printed) + 2)), verdict,
+    )  # fmt: skip
+
+
+def variant_finding(row: VariantRow) -> Finding:
+    """A system as published beside what was released under its name."""
+    differ = row.p < ALPHA
+    ratio = f"{row.published / row.released:.2f} times, " if row.released > 0 else ""
+    return Finding(
+        "released", (row.paper,), f"own runs {row.runs[0][:8]}, {row.runs[1][:8]}",
+        f"{row.dataset}, {row.system}, {row.metric} ({row.settings})", f"{row.released:.4f} as released",
+        f"{row.published:.4f} as published", "differs" if differ else "agrees",
+        f"{ratio}p = {row.p:.3g} over users" if differ else f"no difference shown: p = {row.p:.3g} over users",
     )  # fmt: skip

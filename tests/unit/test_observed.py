@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness import observed
 from harness.cli.findings import own_rows
 from harness.config import load
 from harness.findings import collect
+from harness.findings.runs import records_findings
 
 ROOT = Path(__file__).parents[2]
 RUNS = sorted((ROOT / "results" / "runs").glob("*/record.json"))
@@ -63,3 +65,58 @@ def test_a_printed_metric_that_its_ranks_do_not_give_is_found(project: Path) -> 
     path.write_text(json.dumps(content), encoding="utf-8")
     found = [f for f in collect(project, *own_rows(project)) if f.verdict == "disagrees" and f.kind == "runs"]
     assert [f.reported for f in found] == ["0.9999"]
+
+
+@pytest.fixture
+def variants(tmp_path: Path) -> Path:
+    """A copy of the project's recipes with the records of BCE with 1000 negatives on LastFM, in both forms."""
+    for part in ("harness.toml", "recipes", "patches", "dockerfiles"):
+        source = ROOT / part
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, tmp_path / part)
+    for path in RUNS:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["system"].startswith("sasrec/bce-1000-as-") and content["dataset"] == "lastfm":
+            shutil.copytree(path.parent, tmp_path / "results" / "runs" / path.parent.name)
+    return tmp_path
+
+
+def test_a_system_as_published_stands_beside_what_was_released(variants: Path) -> None:
+    rows = list(observed.variant_rows(load(variants)))
+    assert [(row.dataset, row.system, row.metric) for row in rows] == [
+        ("LastFM", "BCE-1000", "HIT@10"),
+        ("LastFM", "BCE-1000", "NDCG@10"),
+    ]
+    for row in rows:
+        means = [printed(variants, key)[row.metric] for key in row.runs]
+        assert [f"{row.published:.4f}", f"{row.released:.4f}"] == means
+    found = [f for f in collect(variants, variants=rows) if f.where.startswith("own runs")]
+    assert {(f.kind, f.verdict) for f in found} == {("released", "differs")}
+    assert found[0].remark.startswith("5.43 times, p = ")
+    equal = dataclasses.replace(rows[0], p=0.2)
+    assert [f.verdict for f in records_findings(variants=[equal])] == ["agrees"]
+
+
+def printed(project: Path, key: str) -> dict[str, str]:
+    """The metrics that a run printed."""
+    content = json.loads((project / "results" / "runs" / key / "record.json").read_text(encoding="utf-8"))
+    found: dict[str, str] = content["printed"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"--epochs=3"', '"--epochs=4"'),
+        ('"seed": 42', '"seed": 43'),
+        ('"status": "finished"', '"status": "failed"'),
+        ('"threads": 1', '"threads": 2'),
+        ('"artifact": "li2023/fig1"', '"artifact": "li2023/gone"'),
+    ],
+)
+def test_forms_that_were_not_run_alike_are_no_pair(variants: Path, old: str, new: str) -> None:
+    for path in (variants / "results" / "runs").glob("*/record.json"):
+        text = path.read_text(encoding="utf-8")
+        if "as-published" in json.loads(text)["system"]:
+            assert old in text
+            path.write_text(text.replace(old, new), encoding="utf-8")
+    assert list(observed.variant_rows(load(variants))) == []
