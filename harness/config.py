@@ -96,6 +96,33 @@ class Mirrors(Strict):
     pip: tuple[str, ...] = ()
 
 
+class Images(Strict):
+    """What container images are made from and what their builds need; a variable of the environment overrides each.
+
+    Attributes:
+        base: image that all of them start from; HARNESS_BASE_IMAGE.
+        python: its Python, such as 3.12: it chooses the lock and is checked by the build; HARNESS_BASE_PYTHON.
+        certificates: PEM bundle that pip trusts in a build, "" for pip's own; HARNESS_CERTIFICATES.
+        proxy: of a build, "" for none; HARNESS_BUILD_PROXY.
+        wheels: folder, of which those files go into a build whose hashes its lock names; HARNESS_WHEELS.
+    """
+
+    base: str = ""
+    python: Annotated[str, Field(pattern=r"^3\.\d+$")] = "3.12"
+    certificates: str = ""
+    proxy: str = ""
+    wheels: str = ""
+
+
+IMAGE_VARIABLES = {
+    "base": "HARNESS_BASE_IMAGE",
+    "python": "HARNESS_BASE_PYTHON",
+    "certificates": "HARNESS_CERTIFICATES",
+    "proxy": "HARNESS_BUILD_PROXY",
+    "wheels": "HARNESS_WHEELS",
+}
+
+
 class File(Strict):
     """harness.toml as a whole."""
 
@@ -104,6 +131,7 @@ class File(Strict):
     aliases: dict[str, str] = {}
     local: Local = Local()
     mirrors: Mirrors = Mirrors()
+    images: Images = Images()
     environments: dict[str, Environment]
     upstreams: dict[str, Upstream]
     releases: dict[str, Release] = {}
@@ -123,6 +151,7 @@ class Config(Strict):
     file: File
     git_mirror: str | None
     pip_args: tuple[str, ...]
+    images: Images
     base_env: dict[str, str]
 
     def upstream(self, name: str) -> Upstream:
@@ -178,8 +207,24 @@ def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Con
         file=file,
         git_mirror=mirror,
         pip_args=tuple(env["HARNESS_PIP_ARGS"].split()) if "HARNESS_PIP_ARGS" in env else file.mirrors.pip,
+        images=images(file.images, env),
         base_env={k: v for k, v in env.items() if not k.startswith(("HARNESS_", "PYTHON", "VIRTUAL_ENV"))},
     )
+
+
+def images(file: Images, env: Mapping[str, str]) -> Images:
+    """The settings of images, each as the environment has it, or else as the file has it.
+
+    Raises:
+        ConfigError: a Python that is no version.
+    """
+    set_there = {field: env[name] for field, name in IMAGE_VARIABLES.items() if name in env}
+    try:
+        return Images.model_validate({**file.model_dump(), **set_there})
+    except ValidationError as error:
+        raise ConfigError(
+            "environment", problems(error, Images), "mend " + ", ".join(IMAGE_VARIABLES.values())
+        ) from error
 
 
 def find_root(start: Path | None, env: Mapping[str, str]) -> Path:
