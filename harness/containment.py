@@ -29,6 +29,7 @@ OWN = f"{INSIDE}/run"
 NOBODY = 65532  # in the place of root: no user of any distribution
 LABEL = "seqrec-harness"
 MB = 1 << 20
+FIRST = ("/bin/sh", "-c", '"$@"; exit $?', "sh")  # no signal kills a first process; Podman's init has to be installed
 REMOVAL_S, UNDER_WAY = 20, 409
 
 
@@ -86,9 +87,10 @@ def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: engi
         what = f"{which.name} runs without root: files that a run writes would belong to another user"
         raise SetupError("container engine", what, "use an engine that runs as root, or --executor local")
     inside = places(run)
+    words = [translated(word, inside) for word in run.command]
     return {
         "image": image,
-        "entrypoint": [translated(word, inside) for word in run.command],
+        "entrypoint": words if not which.podman else [*FIRST, *words],
         "command": [],
         "working_dir": translated(str(run.cwd), inside),
         "environment": {name: translated(value, inside) for name, value in run.env.items()} | gpu_variables(gpus),
@@ -108,7 +110,7 @@ def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: engi
         "ulimits": ulimits(limits, which),
         "device_requests": gpu_requests(gpus),
         "log_config": LogConfig(type="none"),  # the log is written here; the engine's own copy would have no limit
-        "init": not which.podman,  # Podman has one only where catatonit is installed
+        "init": not which.podman,
         "stop_signal": "SIGTERM",
         "healthcheck": {"test": ["NONE"]},
     }

@@ -133,7 +133,7 @@ def clear(folder: Path, most: Mapping[str, int]) -> list[str]:
             left[like] -= entry.facts.st_size
             what = what or ("a folder" if entry.is_folder else "larger than a record may be" if left[like] < 0 else "")
         if what:
-            found.append(f"{ascii(entry.path[-60:])}, {what}")
+            found.append(f"{entry.path[-60:]!a}, {what}")
             fell(entry.at, entry.name) if entry.is_folder else os.unlink(entry.name, dir_fd=entry.at)
     return found
 

@@ -103,7 +103,7 @@ class DockerExecutor:
         asked = containment.options(run, self.image, self.limits, self.gpus, self.engine)
         with engine.refusals(run.command[0], self.advice()):
             container = self.client.containers.create(**asked)
-            self.require(container, asked["entrypoint"][0])
+            self.require(container, run.command[0])
             stream = container.attach(stdout=True, stderr=True, stream=True)  # after the start it loses lines
             started = time.monotonic()
             try:
