@@ -215,10 +215,13 @@ def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Con
 def images(file: Images, env: Mapping[str, str]) -> Images:
     """The settings of images, each as the environment has it, or else as the file has it.
 
+    An empty variable turns a setting off, but for base and Python, which are always needed.
+
     Raises:
         ConfigError: a Python that is no version.
     """
-    set_there = {field: env[name] for field, name in IMAGE_VARIABLES.items() if name in env}
+    needed = ("base", "python")
+    set_there = {f: env[name] for f, name in IMAGE_VARIABLES.items() if name in env and (env[name] or f not in needed)}
     try:
         return Images.model_validate({**file.model_dump(), **set_there})
     except ValidationError as error:
