@@ -17,6 +17,7 @@ from harness.errors import ConfigError, near_misses
 from harness.projectfile import (
     DOCKER_VARIABLES,
     IMAGE_VARIABLES,
+    OPTIONAL,
     Docker,
     Environment,
     File,
@@ -24,7 +25,7 @@ from harness.projectfile import (
     Release,
     Strict,
     Upstream,
-)  # fmt: skip
+)
 
 FILE = "harness.toml"
 EXECUTORS = ("local", "docker")
@@ -114,12 +115,14 @@ def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Con
 def overridden(part: Part, variables: Mapping[str, str], env: Mapping[str, str]) -> Part:
     """A part of the file, each value as the environment has it, or else as the file has it.
 
+    An empty variable turns off what need not be there, and says nothing of what must.
+
     Args:
         variables: name of the variable that overrides a key, by key.
     Raises:
         ConfigError: a variable with a value that the key cannot have.
     """
-    set_there = {key: env[name] for key, name in variables.items() if name in env}
+    set_there = {key: env[name] for key, name in variables.items() if name in env and (env[name] or key in OPTIONAL)}
     kind = type(part)
     try:
         return kind.model_validate({**part.model_dump(), **set_there})

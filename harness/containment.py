@@ -1,8 +1,8 @@
 """How a run is shut into a container: what it sees, what it may use, whose it is.
 
-It sees its source and data, which it cannot change, and one folder of its own, where its log lies beyond its reach. It
-has no network, no right beyond those of an ordinary user, and limits on memory, processes, processors and disk. Refused:
-root inside, and engines that run without root, whose users inside are others outside.
+It sees its source and data, which it cannot change, and one folder of its own, where its log lies beyond its reach.
+It has no network, no right beyond those of an ordinary user, and limits on memory, processes, processors and disk.
+Refused: root inside, and engines that run without root, whose users inside are others outside.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a
     OSError, EOFError, KeyError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 NUMBER = (int, float)
-SHAPES = {  # of what the probe reports; anything may be missing or None
+SHAPES: Mapping[str, type | tuple[type, ...]] = {  # of what the probe reports; anything may be missing or None
     "metrics": dict, "options": dict, "computed": list, "reason": str, "epoch": NUMBER, "epochs": NUMBER,
     "best_epoch": NUMBER, "peak_memory_mb": NUMBER,
 }  # fmt: skip

@@ -1,8 +1,8 @@
 """What somebody else's program left in a folder, looked over before anything reads it: plain files and folders only.
 
-A link would lead a reader out of the folder, a pipe make it wait for ever, a folder nested thousands deep exhaust it. No
-link is followed while looking, and every folder is opened by its descriptor, so that a program that is still at work
-cannot lead this one astray either.
+A link would lead a reader out of the folder, a pipe make it wait for ever, a folder nested thousands deep exhaust it.
+No link is followed while looking, and every folder is opened by its descriptor, so that a program that is still at
+work cannot lead this one astray either.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def clear(folder: Path, most: Mapping[str, int]) -> list[str]:
     """Remove all but plain files and folders from a folder that nobody writes to any more.
 
     Args:
-        most: bytes that all files whose path is like this (`ranks-*.npz`) may have, since somebody will read them whole.
+        most: bytes that all files together whose path is like this (`ranks-*.npz`) may have: they will be read whole.
     Returns:
         what was removed, in words, such as "'out/model.pt', a link".
     Raises:

@@ -73,22 +73,34 @@ def spawn(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path, 
     return Child(process, mark, time.monotonic())
 
 
-def capture(command: Sequence[str], env: Mapping[str, str]) -> str:
+def capture(command: Sequence[str], env: Mapping[str, str], timeout_s: float | None = None) -> str:
     """Standard output of a command that must succeed.
 
+    Args:
+        timeout_s: seconds after which it is killed with all of its process group, which is then its own.
     Raises:
-        SetupError: if it cannot be started or fails; the message ends with its last lines.
+        SetupError: if it cannot be started, fails or takes too long; the message ends with its last lines.
     """
+    where = " ".join(command[:4])
     try:
-        done = subprocess.run(
-            list(command), env=dict(env), capture_output=True, encoding="utf-8", errors="replace", check=False
-        )
+        with subprocess.Popen(
+            list(command), env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+            errors="replace", start_new_session=timeout_s is not None,
+        ) as process:  # fmt: skip
+            try:
+                out, err = process.communicate(timeout=timeout_s)
+            except subprocess.TimeoutExpired as error:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise SetupError(where, f"no answer within {timeout_s:g} s") from error
+            except BaseException:
+                process.kill()
+                raise
     except OSError as error:
         raise SetupError(command[0], f"cannot be started: {error.strerror}", "check the path") from error
-    if done.returncode:
-        tail = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-12:])
-        raise SetupError(" ".join(command[:4]), f"failed with status {done.returncode}:\n    {tail}")
-    return done.stdout
+    if process.returncode:
+        tail = "\n    ".join((out + err).strip().splitlines()[-12:])
+        raise SetupError(where, f"failed with status {process.returncode}:\n    {tail}")
+    return out
 
 
 def marked(mark: str) -> list[int]:

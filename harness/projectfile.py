@@ -138,6 +138,7 @@ class Docker(Strict):
 
 
 DOCKER_VARIABLES = {name: f"HARNESS_DOCKER_{name.upper()}" for name in Docker.model_fields}
+OPTIONAL = ("certificates", "proxy", "wheels", "address")  # an empty variable means none of it
 
 
 class File(Strict):

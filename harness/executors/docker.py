@@ -124,7 +124,7 @@ class DockerExecutor:
         """What to do about an engine that refuses to start a run."""
         if self.gpus == "none":
             return "`harness doctor` says more"
-        return f"--gpus {self.gpus} needs NVIDIA's container toolkit on the engine's machine; `harness doctor` says more"
+        return f"--gpus {self.gpus} needs NVIDIA's container toolkit beside the engine; `harness doctor` says more"
 
     def require(self, container: Container, program: str) -> None:
         """Refuse a program that the image does not have: started, it would only show as a strange exit status.
@@ -203,15 +203,16 @@ class DockerExecutor:
         from docker.errors import DockerException
 
         with contextlib.suppress(DockerException, OSError):
-            found = self.client.api.stats(handle.container.id, stream=False, one_shot=True).get("pids_stats") or {}
+            found = self.client.api.stats(str(handle.container.id), stream=False, one_shot=True).get("pids_stats") or {}
             if found.get("current", 0) >= self.limits.processes:
                 return f"with {self.limits.processes} processes, all that it may have"
         return ""
 
     def low_disk(self, run: PreparedRun) -> str:
         """That there is less room on the disk than is to be left, in words; "" if there is enough."""
-        free = shutil.disk_usage(run.folder.path).free
-        return f"less than {self.limits.reserve_mb} MB were left on the disk" if free < self.limits.reserve_mb * MB else ""
+        if shutil.disk_usage(run.folder.path).free >= self.limits.reserve_mb * MB:
+            return ""
+        return f"less than {self.limits.reserve_mb} MB were left on the disk"
 
     def stop(self, handle: Contained) -> None:
         """SIGTERM, a few seconds of grace, SIGKILL to all that is in the container."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from harness.errors import SetupError
 from harness.files import locked
 from harness.images.building import build, packages_inside
-from harness.images.request import INTERPRETER, ImageRequest, content, identity, label, labels, request, tag
+from harness.images.request import INTERPRETER, ImageRequest, content, identity, label, labels, request, tag, workplace
 
 if TYPE_CHECKING:
     import docker
@@ -48,13 +48,12 @@ def find(client: docker.DockerClient, request: ImageRequest) -> Image | None:
         SetupError: the engine does not answer.
     """
     from docker.errors import DockerException, ImageNotFound
-    from requests.exceptions import RequestException
 
     try:
         found = client.images.get(tag(request))
     except ImageNotFound:
         return None
-    except (DockerException, RequestException) as error:
+    except (DockerException, OSError) as error:
         raise SetupError(tag(request), f"the engine cannot tell: {error}", "`harness doctor` says more") from error
     if found.labels.get(label("content")) != content(request):
         return None  # somebody else's image under our name
@@ -73,8 +72,7 @@ def ensure(client: docker.DockerClient, request: ImageRequest, making: Callable[
     """
     image = find(client, request)
     if image is None:
-        name, _, digits = tag(request).rpartition("/")[2].partition(":")
-        with locked(request.cache / "images" / f"{name}-{digits}"):
+        with locked(workplace(request.cache, content(request))):
             image = find(client, request) or made(client, request, making)
     return image
 
@@ -82,7 +80,6 @@ def ensure(client: docker.DockerClient, request: ImageRequest, making: Callable[
 def made(client: docker.DockerClient, request: ImageRequest, making: Callable[[str], None]) -> Image:
     """Build, label, name, and remove what only the build needed."""
     from docker.errors import DockerException
-    from requests.exceptions import RequestException
 
     making(f"image {request.name}: building {tag(request)} on {request.base}")
     built = build(client, request, making)
@@ -96,7 +93,7 @@ def made(client: docker.DockerClient, request: ImageRequest, making: Callable[[s
             tag=tag(request),
             rm=True,
         )
-    except (DockerException, RequestException) as error:
+    except (DockerException, OSError) as error:
         raise SetupError(f"image {request.name}", f"cannot be named: {error}", "`harness doctor` says more") from error
     remove_leftovers(client, {label("stage"): "builder", label("content"): content(request)})
     image = find(client, request)

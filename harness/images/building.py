@@ -18,7 +18,7 @@ from harness.environments import LIST_PACKAGES
 from harness.errors import SetupError
 from harness.files import disk_errors, sha256_file, write_whole
 from harness.images.reasons import way_out
-from harness.images.request import ImageRequest, content, label
+from harness.images.request import ImageRequest, cache_label, content, label, workplace
 
 if TYPE_CHECKING:
     import docker
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL | re.IGNORECASE)
 TITLE = re.compile(r'RUN : "([^"]*)"')
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+SILENT = ("ARG", "ENV", "LABEL", "USER", "CMD", "ENTRYPOINT")  # steps that take no time
 PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 LAST_LINES = 12
 
@@ -54,16 +55,16 @@ class BuildFailed(Exception):  # noqa: N818  it never leaves this module
 def answers(client: docker.DockerClient, request: ImageRequest, context: IO[bytes]) -> Iterator[dict[str, Any]]:
     """What the engine says while it builds, object by object."""
     from docker.errors import DockerException
-    from requests.exceptions import RequestException
 
     proxies = dict.fromkeys(PROXIES, request.proxy) if request.proxy else {}
     arguments = {"BASE_IMAGE": request.base, "PYTHON_VERSION": request.python, "CONTENT": content(request)}
+    arguments["CACHE"] = cache_label(request.cache)
     try:
         for chunk in client.api.build(
             fileobj=context, custom_context=True, rm=True, forcerm=True, buildargs={**arguments, **proxies}
         ):
             yield from (json.loads(line) for line in chunk.splitlines() if line.strip())
-    except (DockerException, RequestException) as error:
+    except (DockerException, OSError) as error:
         raise BuildFailed(str(error)) from error
 
 
@@ -119,7 +120,8 @@ def last_id(answered: Iterable[dict[str, Any]], lines: list[str], making: Callab
         if text:
             lines.extend(text.splitlines())
             if step := STEP.match(text):
-                making(f"step {step[1]}/{step[2]}, {in_words(step[3])}")
+                if not step[3].startswith(SILENT):
+                    making(f"step {step[1]} of {step[2]}: {in_words(step[3])}")
             elif built := re.match(r"Successfully built ([0-9a-f]+)", text):
                 found = found or built[1]
         if "error" in answer:
@@ -141,7 +143,7 @@ def in_words(instruction: str) -> str:
 
 def explained(request: ImageRequest, lines: list[str]) -> SetupError:
     """What the user is told of a build that failed; the whole log is kept in the cache."""
-    log = request.cache / "images" / f"{request.name}-{content(request)[:12]}.log"
+    log = workplace(request.cache, content(request)).with_suffix(".log")
     write_whole(log, "\n".join(lines) + "\n")
     said = [line for line in lines if line.strip() and not line.startswith(("--->", "Removing intermediate"))]
     tail = "\n    ".join(line[:300] for line in said[-LAST_LINES:])

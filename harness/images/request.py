@@ -124,6 +124,11 @@ def label(key: str) -> str:
     return f"{REPOSITORY}.{key}"
 
 
+def workplace(cache: Path, content: str) -> Path:
+    """The path in the cache beside which the lock of a build lies, and its log if it failed."""
+    return cache / "images" / content[:12]
+
+
 def cache_label(cache: Path) -> str:
     """Stands for the cache that an image was built from, so that `prune` leaves other projects' images alone."""
     return sha256_bytes(f"{platform.node()}:{cache.resolve()}".encode())[:12]
