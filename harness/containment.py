@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import engine
 from harness.errors import SetupError
-from harness.executors.contract import PreparedRun
+from harness.executors.contract import PreparedRun, RunFolder
 from harness.process import lives, machine_identity, own_identity
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class Limits:
     cpus: float = 1
 
 
-def places(run: PreparedRun) -> dict[Path, str]:
+def places(folder: RunFolder, reads: Mapping[str, Path]) -> dict[Path, str]:
     """Where a container has what a run may see, by its place on this machine."""
-    return {run.folder.path: OWN, **{path: f"{INSIDE}/{name}" for name, path in run.reads.items()}}
+    return {folder.path: OWN, **{path: f"{INSIDE}/{name}" for name, path in reads.items()}}
 
 
 def translated(text: str, inside: Mapping[Path, str]) -> str:
@@ -86,7 +86,7 @@ def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: engi
     if which.rootless:
         what = f"{which.name} runs without root: files that a run writes would belong to another user"
         raise SetupError("container engine", what, "use an engine that runs as root, or --executor local")
-    inside = places(run)
+    inside = places(run.folder, run.reads)
     words = [translated(word, inside) for word in run.command]
     return {
         "image": image,

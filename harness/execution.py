@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from harness import recording
 from harness.errors import DatasetError, HarnessError, SetupError, SourceError
 from harness.evidence import Evidence, judge
-from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
+from harness.executors.contract import Outcome, PreparedRun, RunFolder, wait
 from harness.files import disk_errors, remove_tree, write_json
 from harness.plan import Run
 from harness.preparation import Workshop
@@ -63,7 +63,6 @@ class Execution:
     store: Store
     workshop: Workshop
     data: Mapping[str, Dataset]
-    executor: Executor
     jobs: int
     resolved: Callable[[], Mapping[str, Any]]
     observer: Observer = field(default_factory=Observer)
@@ -95,7 +94,8 @@ class Execution:
         missing = self.needed(runs)
         if not missing:
             return
-        self.workshop.tree, self.workshop.python  # noqa: B018  what all runs share fails before the first begins
+        workshop = self.workshop  # what all runs share fails before the first begins
+        workshop.tree, workshop.python, workshop.surroundings.executor  # noqa: B018
         self.observer.begun(missing)
         going: dict[str, tuple[Run, FileLock]] = {}
         others: list[Run] = []
@@ -110,7 +110,7 @@ class Execution:
             self.observer.tick()
 
         try:
-            wait(self.executor, self.prepared(missing, going, others), self.jobs, ended, tick)
+            wait(workshop.surroundings.executor, self.prepared(missing, going, others), self.jobs, ended, tick)
             for run in others:
                 self.await_other(run)
         finally:

@@ -69,6 +69,8 @@ ROWS = (
     ("images.inventory",),
     ("findings.counts", "findings.percentages", "findings.plausibility", "findings.rules", "findings.statements"),
     ("findings.values",),
+    ("surroundings",),
+    ("generation",),
     ("added", "evidence", "preparation", "tables", "findings.across", "findings.quoted", "findings.released"),
     ("store", "recording", "verdicts", "render.words", "findings", "figures.data", "figures.look"),
     ("execution", "drawn", "render.csv", "render.view", "render.jinja", "figures.sheet"),
@@ -121,7 +123,7 @@ IGNORANT = {
     "drawn": ("figures.look", "figures.sheet"),
 }
 THIRD_PARTY = {
-    "docker": ("engine", "containment", "images", "doctor", "executors.docker"),
+    "docker": ("engine", "containment", "images", "doctor", "executors.docker", "surroundings"),
     "filelock": ("files", "store", "execution", "datasets"),
     "git": ("gitcommand", "embedded"),
     "jinja2": ("render.jinja",),
