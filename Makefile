@@ -29,9 +29,9 @@ test: $(STAMP)  ## lint, types and tests
 upstream: $(STAMP)  ## tests on the real upstreams; needs HARNESS_GIT_MIRROR or the internet
 	$(BIN)/pytest -m upstream
 
-locks: $(STAMP)  ## hashed locks from dockerfiles/*.in: make locks CPU_WHEEL_SHA256=...
+locks: $(STAMP)  ## hashed locks from dockerfiles/*.in: make locks NAMES="numpy torch" CPU_WHEEL_SHA256=...
 	$(BIN)/python -m pip install --quiet uv
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python dockerfiles/lock.py $(CPU_WHEEL_SHA256)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python dockerfiles/lock.py $(NAMES) $(addprefix --cpu-wheel ,$(CPU_WHEEL_SHA256))
 
 clean:  ## remove what was made, not the results
 	rm -rf $(VENV) .cache

@@ -1,21 +1,24 @@
-"""Turn torch.in into hashed locks: torch-pypi.lock for every platform, torch-cpu.lock for the CPU build of PyTorch.
+"""Turn *.in into hashed locks: NAME.in into NAME.lock for every platform, torch.in into torch-pypi.lock.
 
-    python dockerfiles/lock.py CPU_WHEEL_SHA256
+    python dockerfiles/lock.py [NAME ...] [--cpu-wheel SHA256]
 
-needs uv. The CPU build is published beside the package index, so its hash is an argument: that of the wheel for Linux
-x86-64 and Python 3.11, as `pip hash` prints it.
+needs uv; all of them by default. Pins that a lock has already stay as they are where the .in file allows it. The CPU
+build of PyTorch is published beside the package index, so torch-cpu.lock needs the hash of its wheel for Linux x86-64
+and Python 3.11, as `pip hash` prints it; without one that lock keeps the wheel it has.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
 COMPILE = ("uv", "pip", "compile", "--universal", "--generate-hashes", "--no-annotate", "--no-header", "--quiet")
 GPU_ONLY = re.compile(r"(cuda-|nvidia-|triton==)")
+LOCKS = {"torch": "torch-pypi.lock"}  # others: NAME.lock
+CPU_LOCK = HERE / "torch-cpu.lock"
 
 
 def entries(lock: str) -> list[str]:
@@ -23,15 +26,39 @@ def entries(lock: str) -> list[str]:
     return [entry.strip() for entry in re.split(r"\n(?=\S)", lock) if entry.strip()]
 
 
+def write_lock(name: str) -> Path:
+    """Write the lock of one .in file for every platform."""
+    lock = HERE / LOCKS.get(name, f"{name}.lock")
+    command = [*COMPILE, "--python-version", "3.11", "--output-file", str(lock), str(HERE / f"{name}.in")]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return lock
+
+
+def write_cpu_lock(lock: Path, wheel: str) -> None:
+    """Write the lock of PyTorch's CPU build: the other one without what only GPUs need.
+
+    Args:
+        wheel: SHA-256 of the CPU build's wheel, "" to keep the one that the lock has.
+    """
+    pinned = [entry for entry in entries(CPU_LOCK.read_text()) if entry.startswith("torch==")] if not wheel else []
+    cpu = pinned[0] if pinned else f"torch==2.13.0+cpu \\\n    --hash=sha256:{wheel}"
+    lean = [entry for entry in entries(lock.read_text()) if not GPU_ONLY.match(entry)]
+    CPU_LOCK.write_text("\n".join(cpu if entry.startswith("torch==") else entry for entry in lean) + "\n")
+
+
 def main() -> None:
-    """Write both locks."""
-    command = [*COMPILE, "--python-version", "3.11", str(HERE / "torch.in")]
-    universal = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    (HERE / "torch-pypi.lock").write_text(universal)
-    lean = [entry for entry in entries(universal) if not GPU_ONLY.match(entry)]
-    cpu = f"torch==2.13.0+cpu \\\n    --hash=sha256:{sys.argv[1]}"
-    lean = [cpu if entry.startswith("torch==") else entry for entry in lean]
-    (HERE / "torch-cpu.lock").write_text("\n".join(lean) + "\n")
+    """Write the locks asked for."""
+    known = sorted(path.stem for path in HERE.glob("*.in"))
+    parser = argparse.ArgumentParser(description="Turn *.in into hashed locks.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; all by default")
+    parser.add_argument("--cpu-wheel", default="", metavar="SHA256", help="hash of the wheel of PyTorch's CPU build")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(known):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+    for name in asked.names or known:
+        lock = write_lock(name)
+        if name == "torch":
+            write_cpu_lock(lock, asked.cpu_wheel)
 
 
 if __name__ == "__main__":

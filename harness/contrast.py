@@ -14,11 +14,11 @@ from pathlib import Path
 from harness import recipes, workflow
 from harness.config import Config
 from harness.errors import ArgumentError, HarnessError, StoreError, near_misses
-from harness.evidence import read_ranks
 from harness.executors.contract import RunFolder
 from harness.job import Job
 from harness.metrics import parse
 from harness.records import Claim, RunResult
+from harness.reported import read_ranks
 from harness.store import Record
 from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec, build
 from harness.verdicts import judge

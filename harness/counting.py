@@ -12,11 +12,12 @@ from pathlib import Path
 from pydantic import Field
 
 from harness import datasets
-from harness.config import Config, Strict
+from harness.config import Config
 from harness.datasets import DataFile
 from harness.errors import RecipeError, SourceError, near_misses
 from harness.findings.facts import PaperFile
 from harness.preparation import clone_of, pin_of
+from harness.projectfile import Strict
 from harness.recipes import DataFile as PinnedFile
 from harness.recipes import DatasetFile
 from harness.sizes import STATISTICS, Counted, Row, compared, uncounted

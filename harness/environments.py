@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.config import Environment
 from harness.errors import ConfigError, SetupError
 from harness.files import locked, remove_tree, sha256_file, write_json
 from harness.process import capture
+from harness.projectfile import Environment
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIST_PACKAGES = (  # reversed: of a package that is there twice, the one found first is the one imported
@@ -83,18 +83,29 @@ class Request:
         Raises:
             ConfigError: the environment has none for it.
         """
-        locks = self.environment.locks
         words = (
             self.device,
             platform.system().lower(),
             platform.machine().lower(),
             f"py{self.version.replace('.', '')}",
         )
-        for length in range(len(words), 0, -1):
-            if (name := "-".join(words[:length])) in locks:
-                return self.root / locks[name]
         where = f"harness.toml: environments.{self.name}.locks"
-        raise ConfigError(where, f"no lock for {'-'.join(words)}", f"known: {', '.join(locks) or '(none)'}")
+        return self.root / most_specific_lock(self.environment.locks, words, where)
+
+
+def most_specific_lock(locks: Mapping[str, str], words: Sequence[str], where: str) -> str:
+    """The lock under the longest beginning of `words` that has one.
+
+    Args:
+        words: device, system, machine and Python, such as cpu, linux, x86_64, py311.
+        where: key path of the locks, for the message.
+    Raises:
+        ConfigError: there is none.
+    """
+    for length in range(len(words), 0, -1):
+        if (name := "-".join(words[:length])) in locks:
+            return locks[name]
+    raise ConfigError(where, f"no lock for {'-'.join(words)}", f"known: {', '.join(locks) or '(none)'}")
 
 
 def identity(request: Request) -> dict[str, str]:

@@ -6,21 +6,15 @@ the network and the loss that were asked for. Metrics that do not follow from th
 
 from __future__ import annotations
 
-import functools
-import io
-import json
 import math
 import signal
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.errors import MetricsError
 from harness.executors.contract import Outcome, RunFolder
@@ -28,10 +22,9 @@ from harness.files import sha256_file
 from harness.metrics import agrees_with_printed
 from harness.plan import Run
 from harness.records import Ranks
+from harness.reported import read_events, read_ranks
 
-DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a flipped byte
-    OSError, EOFError, KeyError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+HIGHEST_POWER = 300  # of ten; "0e999999999" is a number too, until somebody reckons with its digits
 FaultClass = Literal["setup", "patch", "environment", "training", "metrics"]
 
 
@@ -66,74 +59,6 @@ class Evidence:
         return next((e for e in reversed(self.events) if e.get("event") == kind), {})
 
 
-def read_events(path: Path) -> list[dict[str, Any]]:
-    """Events of the probe; a last line that was cut off by a kill is left out.
-
-    A number that is not finite comes as its name: records hold no NaN.
-    """
-    if not path.is_file():
-        return []
-    found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        try:
-            found.append(json.loads(line, parse_constant=str))
-        except json.JSONDecodeError:
-            break
-    return found
-
-
-def read_ranks(path: Path, view: str = "printed") -> Ranks:
-    """Ranks of a split as the probe wrote them.
-
-    Args:
-        view: `printed` is what the upstream's own metrics come from.
-    Raises:
-        MetricsError: missing, damaged, or without this view.
-    """
-    try:
-        with zipfile.ZipFile(path) as file:
-            columns = ("user", f"above_{view}", f"tied_{view}", f"candidates_{view}")
-            users, above, tied, candidates = (whole_numbers(name, array(file.read(f"{name}.npy"))) for name in columns)
-            if not users.shape == above.shape == tied.shape == candidates.shape == (users.size,):
-                raise ValueError("its columns differ in length")
-            return Ranks(users, above, tied, candidates, json.loads(str(array(file.read("protocol.npy")))))
-    except DAMAGED as error:
-        raise MetricsError(path.name, f"cannot be used: {error}", "rerun with --retry-failed") from error
-
-
-def array(data: bytes) -> npt.NDArray[Any]:
-    """What a .npy file holds; NumPy's own reader, which parses every header anew, takes five times as long.
-
-    Raises:
-        ValueError: no array, half of one, or one of Python objects.
-    """
-    start = 10 + int.from_bytes(data[8:10], "little")
-    shape, by_column, dtype = header(data[:start])
-    if dtype.hasobject:
-        raise ValueError("holds Python objects, which need allow_pickle")
-    return np.frombuffer(data, dtype, math.prod(shape), start).reshape(shape, order="F" if by_column else "C")
-
-
-@functools.lru_cache(maxsize=1000)
-def header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and type, from the header of a .npy file.
-
-    Raises:
-        ValueError: not of version 1.0, the one that NumPy writes for plain arrays.
-    """
-    file = io.BytesIO(data)
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("not of version 1.0 of the .npy format")
-    return np.lib.format.read_array_header_1_0(file)
-
-
-def whole_numbers(name: str, column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """A column as int64; ValueError for anything but integers, which may hide a NaN."""
-    if column.dtype.kind not in "iu":
-        raise ValueError(f"{name} is {column.dtype}, expected integers")
-    return column.astype(np.int64)
-
-
 def judge(run: Run, folder: RunFolder, outcome: Outcome) -> Evidence:
     """Everything a run left, with the first fault found."""
     events = read_events(folder.events)
@@ -146,8 +71,8 @@ def judge(run: Run, folder: RunFolder, outcome: Outcome) -> Evidence:
     fault = next(faults(run, folder, outcome, events, ranks), None)
     if fault is not None or isinstance(ranks, MetricsError):
         return Evidence(fault, events)
-    printed = Evidence(None, events).last("printed").get("metrics", {})
-    return Evidence(None, events, agrees_with_printed(ranks, printed))
+    printed = Evidence(None, events).last("printed").get("metrics") or {}
+    return Evidence(None, events, agrees_with_printed(ranks, {name: str(text) for name, text in printed.items()}))
 
 
 def faults(
@@ -159,9 +84,7 @@ def faults(
         ranks: of the test split, or why there are none.
     """
     reported = Evidence(None, events)
-    if told := reported.last("fault").get("reason"):
-        yield Fault("training", " ".join(str(told).split()))
-    yield from outcome_faults(outcome)
+    yield from outcome_faults(outcome, reported.last("fault").get("reason"))
     yield from proof_faults(run, folder, reported)
     printed = reported.last("printed").get("metrics") or {}
     if not printed:
@@ -174,8 +97,12 @@ def faults(
         yield from rank_faults(run, ranks)
 
 
-def outcome_faults(outcome: Outcome) -> Iterator[Fault]:
-    """Faults in how a command ended."""
+def outcome_faults(outcome: Outcome, told: Any = None) -> Iterator[Fault]:
+    """Faults in how a command ended; `told` is what the overlay said of it."""
+    if outcome.reason:
+        yield Fault("training", outcome.reason)
+    if told:
+        yield Fault("training", " ".join(str(told).split()))
     if outcome.timed_out:
         yield Fault("training", f"timed out after {outcome.seconds:.0f} s")
     if outcome.status != 0:
@@ -192,8 +119,8 @@ def stage_faults(run: Run, folder: RunFolder, outcome: Outcome) -> Iterator[Faul
 def is_number(text: Any) -> bool:
     """Whether a printed metric is a finite number."""
     try:
-        return math.isfinite(float(text))
-    except (TypeError, ValueError):
+        return math.isfinite(float(text)) and abs(Decimal(str(text)).adjusted()) < HIGHEST_POWER
+    except (TypeError, ValueError, ArithmeticError):
         return False
 
 

@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from harness import leavings
 from harness.errors import StoreError
 
 
@@ -95,16 +96,21 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
     """Hold the lock that lies beside `path`; the kernel frees it when its holder dies.
 
+    Args:
+        wait: for whoever holds it; it is an error otherwise.
     Raises:
-        StoreError: the lock's file cannot be made.
+        StoreError: the lock's file cannot be made, or is held and nobody waits.
     """
     lock = FileLock(f"{path}.lock")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        try:
+            lock.acquire(blocking=wait)
+        except Timeout as error:
+            raise StoreError(str(path), "another process is at it", "wait for it to end") from error
     try:
         yield
     finally:
@@ -112,5 +118,13 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder if it is there; what cannot be removed is left for a later call."""
-    shutil.rmtree(path, ignore_errors=True)
+    """Remove a folder if it is there, however deep and whatever its permissions; the rest is left for a later call."""
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(path, ignore_errors=True)
+    if path.is_dir() and not path.is_symlink():
+        with contextlib.suppress(OSError):
+            at = os.open(path.parent, os.O_RDONLY)
+            try:
+                leavings.fell(at, path.name)
+            finally:
+                os.close(at)

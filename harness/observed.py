@@ -17,13 +17,13 @@ from harness import contrast, metrics, recipes, workflow
 from harness.config import Config
 from harness.errors import HarnessError, RecipeError
 from harness.estimates import limits
-from harness.evidence import read_ranks
 from harness.executors.contract import RunFolder
 from harness.files import canonical_json
 from harness.findings.runs import MetricRow, PairingRow, VariantRow
 from harness.job import Job
 from harness.plan import Settings
 from harness.recipes import Recipe
+from harness.reported import read_ranks
 from harness.stats import Floats, paired_t
 from harness.store import Record, Store
 from harness.tables.sample import sample

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -72,22 +73,34 @@ def spawn(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path, 
     return Child(process, mark, time.monotonic())
 
 
-def capture(command: Sequence[str], env: Mapping[str, str]) -> str:
+def capture(command: Sequence[str], env: Mapping[str, str], timeout_s: float | None = None) -> str:
     """Standard output of a command that must succeed.
 
+    Args:
+        timeout_s: seconds after which it is killed with all of its process group, which is then its own.
     Raises:
-        SetupError: if it cannot be started or fails; the message ends with its last lines.
+        SetupError: if it cannot be started, fails or takes too long; the message ends with its last lines.
     """
+    where = " ".join(command[:4])
     try:
-        done = subprocess.run(
-            list(command), env=dict(env), capture_output=True, encoding="utf-8", errors="replace", check=False
-        )
+        with subprocess.Popen(
+            list(command), env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+            errors="replace", start_new_session=timeout_s is not None,
+        ) as process:  # fmt: skip
+            try:
+                out, err = process.communicate(timeout=timeout_s)
+            except subprocess.TimeoutExpired as error:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise SetupError(where, f"no answer within {timeout_s:g} s") from error
+            except BaseException:
+                process.kill()
+                raise
     except OSError as error:
         raise SetupError(command[0], f"cannot be started: {error.strerror}", "check the path") from error
-    if done.returncode:
-        tail = "\n    ".join((done.stdout + done.stderr).strip().splitlines()[-12:])
-        raise SetupError(" ".join(command[:4]), f"failed with status {done.returncode}:\n    {tail}")
-    return done.stdout
+    if process.returncode:
+        tail = "\n    ".join((out + err).strip().splitlines()[-12:])
+        raise SetupError(where, f"failed with status {process.returncode}:\n    {tail}")
+    return out
 
 
 def marked(mark: str) -> list[int]:
@@ -140,3 +153,35 @@ def alive(pid: int) -> bool:
         with contextlib.suppress(OSError, IndexError):
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True
+
+
+def own_identity() -> str:
+    """This process as others on this machine can tell it from any other, also after its number was given away."""
+    return identity_of(os.getpid())
+
+
+def identity_of(pid: int) -> str:
+    """Boot of the machine, number and start of a process; the start is "" where it cannot be told."""
+    boot = start = ""
+    with contextlib.suppress(OSError, IndexError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        start = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return f"{boot}:{pid}:{start}"
+
+
+def lives(identity: str) -> bool:
+    """Whether the process with this identity is still there; one that nobody waited for is not."""
+    number = identity.split(":")[1] if identity.count(":") == 2 else ""
+    return number.isdigit() and identity_of(int(number)) == identity and alive(int(number))
+
+
+def machine_identity() -> str:
+    """This machine, or the container in it, as far as numbers of processes have one meaning."""
+    with contextlib.suppress(OSError):
+        return f"{platform.node()}/{os.readlink('/proc/self/ns/pid')}"
+    return platform.node()
+
+
+def as_signal(status: int) -> int:
+    """An exit status as containers give it, 128 and the number of the signal, negative for a signal."""
+    return 128 - status if status - 128 in set(signal.Signals) else status

@@ -17,11 +17,11 @@ from typing import Any
 from filelock import FileLock
 
 from harness.errors import MetricsError, StoreError
-from harness.evidence import read_ranks
 from harness.executors.contract import RunFolder
 from harness.files import disk_errors, json_text, remove_tree, write_whole
 from harness.plan import Run
 from harness.records import RunResult
+from harness.reported import read_ranks
 
 FORMAT = 1
 NEEDED = ("key", "upstream", "dataset", "system", "seed", "status", "fault", "inputs", "seconds", "disagreements")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness.config import Strict
+from harness.projectfile import Strict
 
 
 class Correction(Strict):

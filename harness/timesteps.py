@@ -8,11 +8,11 @@ from typing import Any
 
 from harness import plan
 from harness.errors import ArgumentError, StoreError
-from harness.evidence import read_events
 from harness.job import Job
 from harness.render import timesteps
 from harness.render.timesteps import Curve, Step
 from harness.render.words import signature
+from harness.reported import read_events
 from harness.workflow import table_spec
 
 EVENT = "position"

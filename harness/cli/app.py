@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.asked import Artifact, Project, takes_job
+from harness.cli.asked import Artifact, Device, Project, takes_job
+from harness.cli.images import images_app
 from harness.cli.patch import patch_app
 
 if TYPE_CHECKING:
@@ -115,6 +116,18 @@ def findings(
 
 
 @app.command()
+def doctor(
+    executor: Annotated[str, typer.Option(help="local or docker: what to look for")] = "local",
+    device: Device = "cpu", project: Project = None,
+) -> None:  # fmt: skip
+    """Say what of this machine works, what does not and what to do; status 3 if something needed does not."""
+    from harness.cli import doctor as shown
+    from harness.config import load
+
+    shown.show(load(project), executor, device)
+
+
+@app.command()
 def timesteps(
     artifact: Artifact,
     dataset: Annotated[str, typer.Option(help="one of the recipe's")] = "beauty-s3",
@@ -134,6 +147,7 @@ def timesteps(
 runs_app = typer.Typer(help="Look at single runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 app.add_typer(patch_app, name="patch")
+app.add_typer(images_app, name="images")
 
 
 @runs_app.command("show")

@@ -35,6 +35,8 @@ Threads = Annotated[int | None, typer.Option(help="threads of each run; part of 
 Timeout = Annotated[float | None, typer.Option(help="seconds after which a run's whole process tree is ended", min=0.1)]
 Kind = Annotated[str, typer.Option("--environment", help="venv: from the lock; inherit: the interpreter at hand")]
 Python = Annotated[str, typer.Option(help="interpreter to inherit or to make environments with")]
+Executor = Annotated[str, typer.Option(help="local: processes; docker: containers of the environment's image")]
+Gpus = Annotated[str, typer.Option(help="of containers: all, none, or numbers such as 0,1")]
 Project = Annotated[Path | None, typer.Option(help="folder with harness.toml; found upwards from here by default")]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="run again what failed before")]
 
@@ -49,6 +51,8 @@ TABLE: dict[str, tuple[Any, Any]] = {  # which table: what its runs and numbers 
     "threads": (Threads, None),
     "kind": (Kind, ""),
     "python": (Python, ""),
+    "executor": (Executor, ""),
+    "gpus": (Gpus, ""),
     "project": (Project, None),
 }
 WAYS: dict[str, tuple[Any, Any]] = {"jobs": (Jobs, None), "timeout": (Timeout, None), "retry_failed": (Retry, False)}
@@ -123,13 +127,12 @@ def takes_job(
 def job_of(
     *, artifact: str, where: list[str] | None, seeds: str, profile: str, options: list[str] | None,
     losses: list[str] | None, pretrain: int | None, device: str, threads: int | None, kind: str, python: str,
-    project: Path | None, jobs: int | None = None, timeout: float | None = None, retry_failed: bool = False,
+    executor: str, gpus: str, project: Path | None, jobs: int | None = None, timeout: float | None = None,
+    retry_failed: bool = False,
 ) -> Job:  # fmt: skip
     """The request that the arguments make."""
-    import sys
-
     from harness.config import load
-    from harness.job import Job, Ways
+    from harness.job import Job, Ways, check_ways
     from harness.plan import Settings
 
     config = load(project)
@@ -146,5 +149,6 @@ def job_of(
         device=device,
         threads=threads or local.threads,
     )
-    ways = Ways(jobs or local.jobs, timeout or local.timeout_s, kind, python or sys.executable, retry_failed, say)
+    ways = Ways(jobs or local.jobs, timeout or local.timeout_s, kind, python, executor, gpus, retry_failed, say)
+    check_ways(ways, executor or config.executor, device)
     return Job(config, artifact, settings, ways)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from harness import metrics
-from harness.evidence import read_ranks
 from harness.records import Ranks
+from harness.reported import read_ranks
 from harness.stats import Floats, in_order_of
 
 RUNS = Path(__file__).resolve().parents[2] / "results" / "runs"

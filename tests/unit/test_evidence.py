@@ -13,11 +13,12 @@ import pytest
 from made_runs import DONE, EVENTS, left, run, write_events, write_ranks
 
 from harness.errors import MetricsError
-from harness.evidence import Fault, ended, judge, read_events, read_ranks
+from harness.evidence import Fault, ended, judge
 from harness.executors.contract import Outcome, RunFolder
 from harness.files import sha256_file
 from harness.plan import Run
 from harness.recording import content
+from harness.reported import read_events, read_ranks
 
 
 @pytest.fixture

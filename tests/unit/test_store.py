@@ -18,10 +18,11 @@ from filelock import Timeout
 from made_runs import DONE, RUN, left, run
 
 from harness.errors import StoreError
-from harness.evidence import judge, read_ranks
+from harness.evidence import judge
 from harness.executors.contract import Outcome, RunFolder
 from harness.plan import Run
 from harness.recording import content
+from harness.reported import read_ranks
 from harness.store import Store, clean_log
 
 HERE = Path(__file__).parent

@@ -1,0 +1,51 @@
+"""`harness doctor`: how what was found is printed."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from harness.config import Config
+from harness.doctor import BROKEN, EXECUTORS, Line, examine
+from harness.errors import ArgumentError, SetupError, near_misses
+
+WIDEST = 100
+STATE, SUBJECT = 12, 20  # columns
+DEVICES = ("cpu", "cuda")
+STYLES = {"works": "green", BROKEN: "bold red", "not needed": "dim"}
+
+
+def show(config: Config, executor: str, device: str) -> None:
+    """Every line as soon as it is known.
+
+    Raises:
+        ArgumentError: an unknown executor or device. SetupError: something that is needed does not work.
+    """
+    for flag, value, known in (("--executor", executor, EXECUTORS), ("--device", device, DEVICES)):
+        if value not in known:
+            raise ArgumentError(flag, f"unknown: {value!r}", near_misses(value, known))
+    out = Console(highlight=False)
+    out = Console(highlight=False, width=min(out.width, WIDEST) if out.is_terminal else WIDEST)
+    broken = []
+    for line in examine(config, executor, device):
+        out.print(row(out, line), soft_wrap=True)
+        if line.state == BROKEN:
+            broken.append(line.subject)
+    way = f"--executor {executor} --device {device}"
+    if broken:
+        raise SetupError("doctor", f"{way} needs what does not work: {', '.join(broken)}", "see the lines above")
+    out.print(f"\nAll that {way} needs works.")
+
+
+def row(out: Console, line: Line) -> Text:
+    """One line, its fix below it, each folded beside its subject."""
+    width = max(out.width - STATE - SUBJECT, 30)
+    told = [*Text(line.found).wrap(out, width)]
+    if line.fix:
+        style = "" if line.state == BROKEN else "dim"
+        told += [*Text(f"→ {line.fix}", style=style).wrap(out, width)]
+    rows = [
+        Text.assemble((line.state.ljust(STATE), STYLES[line.state]), line.subject.ljust(SUBJECT), told[0]),
+        *(Text.assemble(" " * (STATE + SUBJECT), part) for part in told[1:]),
+    ]
+    return Text("\n").join(rows)

@@ -1,0 +1,81 @@
+"""Whether this machine has what a way of running needs; every check ends within its time, whatever hangs.
+
+Checks run side by side, each in a thread that is left behind once its time is over; what they fetch lies in a scratch
+folder. Nothing is installed, built or changed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from harness.config import Config
+from harness.doctor import containers, gpu, here, reach
+from harness.doctor.lines import BROKEN, Asked, Line
+from harness.errors import HarnessError
+
+__all__ = ["BROKEN", "EXECUTORS", "LIMIT_S", "Line", "examine"]
+
+EXECUTORS = ("local", "docker")
+LIMIT_S = 30.0
+Check = Callable[[], Iterable[Line]]
+
+
+def examine(config: Config, executor: str = "local", device: str = "cpu", limit_s: float = LIMIT_S) -> Iterator[Line]:
+    """All that was found, in a fixed order, each as soon as it and those before it are known.
+
+    Args:
+        limit_s: seconds after which a check that has not ended counts as failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-doctor-", ignore_cleanup_errors=True) as scratch:
+        asked = Asked(config, executor, device, Path(scratch))
+        deadline = time.monotonic() + limit_s
+        started = [Started(subject, needed, check) for subject, needed, check in checks(asked)]
+        for one in started:
+            yield from one.lines(deadline, limit_s)
+
+
+def checks(asked: Asked) -> Iterator[tuple[str, bool, Check]]:
+    """What is looked at, whether it is needed, and how."""
+    yield "Python", True, partial(here.python, asked)
+    yield "Git", True, partial(here.git, asked)
+    yield "results and cache", True, partial(here.folders, asked)
+    for subject, check in reach.checks(asked).items():
+        yield subject, subject.startswith("upstream"), check
+    yield "container engine", asked.containers, partial(containers.containers, asked)
+    yield "NVIDIA GPU", asked.gpus, partial(gpu.gpus, asked)
+
+
+class Started:
+    """A check under way."""
+
+    def __init__(self, subject: str, needed: bool, check: Check) -> None:
+        self.subject, self.needed, self.check = subject, needed, check
+        self.found: list[Line] = []
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def work(self) -> None:
+        """Collect the lines; what the harness itself says of a failure becomes one."""
+        try:
+            for line in self.check():
+                self.found.append(line)
+        except HarnessError as error:
+            self.found.append(Line(self.subject, False, f"{error.where}: {error.what}", error.fix, self.needed))
+        except OSError as error:
+            self.found.append(Line(self.subject, False, f"failed: {error}", needed=self.needed))
+
+    def lines(self, deadline: float, limit_s: float) -> list[Line]:
+        """What was found by then."""
+        self.thread.join(max(0.0, deadline - time.monotonic()))
+        if not self.thread.is_alive():
+            return self.found
+        late = f"no answer within {limit_s:g} s"
+        return [
+            *self.found,
+            Line(self.subject, False, late, "see what it waits for: network, disk, engine", self.needed),
+        ]

@@ -1,0 +1,106 @@
+"""The container engine: whether it answers, holds its limits, has room, and knows NVIDIA's GPUs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import engine, images
+from harness.config import Config
+from harness.doctor.lines import Asked, Line, gigabytes
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    import docker
+
+LIMITS = {"MemoryLimit": "memory", "SwapLimit": "swap", "CpuCfsQuota": "processors", "PidsLimit": "processes"}
+
+
+def containers(asked: Asked) -> Iterable[Line]:
+    """Everything about the engine; one line alone if there is none."""
+    try:
+        client = engine.connect()
+    except HarnessError as error:
+        fix = "start Docker or Podman, or name it with DOCKER_HOST=unix:///...; you may lack permission for its socket"
+        yield Line("container engine", False, f"{error.where} {error.what}", fix, asked.containers)
+        return
+    info, version = client.info(), client.version()
+    yield Line("container engine", True, described(version, info))
+    yield limits(info, asked.containers)
+    yield room(asked, info)
+    yield built(client, asked)
+    yield gpu_runtime(info, asked.containers and asked.gpus)
+
+
+def described(version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    """Name, version and API of an engine."""
+    first = (version.get("Components") or [{}])[0]
+    podman = "podman" in str(first.get("Name", "")).lower()
+    name = "Podman (tried less than Docker)" if podman else "Docker"
+    number = first.get("Version") if podman else version.get("Version")
+    where = f"{info.get('Driver', '?')} on {info.get('OperatingSystem', '?')}"
+    return f"{name} {number}, API {version.get('ApiVersion')}, {where}"
+
+
+def limits(info: Mapping[str, Any], needed: bool) -> Line:
+    """Which limits of a run the engine can hold it to."""
+    lacking = [name for key, name in LIMITS.items() if not info.get(key)]
+    group = f"cgroup v{info.get('CgroupVersion', '?')}"
+    if lacking:
+        fix = (
+            "let the system's control groups hold it (systemd delegation, or swapaccount=1), or run without that limit"
+        )
+        return Line("engine's limits", False, f"cannot limit {', '.join(lacking)} ({group})", fix, needed)
+    return Line("engine's limits", True, f"{', '.join(LIMITS.values())} ({group})")
+
+
+def room(asked: Asked, info: Mapping[str, Any]) -> Line:
+    """Room on the engine's disk, if that is on this machine."""
+    subject, root = "engine's disk", Path(str(info.get("DockerRootDir") or "/nowhere"))
+    if not root.is_dir():
+        return Line(subject, True, f"{root}: not on this machine, so not looked at")
+    free = shutil.disk_usage(root).free
+    need = sum(e.size_mb * 2_000_000 for e in asked.config.file.environments.values())  # a build holds all twice
+    if free < need:
+        fix = "`harness images prune`, then see `docker system df`"
+        return Line(subject, False, f"{root}: {gigabytes(free)} free, {gigabytes(need)} needed", fix, asked.containers)
+    return Line(subject, True, f"{root}: {gigabytes(free)} free")
+
+
+def built(client: docker.DockerClient, asked: Asked) -> Line:
+    """Which images are there; the others are built when they are needed."""
+    told, lacking = [], []
+    for name in sorted(asked.config.file.environments):
+        try:
+            found = images.find(client, images.request(asked.config, name, asked.device))
+            told.append(f"{name} {'is there' if found else 'is to be built'}")
+        except HarnessError as error:
+            lacking.append(f"{name}: {error.what}")
+    if lacking:
+        return Line("images", False, "; ".join([*told, *lacking]), "see [images] of harness.toml", asked.containers)
+    return Line("images", True, "; ".join([*told, base(client, asked.config)]))
+
+
+def base(client: docker.DockerClient, config: Config) -> str:
+    """Whether the engine has the base, in words."""
+    from docker.errors import ImageNotFound
+
+    try:
+        client.images.get(config.images.base)
+    except ImageNotFound:
+        return f"the base {config.images.base} will be pulled"
+    return f"the base {config.images.base} is there"
+
+
+def gpu_runtime(info: Mapping[str, Any], needed: bool) -> Line:
+    """Whether containers can be given a GPU."""
+    subject = "GPUs in containers"
+    runtimes = [name for name in info.get("Runtimes") or {} if "nvidia" in name]
+    devices = [d.get("ID", "") for d in info.get("DiscoveredDevices") or [] if "nvidia" in str(d)]
+    hook = shutil.which("nvidia-container-runtime-hook")
+    if found := [*runtimes, *devices, *([hook] if hook else [])]:
+        return Line(subject, True, f"by {found[0]}")
+    fix = "install NVIDIA's container toolkit, then `nvidia-ctk runtime configure` and restart the engine"
+    return Line(subject, False, "the engine has no NVIDIA runtime", fix, needed)

@@ -1,0 +1,139 @@
+"""What the probe wrote, read with suspicion: events and ranks come from a run that may have written anything.
+
+A run counts on nothing here: what is damaged, too large or of another type is left out or refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import math
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import MetricsError
+from harness.executors.contract import MOST_EVENTS
+from harness.records import Ranks
+
+DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a flipped byte
+    OSError, EOFError, KeyError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+NUMBER = (int, float)
+SHAPES: Mapping[str, type | tuple[type, ...]] = {  # of what the probe reports; anything may be missing or None
+    "metrics": dict, "options": dict, "computed": list, "reason": str, "epoch": NUMBER, "epochs": NUMBER,
+    "best_epoch": NUMBER, "peak_memory_mb": NUMBER,
+}  # fmt: skip
+MOST_ARRAY = 1 << 30
+
+
+def read_events(path: Path, live: bool = False) -> list[dict[str, Any]]:
+    """Events of the probe; a last line that was cut off by a kill is left out, and so is what no probe writes.
+
+    A number that is not finite comes as its name: records hold no NaN.
+
+    Args:
+        live: whether the run may still be at work, and the file be made a link or a pipe at any moment.
+    """
+    found = []
+    for line in head(path, live).split("\n"):
+        try:
+            event = json.loads(line, parse_constant=str, parse_float=finite, parse_int=finite)
+            json.dumps(event, ensure_ascii=False).encode()  # half a character, written as \ud800, can be kept nowhere
+        except UnicodeEncodeError:
+            continue
+        except (ValueError, RecursionError):
+            break
+        if is_event(event):
+            found.append(event)
+    return found
+
+
+def head(path: Path, live: bool) -> str:
+    """The text of a file as far as anybody reads it, "" if it is not there; see `read_events`."""
+    if not path.is_file():
+        return ""
+    try:
+        handle = os.open(path, os.O_RDONLY | (os.O_NOFOLLOW | os.O_NONBLOCK if live else 0))
+    except OSError:
+        if live:
+            return ""
+        raise
+    with os.fdopen(handle, "rb") as file:
+        return file.read(MOST_EVENTS).decode(errors="replace")
+
+
+def finite(text: str) -> int | float | str:
+    """A number of JSON; as text if no float can hold it."""
+    if not math.isfinite(float(text)):
+        return text
+    return float(text) if {".", "e", "E"} & set(text) else int(text)
+
+
+def is_event(value: Any) -> bool:
+    """Whether a line holds an event whose parts have the types that readers rely on."""
+    if not isinstance(value, dict):
+        return False
+    return all(isinstance(value[name], kind) for name, kind in SHAPES.items() if value.get(name) is not None)
+
+
+def read_ranks(path: Path, view: str = "printed") -> Ranks:
+    """Ranks of a split as the probe wrote them.
+
+    Args:
+        view: `printed` is what the upstream's own metrics come from.
+    Raises:
+        MetricsError: missing, damaged, or without this view.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            columns = ("user", f"above_{view}", f"tied_{view}", f"candidates_{view}")
+            if sum(member.file_size for member in file.infolist()) > MOST_ARRAY:
+                raise ValueError("its columns are too large to read")
+            users, above, tied, candidates = (whole_numbers(name, array(file.read(f"{name}.npy"))) for name in columns)
+            if not users.shape == above.shape == tied.shape == candidates.shape == (users.size,):
+                raise ValueError("its columns differ in length")
+            return Ranks(users, above, tied, candidates, json.loads(str(array(file.read("protocol.npy")))))
+    except DAMAGED as error:
+        raise MetricsError(path.name, f"cannot be used: {error}", "rerun with --retry-failed") from error
+
+
+def array(data: bytes) -> npt.NDArray[Any]:
+    """What a .npy file holds; NumPy's own reader, which parses every header anew, takes five times as long.
+
+    Raises:
+        ValueError: no array, half of one, or one of Python objects.
+    """
+    start = 10 + int.from_bytes(data[8:10], "little")
+    shape, by_column, dtype = header(data[:start])
+    if dtype.hasobject:
+        raise ValueError("holds Python objects, which need allow_pickle")
+    return np.frombuffer(data, dtype, math.prod(shape), start).reshape(shape, order="F" if by_column else "C")
+
+
+@functools.lru_cache(maxsize=1000)
+def header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and type, from the header of a .npy file.
+
+    Raises:
+        ValueError: not of version 1.0, the one that NumPy writes for plain arrays.
+    """
+    file = io.BytesIO(data)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("not of version 1.0 of the .npy format")
+    return np.lib.format.read_array_header_1_0(file)
+
+
+def whole_numbers(name: str, column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """A column as int64; ValueError for anything but integers, which may hide a NaN."""
+    if column.dtype.kind not in "iu":
+        raise ValueError(f"{name} is {column.dtype}, expected integers")
+    return column.astype(np.int64)
