@@ -13,7 +13,7 @@ from harness.errors import SetupError
 
 
 @pytest.fixture(scope="session")
-def engine_client() -> Iterator[docker.DockerClient]:
+def engine() -> Iterator[docker.DockerClient]:
     """A client of the engine; the test is skipped where none answers, or fails with HARNESS_ENGINE=required."""
     try:
         client = connect()
@@ -26,8 +26,14 @@ def engine_client() -> Iterator[docker.DockerClient]:
 
 
 @pytest.fixture(scope="session")
-def base_image(engine_client: docker.DockerClient) -> str:
+def base_image(engine: docker.DockerClient) -> str:
     """Name of a small image with Python, a shell and little else."""
     name = "harness-test-base:local"
-    engine_client.images.get(name)
+    engine.images.get(name)
     return name
+
+
+@pytest.fixture(scope="session")
+def container_settings(base_image: str) -> dict[str, str]:
+    """Variables with which images are built on that base."""
+    return {"HARNESS_BASE_IMAGE": base_image, "HARNESS_BASE_PYTHON": "3.11"}
