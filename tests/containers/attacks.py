@@ -167,5 +167,13 @@ def deaf():
         time.sleep(1)
 
 
+def forge():
+    """A finished record in its own folder, in case the harness is killed and the next one looks there."""
+    with open(os.path.join(RUN, "record.json"), "w") as file:
+        file.write('{"format": 1, "status": "finished"}')
+    while True:
+        time.sleep(1)
+
+
 if __name__ == "__main__":
     sys.exit(globals()[sys.argv[1]]())
