@@ -12,7 +12,7 @@ from harness.errors import SetupError
 if TYPE_CHECKING:
     import docker
 
-CONNECT_S = 5
+CONNECT_S, PATIENCE_S = 10, 600  # a busy engine takes minutes to remove an image of gigabytes
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ def connect(address: str = "") -> docker.DockerClient:
     from docker.errors import DockerException
 
     try:
-        client = docker.DockerClient(base_url=address) if address else docker.from_env()
+        wait = {"timeout": CONNECT_S}
+        client = docker.DockerClient(base_url=address, **wait) if address else docker.from_env(**wait)
         client.ping()
+        client.api.timeout = PATIENCE_S
     except (DockerException, OSError) as error:
         fix = "start it, name another with DOCKER_HOST, or use --executor local; `harness doctor` says more"
         raise SetupError(address or "container engine", f"does not answer: {error}", fix) from error
