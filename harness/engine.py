@@ -41,8 +41,8 @@ def connect(address: str = "") -> docker.DockerClient:
     from docker.errors import DockerException
 
     try:
-        wait = {"timeout": CONNECT_S}
-        client = docker.DockerClient(base_url=address, **wait) if address else docker.from_env(**wait)
+        named = docker.DockerClient(base_url=address, timeout=CONNECT_S) if address else None
+        client = named or docker.from_env(timeout=CONNECT_S)
         client.ping()
         client.api.timeout = PATIENCE_S
     except (DockerException, OSError) as error:
