@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 from harness.errors import ConfigError, near_misses
 
 FILE = "harness.toml"
+EMBEDDED = "embedded:"  # begins the address of an upstream that ships inside the package
 Entry = TypeVar("Entry")
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness import datasets, environments, patches, sources
 from harness.checkpoints import Checkpoint
-from harness.config import Config, Upstream
+from harness.config import EMBEDDED, Config, Upstream
 from harness.errors import ConfigError, DatasetError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
@@ -28,7 +28,6 @@ from harness.systems import AddedSystem, LossFile
 from harness.trees import is_content, tree_hashes, tree_is_as_made
 
 OVERLAY = "harness_overlay"
-EMBEDDED = "embedded:"
 
 
 @dataclass(frozen=True)
