@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness import datasets, patches, sources
 from harness.checkpoints import Checkpoint
-from harness.config import Config
+from harness.config import EMBEDDED, Config
 from harness.errors import ConfigError, DatasetError, SourceError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
@@ -29,7 +29,6 @@ from harness.systems import AddedSystem, LossFile
 from harness.trees import is_content, links_out, tree_hashes, tree_is_as_made
 
 OVERLAY = "harness_overlay"
-EMBEDDED = "embedded:"
 
 
 @dataclass(frozen=True)
