@@ -29,6 +29,7 @@ from harness.projectfile import (
 
 FILE = "harness.toml"
 EXECUTORS = ("local", "docker")
+EMBEDDED = "embedded:"  # begins the address of an upstream that ships inside the package
 Entry = TypeVar("Entry")
 Part = TypeVar("Part", bound=Strict)
 

@@ -1,33 +1,68 @@
-"""The container engine for tests that need one, and the small image that they run in."""
+"""Fixtures for tests that need a container engine.
+
+They are skipped loudly where none answers, and fail there if HARNESS_ENGINE=required.
+"""
 
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import docker
 import pytest
 
-from harness.engine import connect
+from harness import engine as engines
 from harness.errors import SetupError
+
+if TYPE_CHECKING:
+    import docker
+
+MISSING = "NO CONTAINER ENGINE"
 
 
 @pytest.fixture(scope="session")
-def engine_client() -> Iterator[docker.DockerClient]:
-    """A client of the engine; the test is skipped where none answers, or fails with HARNESS_ENGINE=required."""
+def engine() -> Iterator[docker.DockerClient]:
+    """A client of the container engine that DOCKER_HOST names, or of Docker's own."""
     try:
-        client = connect()
+        client = engines.connect()
     except SetupError as error:
         if os.environ.get("HARNESS_ENGINE") == "required":
-            pytest.fail(f"HARNESS_ENGINE=required, and no container engine answers: {error}")
-        pytest.skip(f"NO CONTAINER ENGINE ANSWERS, so nothing about containers is tested: {error}")
+            pytest.fail(f"HARNESS_ENGINE=required, and the engine {error.what}", pytrace=False)
+        pytest.skip(f"{MISSING}: {error.what}")
     yield client
     client.close()
 
 
 @pytest.fixture(scope="session")
-def base_image(engine_client: docker.DockerClient) -> str:
-    """Name of a small image with Python, a shell and little else."""
-    name = "harness-test-base:local"
-    engine_client.images.get(name)
-    return name
+def base_image(engine: docker.DockerClient) -> str:
+    """A base image out of this machine's own files, made at most once per machine."""
+    import base_image
+
+    return base_image.ensure(engine)
+
+
+@pytest.fixture(scope="session")
+def container_settings(base_image: str) -> dict[str, str]:
+    """Variables with which images are built on that base, from the index that pip uses on this machine."""
+    from base_image import python_version
+
+    found = {"HARNESS_BASE_IMAGE": base_image, "HARNESS_BASE_PYTHON": python_version()}
+    bundle = os.environ.get("PIP_CERT") or ssl.get_default_verify_paths().cafile or ""
+    if Path(bundle).is_file():
+        found["HARNESS_CERTIFICATES"] = bundle
+    if (wheels := os.environ.get("PIP_FIND_LINKS")) and Path(wheels).is_dir():
+        found["HARNESS_WHEELS"] = wheels
+    if index := os.environ.get("PIP_INDEX_URL"):
+        found["HARNESS_PIP_ARGS"] = f"--index-url {index}"
+    return found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end, where it cannot be overlooked, that container tests did not run."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_sep(
+            "!", f"{MISSING}: {len(skipped)} tests of containers did not run", red=True, bold=True
+        )

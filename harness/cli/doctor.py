@@ -44,6 +44,8 @@ def row(out: Console, line: Line) -> Text:
     if line.fix:
         style = "" if line.state == BROKEN else "dim"
         told += [*Text(f"→ {line.fix}", style=style).wrap(out, width)]
+    for part in told:
+        part.rstrip()
     rows = [
         Text.assemble((line.state.ljust(STATE), STYLES[line.state]), line.subject.ljust(SUBJECT), told[0]),
         *(Text.assemble(" " * (STATE + SUBJECT), part) for part in told[1:]),

@@ -10,8 +10,6 @@ import typer
 from harness.errors import ArgumentError, near_misses
 
 if TYPE_CHECKING:
-    import docker
-
     from harness.config import Config
     from harness.images import ImageRequest
     from harness.images.inventory import Held
@@ -21,14 +19,6 @@ images_app = typer.Typer(help="Container images of the environments.", no_args_i
 Names = Annotated[list[str] | None, typer.Argument(help="environments of harness.toml; all by default")]
 Device = Annotated[str, typer.Option(help="cpu or cuda: it chooses the lock")]
 Project = Annotated[Path | None, typer.Option(help="folder with harness.toml")]
-
-
-def opened(project: Path | None) -> tuple[Config, docker.DockerClient]:
-    """The project's configuration and its container engine."""
-    from harness.config import load
-    from harness.engine import connect
-
-    return load(project), connect()
 
 
 def requests(config: Config, names: list[str] | None, device: str) -> list[ImageRequest]:
@@ -48,9 +38,11 @@ def requests(config: Config, names: list[str] | None, device: str) -> list[Image
 @images_app.command()
 def build(names: Names = None, device: Device = "cpu", project: Project = None) -> None:
     """Build the images that are not there; one that is there takes no time."""
+    from harness.config import load
+    from harness.engine import connect
     from harness.images import ensure
 
-    config, client = opened(project)
+    config, client = load(project), connect()
     for asked in requests(config, names, device):
         image = ensure(client, asked, lambda text: typer.echo(text, err=True))
         typer.echo(f"{image.tag} {image.id} {megabytes(image.size)}")
@@ -59,9 +51,11 @@ def build(names: Names = None, device: Device = "cpu", project: Project = None) 
 @images_app.command("list")
 def list_images(project: Project = None) -> None:
     """List our images with their bytes: in all, shared with others, its own."""
+    from harness.config import load
+    from harness.engine import connect
     from harness.images import inventory
 
-    config, client = opened(project)
+    config, client = load(project), connect()
     images = inventory.held(client)
     every = [*images, *inventory.bases(client, images)]
     needed = inventory.wanted(config)
@@ -97,9 +91,11 @@ def megabytes(count: int) -> str:
 @images_app.command()
 def check(names: Names = None, device: Device = "cpu", project: Project = None) -> None:
     """Say whether each image is there and whole, or would be built again and why; status 1 unless all are."""
+    from harness.config import load
+    from harness.engine import connect
     from harness.images import inventory, tag
 
-    config, client = opened(project)
+    config, client = load(project), connect()
     images = inventory.held(client)
     base_ids = {base.tag: base.id for base in inventory.bases(client, images)}
     good = True
@@ -117,9 +113,11 @@ def prune(
     project: Project = None,
 ) -> None:
     """Remove our images that no environment needs any more, and what builds left; other people's are not looked at."""
+    from harness.config import load
+    from harness.engine import connect
     from harness.images import inventory
 
-    config, client = opened(project)
+    config, client = load(project), connect()
     images = inventory.held(client)
     before = inventory.on_disk([*images, *inventory.bases(client, images)])
     gone: set[str] = set()

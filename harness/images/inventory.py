@@ -183,7 +183,7 @@ def pins(lock: str, python: str) -> Iterator[tuple[str, str]]:
         "platform_system": "Linux", "os_name": "posix", "implementation_name": "cpython",
     }  # fmt: skip
     for line in lock.splitlines():
-        pin, _, marker = line.rstrip(" \\").partition(" ; ")
+        pin, _, marker = line.partition(" --hash=")[0].rstrip(" \\").partition(" ; ")
         name, equals, version = pin.partition("==")
         if equals and not line.startswith((" ", "#")) and (not marker or Marker(marker).evaluate(surroundings)):
             yield canonicalize_name(name), version.strip()

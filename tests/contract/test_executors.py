@@ -83,7 +83,7 @@ class ContainerWay(Way):
 @pytest.fixture(params=["local", "detached", pytest.param("docker", marks=pytest.mark.docker)])
 def way(request: pytest.FixtureRequest) -> Way:
     if request.param == "docker":
-        return ContainerWay(request.getfixturevalue("engine_client"), request.getfixturevalue("base_image"))
+        return ContainerWay(request.getfixturevalue("engine"), request.getfixturevalue("base_image"))
     return Way({"local": LocalExecutor, "detached": DetachedExecutor}[request.param]())
 
 

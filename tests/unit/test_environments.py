@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from made_wheels import wheel
 
 from harness.environments import PYTHON, Request, child_env, identity, packages, realise, resolved
 from harness.errors import ConfigError, SetupError
@@ -22,23 +23,6 @@ from harness.projectfile import Environment
 
 ENV = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": "/must/not/matter"}
 SYSTEM, MACHINE, PY = platform.system().lower(), platform.machine().lower(), f"py{PYTHON.replace('.', '')}"
-
-
-def wheel(folder: Path, version: str = "1.0") -> str:
-    """Make a wheel of a package `tiny` and return its line in a lock."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"tiny-{version}-py3-none-any.whl"
-    meta = f"tiny-{version}.dist-info"
-    files = {
-        "tiny.py": f"VERSION = {version!r}\n",
-        f"{meta}/METADATA": f"Metadata-Version: 2.1\nName: Tiny\nVersion: {version}\n",
-        f"{meta}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(f"{name},,\n" for name in (*files, f"{meta}/RECORD"))
-    with zipfile.ZipFile(path, "w") as file:
-        for name, text in {**files, f"{meta}/RECORD": record}.items():
-            file.writestr(name, text)
-    return f"tiny=={version} --hash=sha256:{sha256_file(path)}\n"
 
 
 @pytest.fixture
