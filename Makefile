@@ -31,7 +31,8 @@ upstream: $(STAMP)  ## tests on the real upstreams; needs HARNESS_GIT_MIRROR or 
 
 locks: $(STAMP)  ## hashed locks from dockerfiles/*.in: make locks CPU_WHEEL_SHA256=...
 	$(BIN)/python -m pip install --quiet uv
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python dockerfiles/lock.py $(CPU_WHEEL_SHA256)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python dockerfiles/lock.py torch $(CPU_WHEEL_SHA256)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python dockerfiles/lock.py tf
 
 clean:  ## remove what was made, not the results
 	rm -rf $(VENV) .cache

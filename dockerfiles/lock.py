@@ -1,9 +1,11 @@
-"""Turn torch.in into hashed locks: torch-pypi.lock for every platform, torch-cpu.lock for the CPU build of PyTorch.
+"""Turn torch.in and tf.in into hashed locks.
 
-    python dockerfiles/lock.py CPU_WHEEL_SHA256
+    python dockerfiles/lock.py tf
+    python dockerfiles/lock.py torch CPU_WHEEL_SHA256
 
-needs uv. The CPU build is published beside the package index, so its hash is an argument: that of the wheel for Linux
-x86-64 and Python 3.11, as `pip hash` prints it.
+needs uv. torch-pypi.lock and tf-pypi.lock are for every platform, torch-cpu.lock and tf-cpu.lock for the CPU builds on
+Linux x86-64, tf-cuda.lock has the libraries of a GPU besides. The CPU build of PyTorch is published beside the package
+index, so its hash is an argument: that of the wheel for Python 3.11, as `pip hash` prints it.
 """
 
 from __future__ import annotations
@@ -14,8 +16,15 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-COMPILE = ("uv", "pip", "compile", "--universal", "--generate-hashes", "--no-annotate", "--no-header", "--quiet")
+COMPILE = ("uv", "pip", "compile", "--generate-hashes", "--no-annotate", "--no-header", "--quiet", "--python-version")
+PYTHON = "3.11"
 GPU_ONLY = re.compile(r"(cuda-|nvidia-|triton==)")
+
+
+def compiled(text: str, *options: str) -> str:
+    """The hashed lock of these requirements."""
+    command = [*COMPILE, PYTHON, *options, "-"]
+    return subprocess.run(command, check=True, capture_output=True, text=True, input=text).stdout
 
 
 def entries(lock: str) -> list[str]:
@@ -23,15 +32,40 @@ def entries(lock: str) -> list[str]:
     return [entry.strip() for entry in re.split(r"\n(?=\S)", lock) if entry.strip()]
 
 
+def write(name: str, packages: list[str]) -> None:
+    """Write a lock."""
+    (HERE / name).write_text("\n".join(packages) + "\n")
+
+
+def torch(cpu_wheel: str) -> None:
+    """Write the locks of torch.in."""
+    universal = entries(compiled((HERE / "torch.in").read_text(), "--universal"))
+    write("torch-pypi.lock", universal)
+    cpu = f"torch==2.13.0+cpu \\\n    --hash=sha256:{cpu_wheel}"
+    write("torch-cpu.lock", [cpu if e.startswith("torch==") else e for e in universal if not GPU_ONLY.match(e)])
+
+
+def tf() -> None:
+    """Write the locks of tf.in; the CPU build has another name and is the same otherwise."""
+    wanted = (HERE / "tf.in").read_text()
+    universal = entries(compiled(wanted, "--universal"))
+    write("tf-pypi.lock", universal)
+    full = next(line for line in wanted.splitlines() if line.startswith("tensorflow=="))
+    cpu = compiled(full.replace("tensorflow", "tensorflow-cpu"), "--universal", "--no-deps").strip()
+    write("tf-cpu.lock", [cpu if e.startswith("tensorflow==") else e for e in universal])
+    gpu = wanted.replace("tensorflow==", "tensorflow[and-cuda]==")
+    write("tf-cuda.lock", entries(compiled(gpu, "--python-platform", "x86_64-manylinux_2_28")))
+
+
 def main() -> None:
-    """Write both locks."""
-    command = [*COMPILE, "--python-version", "3.11", str(HERE / "torch.in")]
-    universal = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    (HERE / "torch-pypi.lock").write_text(universal)
-    lean = [entry for entry in entries(universal) if not GPU_ONLY.match(entry)]
-    cpu = f"torch==2.13.0+cpu \\\n    --hash=sha256:{sys.argv[1]}"
-    lean = [cpu if entry.startswith("torch==") else entry for entry in lean]
-    (HERE / "torch-cpu.lock").write_text("\n".join(lean) + "\n")
+    """Write the locks asked for."""
+    match sys.argv[1:]:
+        case ["tf"]:
+            tf()
+        case ["torch", cpu_wheel]:
+            torch(cpu_wheel)
+        case _:
+            raise SystemExit(__doc__)
 
 
 if __name__ == "__main__":

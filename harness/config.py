@@ -89,10 +89,13 @@ class Mirrors(Strict):
 
     Attributes:
         git: template such as /srv/mirrors/{owner}/{name}.git; HARNESS_GIT_MIRROR overrides it.
+        data: template such as /srv/data/{name}, with {host} and {path} besides, for files by URL; HARNESS_DATA_MIRROR
+            overrides it.
         pip: further arguments of pip, such as an index; HARNESS_PIP_ARGS overrides it.
     """
 
     git: str = ""
+    data: str = ""
     pip: tuple[str, ...] = ()
 
 
@@ -101,6 +104,7 @@ class File(Strict):
 
     results: str = "results"
     cache: str = ".cache"
+    data: str = "data"
     aliases: dict[str, str] = {}
     local: Local = Local()
     mirrors: Mirrors = Mirrors()
@@ -114,14 +118,17 @@ class Config(Strict):
 
     Attributes:
         root: the project folder, which holds harness.toml, patches/ and recipes/.
+        data: where a user puts data files that cannot be fetched.
         base_env: the environment that children start from.
     """
 
     root: Path
     results: Path
     cache: Path
+    data: Path
     file: File
     git_mirror: str | None
+    data_mirror: str | None
     pip_args: tuple[str, ...]
     base_env: dict[str, str]
 
@@ -175,8 +182,10 @@ def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Con
         root=root,
         results=root / (env.get("HARNESS_RESULTS") or file.results),
         cache=root / (env.get("HARNESS_CACHE") or file.cache),
+        data=root / (env.get("HARNESS_DATA") or file.data),
         file=file,
         git_mirror=mirror,
+        data_mirror=env.get("HARNESS_DATA_MIRROR", file.mirrors.data) or None,
         pip_args=tuple(env["HARNESS_PIP_ARGS"].split()) if "HARNESS_PIP_ARGS" in env else file.mirrors.pip,
         base_env={k: v for k, v in env.items() if not k.startswith(("HARNESS_", "PYTHON", "VIRTUAL_ENV"))},
     )

@@ -13,9 +13,9 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from harness.datafiles import Dataset
 from harness.environments import marker_of
 from harness.plan import Run
-from harness.recipes import Dataset
 from harness.store import Store
 
 if TYPE_CHECKING:

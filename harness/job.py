@@ -11,6 +11,7 @@ from typing import Any
 
 from harness import added, environments, losses, plan, printed, recipes
 from harness.config import Config
+from harness.datafiles import Dataset
 from harness.execution import Execution, Observer
 from harness.executors.local import LocalExecutor
 from harness.files import sha256_bytes
@@ -18,7 +19,7 @@ from harness.gitcommand import run_git
 from harness.machine import describe_machine
 from harness.plan import Run, Settings
 from harness.preparation import Workshop
-from harness.recipes import Dataset, Recipe
+from harness.recipes import Recipe
 from harness.records import Published, RunResult
 from harness.store import Store
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.datafiles import Dataset
 from harness.errors import ArgumentError, RecipeError, near_misses
 from harness.files import canonical_json, sha256_bytes
-from harness.recipes import Dataset, Recipe
+from harness.recipes import Recipe
 from harness.systems import AddedSystem, Scalar, System, written
 
 FORMAT = 1
@@ -232,7 +233,7 @@ def one_run(
         "patches": dict(pinned.patches),
         "overlay": dict(pinned.overlay),
         "environment": dict(pinned.environment),
-        "data": {f.name: f.sha256 for f in data.files},
+        "data": {f.name: f.content for f in data.files},
         "checkpoint": {checkpoint.name: checkpoint.content} if checkpoint else {},
         "command": [word.format(**variables) for word in words],
         "device": settings.device,

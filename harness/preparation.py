@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from harness import datasets, environments, patches, sources
+from harness import environments, gathering, patches, sources
 from harness.checkpoints import Checkpoint
 from harness.config import Config, Upstream
+from harness.datafiles import Dataset
 from harness.errors import ConfigError, DatasetError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
@@ -23,7 +24,7 @@ from harness.gitcommand import blob_hash
 from harness.patchfiles import Patch
 from harness.plan import Pinned, Run
 from harness.process import capture, end_tree
-from harness.recipes import Dataset, Recipe
+from harness.recipes import Recipe
 from harness.systems import AddedSystem, LossFile
 from harness.trees import is_content, tree_hashes, tree_is_as_made
 
@@ -139,33 +140,29 @@ class Workshop:
 
     def make_data(self, dataset: Dataset) -> Path:
         """Put a dataset's files together; see `data`."""
-        files = [
-            datasets.DataFile(path=f.path or f"generated:{f.name}", sha256=f.sha256, name=f.name) for f in dataset.files
-        ]
         made: dict[str, bytes] = {}
 
-        def read(path: str) -> bytes:
-            if not path.startswith("generated:"):
-                return sources.read_blob(self.clone, self.pin, path)
+        def read(name: str) -> bytes:
+            file = next(f for f in dataset.files if f.name == name)
+            if file.path or file.url:
+                return gathering.read(self.config, file, lambda: (self.clone, self.pin))
             if not made:
-                made.update(self.generate(dataset))
-            return made[path.removeprefix("generated:")]
+                made.update(self.generate(dataset, read))
+            return made[name]
 
-        folder = datasets.materialise(files, read, self.config.cache, recheck=True)
-        counts = datasets.count_sequences(folder / dataset.sequences)
-        expected = datasets.Counts(dataset.users, dataset.items, dataset.interactions)
-        odd = datasets.compare(counts, expected, dataset.name)
-        if odd:
-            raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
-        return folder
+        return gathering.materialise(self.config, dataset, read)
 
-    def generate(self, dataset: Dataset) -> dict[str, bytes]:
-        """The files that the upstream's own generator makes."""
+    def generate(self, dataset: Dataset, read: Callable[[str], bytes]) -> dict[str, bytes]:
+        """The files that the upstream's own generator, or one of ours beside it, makes of those that have a place."""
         with tempfile.TemporaryDirectory(prefix="harness-data-") as folder:
+            for file in dataset.files:
+                if file.path or file.url:
+                    write_whole(Path(folder) / file.name, read(file.name))
             words = [w.format(data=folder) for w in dataset.generate]
             env = {**self.child_env(), "PYTHONPATH": str(self.tree)}
-            capture([str(self.python), str(self.tree / words[1]), *words[2:]], env)
-            return {f.name: (Path(folder) / f.name).read_bytes() for f in dataset.files if not f.path}
+            program = words[1:] if words[1] == "-m" else [str(self.tree / words[1]), *words[2:]]
+            capture([str(self.python), *program], env)
+            return {f.name: (Path(folder) / f.name).read_bytes() for f in dataset.files if not f.path and not f.url}
 
     def child_env(self) -> dict[str, str]:
         """Environment variables of a run, but for its own folder."""

@@ -34,8 +34,9 @@ ROWS = (
     ),
     ("tables.cells",),
     ("checkpoints", "losses", "ownloss", "machine", "patchedit", "tables.sample", "findings.facts", "findings.runs"),
+    ("datafiles",),
     ("recipes", "tables.claims", "tables.notes", "tables.seeds", "tables.values", "findings.library"),
-    ("plan", "printed"),
+    ("plan", "printed", "gathering"),
     ("findings.counts", "findings.percentages", "findings.plausibility", "findings.rules", "findings.statements"),
     ("findings.values",),
     ("added", "evidence", "preparation", "tables", "findings.across", "findings.quoted", "findings.released"),
@@ -106,6 +107,7 @@ THIRD_PARTY = {
     "pydantic": (
         "checkpoints",
         "config",
+        "datafiles",
         "findings.facts",
         "findings.numbers",
         "losses",
