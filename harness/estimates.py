@@ -120,7 +120,7 @@ def downloads(job: Job, missing: Sequence[Run]) -> Iterator[str]:
     if not any((config.cache / "clones").glob(f"{job.recipe.upstream}-*")):
         yield f"upstream {job.recipe.upstream}: to be fetched from {config.git_mirror or workshop.upstream.url}"
     names = sorted({run.dataset for run in missing})
-    yield f"data: {', '.join(names)}, from the upstream at its pin, checked by SHA-256"
+    yield f"data: {', '.join(names)}, from the upstream at its pin or where recipes/data says, checked by hash"
 
 
 def duration(seconds: float) -> str:

@@ -239,6 +239,22 @@ def timesteps(
         typer.echo(path)
 
 
+@app.command()
+def calibration(
+    artifact: Artifact, dataset: Annotated[str, typer.Option(help="one of the recipe's")], where: Where = None,
+    seeds: Seeds = "", profile: Profile = "", options: Set = None, losses: Loss = None, device: Device = "cpu",
+    threads: Threads = None, kind: Kind = "", python: Python = "", project: Project = None,
+) -> None:  # fmt: skip
+    """Draw predicted probabilities, by rank and beside precision, from records such as petrov2023/fig1 and fig2."""
+    from harness import calibration as drawn
+
+    job = job_of(
+        artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
+    )
+    for path in drawn.write(job, dataset):
+        typer.echo(path)
+
+
 runs_app = typer.Typer(help="Look at single runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 app.add_typer(patch_app, name="patch")

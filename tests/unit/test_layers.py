@@ -17,7 +17,7 @@ HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # From the bottom to the top; a module imports only from rows below its own.
 ROWS = (
     ("errors", "records", "executors", "render.numbers", "render.parts", "render.timesteps", "findings.finding"),
-    ("files", "process", "gitcommand", "engine", "findings.intervals"),
+    ("files", "process", "gitcommand", "engine", "findings.intervals", "render.calibration"),
     ("config", "stats", "corrections", "metrics", "patchfiles", "datasets", "sources"),
     ("embedded", "executors.contract", "trees"),
     ("paired", "power"),
@@ -49,7 +49,7 @@ ROWS = (
     ("render", "render.findings"),
     ("job",),
     ("workflow",),
-    ("estimates", "contrast", "timesteps"),
+    ("estimates", "contrast", "timesteps", "calibration"),
     ("observed",),
     ("cli.consoles",),
     ("cli.progress", "cli.patch", "cli.losses", "cli.comparing", "cli.findings"),
@@ -91,7 +91,7 @@ THIRD_PARTY = {
     "filelock": ("files", "store", "execution", "datasets"),
     "git": ("gitcommand", "embedded"),
     "jinja2": ("render.jinja",),
-    "matplotlib": ("figures", "render.timesteps"),
+    "matplotlib": ("figures", "render.timesteps", "render.calibration"),
     "numpy": (
         "records",
         "metrics",
