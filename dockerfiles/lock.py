@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 COMPILE = ("uv", "pip", "compile", "--universal", "--generate-hashes", "--no-annotate", "--no-header", "--quiet")
 GPU_ONLY = re.compile(r"(cuda-|nvidia-|triton==)")
-LOCKS = {"torch": "torch-pypi.lock"}  # others: NAME.lock
+LOCKS = {"torch": "torch-pypi.lock", "tf": "tf-pypi.lock"}  # others: NAME.lock
 CPU_LOCK = HERE / "torch-cpu.lock"
 
 
@@ -46,6 +46,26 @@ def write_cpu_lock(lock: Path, wheel: str) -> None:
     CPU_LOCK.write_text("\n".join(cpu if entry.startswith("torch==") else entry for entry in lean) + "\n")
 
 
+def write_tf_locks(lock: Path) -> None:
+    """Write TensorFlow's other locks: the CPU build differs in one name, a GPU needs libraries besides."""
+    wanted = (HERE / "tf.in").read_text()
+    full = next(line for line in wanted.splitlines() if line.startswith("tensorflow=="))
+    cpu = compiled(full.replace("tensorflow", "tensorflow-cpu"), "--no-deps").strip()
+    lean = [cpu if entry.startswith("tensorflow==") else entry for entry in entries(lock.read_text())]
+    (HERE / "tf-cpu.lock").write_text("\n".join(lean) + "\n")
+    gpu = compiled(
+        wanted.replace("tensorflow==", "tensorflow[and-cuda]=="), "--python-platform", "x86_64-manylinux_2_28"
+    )
+    (HERE / "tf-cuda.lock").write_text("\n".join(entries(gpu)) + "\n")
+
+
+def compiled(text: str, *options: str) -> str:
+    """The hashed lock of these requirements; for every platform unless the options name one."""
+    everywhere = [word for word in COMPILE if word != "--universal" or "--python-platform" not in options]
+    command = [*everywhere, "--python-version", "3.11", *options, "-"]
+    return subprocess.run(command, check=True, capture_output=True, text=True, input=text).stdout
+
+
 def main() -> None:
     """Write the locks asked for."""
     known = sorted(path.stem for path in HERE.glob("*.in"))
@@ -59,6 +79,8 @@ def main() -> None:
         lock = write_lock(name)
         if name == "torch":
             write_cpu_lock(lock, asked.cpu_wheel)
+        if name == "tf":
+            write_tf_locks(lock)
 
 
 if __name__ == "__main__":

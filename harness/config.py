@@ -39,14 +39,17 @@ class Config(Strict):
 
     Attributes:
         root: the project folder, which holds harness.toml, patches/ and recipes/.
+        data: where a user puts data files that cannot be fetched.
         base_env: the environment that children start from.
     """
 
     root: Path
     results: Path
     cache: Path
+    data: Path
     file: File
     git_mirror: str | None
+    data_mirror: str | None
     pip_args: tuple[str, ...]
     images: Images
     docker: Docker
@@ -103,8 +106,10 @@ def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Con
         root=root,
         results=root / (env.get("HARNESS_RESULTS") or file.results),
         cache=root / (env.get("HARNESS_CACHE") or file.cache),
+        data=root / (env.get("HARNESS_DATA") or file.data),
         file=file,
         git_mirror=mirror,
+        data_mirror=env.get("HARNESS_DATA_MIRROR", file.mirrors.data) or None,
         pip_args=tuple(env["HARNESS_PIP_ARGS"].split()) if "HARNESS_PIP_ARGS" in env else file.mirrors.pip,
         images=overridden(file.images, IMAGE_VARIABLES, env),
         docker=overridden(file.docker, DOCKER_VARIABLES, env),

@@ -11,17 +11,15 @@ from pathlib import Path
 
 from pydantic import Field
 
-from harness import datasets
+from harness import datasets, gathering
 from harness.config import Config
-from harness.datasets import DataFile
+from harness.datafiles import DataFile
 from harness.errors import RecipeError, SourceError, near_misses
 from harness.findings.facts import PaperFile
 from harness.preparation import clone_of, pin_of
 from harness.projectfile import Strict
-from harness.recipes import DataFile as PinnedFile
 from harness.recipes import DatasetFile
 from harness.sizes import STATISTICS, Counted, Row, compared, uncounted
-from harness.sources import read_blob
 from harness.yamlfiles import parse
 
 SUFFIX = ".counts"
@@ -103,17 +101,21 @@ def one_row(config: Config, upstream: str, name: str, numbers: dict[str, Decimal
         raise RecipeError(str(path), f"no dataset {name!r}", near_misses(name, known))
     dataset = known[name]
     file = next(f for f in dataset.files if f.name == dataset.sequences)
+    count = datasets.count_pairs if dataset.layout == "pairs" else datasets.count_sequences
     try:
-        counts = datasets.count_sequences(sequences(config, upstream, file) / file.name)
+        counts = count(sequences(config, upstream, file) / file.name)
     except SourceError as error:
         return Row(name, dataset.label, tuple(uncounted(numbers)), reason=f"{error.where}: {error.what}")
-    pin = pin_of(config, upstream)
-    source = f"{upstream} at {pin.commit[:12]}, {file.path}"
-    return Row(name, dataset.label, tuple(compared(counts, numbers)), file.name, file.sha256, source)
+    pin = gathering.elsewhere(config, file.source)[1] if file.source else pin_of(config, upstream)
+    source = file.url or f"{pin.name} at {pin.commit[:12]}, {file.path}"
+    return Row(name, dataset.label, tuple(compared(counts, numbers)), file.name, file.content, source)
 
 
-def sequences(config: Config, upstream: str, file: PinnedFile) -> Path:
+def sequences(config: Config, upstream: str, file: DataFile) -> Path:
     """The folder with a dataset's file of sequences, checked by hash."""
-    clone, pin = clone_of(config, upstream), pin_of(config, upstream)
-    wanted = [DataFile(path=file.path, sha256=file.sha256, name=file.name)]
-    return datasets.materialise(wanted, lambda path: read_blob(clone, pin, path), config.cache, recheck=True)
+    wanted = [datasets.DataFile(path=file.name, content=file.content, name=file.name)]
+
+    def read(_: str) -> bytes:
+        return gathering.read(config, file, lambda: (clone_of(config, upstream), pin_of(config, upstream)))
+
+    return datasets.materialise(wanted, read, config.cache, recheck=True)

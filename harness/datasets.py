@@ -6,6 +6,7 @@ anything of a wrong file, and guessing at a line that cannot be read.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,14 +18,20 @@ from harness.errors import DatasetError
 from harness.files import canonical_json, disk_errors, remove_tree, sha256_bytes, sha256_file, write_whole
 
 SIZES_FILE = ".sizes"
+BLOB = "blob:"
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of an upstream at its pin: its path there, the SHA-256 it must have, the name a run looks for."""
+    """A file: where it comes from, the content it must have, the name a run looks for.
+
+    Attributes:
+        path: for `read`, and for messages.
+        content: SHA-256, or `blob:` and the Git blob id where nobody has measured that yet.
+    """
 
     path: str
-    sha256: str
+    content: str
     name: str
 
 
@@ -47,7 +54,7 @@ def materialise(files: Sequence[DataFile], read: Callable[[str], bytes], cache: 
         DatasetError: naming path, expected and found hash; nothing of a wrong file is kept.
         SourceError: if `read` cannot have a file.
     """
-    key = sha256_bytes(canonical_json(sorted([file.name, file.sha256] for file in files)).encode())
+    key = sha256_bytes(canonical_json(sorted([file.name, file.content] for file in files)).encode())
     target = cache / "data" / key[:16]
     if _is_whole(target, files, recheck):
         return target
@@ -91,6 +98,26 @@ def count_sequences(path: Path) -> Counts:
     return Counts(len(users), len(items), interactions)
 
 
+def count_pairs(path: Path) -> Counts:
+    """The same of a file with one line per interaction: user id, item id; a user's lines stand together, oldest first.
+
+    Raises:
+        DatasetError: naming the line that is none, or that brings a user back.
+    """
+    users, items, interactions, last = set[str](), set[str](), 0, ""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            words = line.split()
+            if len(words) != 2 or (words[0] != last and words[0] in users):
+                what = f"not `user item`: {line[:40]!r}" if len(words) != 2 else f"user {words[0]} comes back"
+                raise DatasetError(f"{path}:{number}", what, "one line per interaction, a user's lines together")
+            last = words[0]
+            users.add(words[0])
+            items.add(words[1])
+            interactions += 1
+    return Counts(len(users), len(items), interactions)
+
+
 def compare(counts: Counts, expected: Counts, where: str) -> list[str]:
     """Each count that differs from the expected one, as text; empty if all agree.
 
@@ -122,11 +149,26 @@ def _verified(file: DataFile, data: bytes) -> bytes:
     Raises:
         DatasetError: with both hashes.
     """
-    found = sha256_bytes(data)
-    if found != file.sha256:
-        what = f"expected SHA-256 {file.sha256}, found {found} ({len(data):,} bytes); nothing of it was kept"
+    found = content_of(data, file.content)
+    if found != file.content:
+        kind = "" if file.content.startswith(BLOB) else "SHA-256 "
+        what = f"expected {kind}{file.content}, found {found} ({len(data):,} bytes); nothing of it was kept"
         raise DatasetError(file.path, what, "take the file from the pinned commit, or correct the hash in the recipe")
     return data
+
+
+def content_of(data: bytes, like: str) -> str:
+    """What pins these bytes, written as in `like`: SHA-256 or Git blob id."""
+    if like.startswith(BLOB):
+        return BLOB + hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    return sha256_bytes(data)
+
+
+def _is_still(path: Path, content: str) -> bool:
+    """Whether a file has this content."""
+    if content.startswith(BLOB):
+        return content_of(path.read_bytes(), content) == content
+    return sha256_file(path) == content
 
 
 def _sizes(folder: Path, files: Sequence[DataFile]) -> str:
@@ -138,7 +180,7 @@ def _is_whole(folder: Path, files: Sequence[DataFile], recheck: bool) -> bool:
     """Whether the folder is there and holds the files with the sizes, or hashes, that they had."""
     try:
         whole = (folder / SIZES_FILE).read_text(encoding="utf-8") == _sizes(folder, files)
-        return whole and (not recheck or all(sha256_file(folder / file.name) == file.sha256 for file in files))
+        return whole and (not recheck or all(_is_still(folder / file.name, file.content) for file in files))
     except OSError:
         return False
 

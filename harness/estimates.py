@@ -13,8 +13,8 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from harness.datafiles import Dataset
 from harness.plan import Run
-from harness.recipes import Dataset
 from harness.store import Store
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def downloads(job: Job, missing: Sequence[Run]) -> Iterator[str]:
     if not any((config.cache / "clones").glob(f"{job.recipe.upstream}-*")):
         yield f"upstream {job.recipe.upstream}: to be fetched from {config.git_mirror or workshop.upstream.url}"
     names = sorted({run.dataset for run in missing})
-    yield f"data: {', '.join(names)}, from the upstream at its pin, checked by SHA-256"
+    yield f"data: {', '.join(names)}, from the upstream at its pin or where recipes/data says, checked by hash"
 
 
 def duration(seconds: float) -> str:

@@ -16,13 +16,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness import recording
+from harness.datafiles import Dataset
 from harness.errors import DatasetError, HarnessError, RunError, SetupError, SourceError
 from harness.evidence import Evidence, judge
 from harness.executors.contract import Outcome, PreparedRun, RunFolder, wait
 from harness.files import disk_errors, remove_tree, write_json
 from harness.plan import Run
 from harness.preparation import Workshop
-from harness.recipes import Dataset
 from harness.store import Record, Store
 
 SHARED_POLL_S = 0.2
@@ -95,7 +95,7 @@ class Execution:
             HarnessError: what stops all runs: no source, no environment, a full disk.
             Interrupted: after all children were ended.
         """
-        missing = self.needed(runs)
+        missing = self.with_data(self.needed(runs))
         if not missing:
             return
         workshop = self.workshop  # what all runs share fails before the first begins
@@ -104,6 +104,19 @@ class Execution:
         if stages := [run for run in missing if run.gives]:
             self.together(stages)
         self.together([run for run in missing if not run.gives and self.can_start(run)])
+
+    def with_data(self, runs: Sequence[Run]) -> list[Run]:
+        """The runs whose data can be had, as far as they come from elsewhere; gaps are told before anything is made."""
+        faults: dict[str, HarnessError] = {}
+        for name in dict.fromkeys(run.dataset for run in runs if self.data[run.dataset].is_fetched):
+            try:
+                self.workshop.data(self.data[name])
+            except (SourceError, DatasetError) as error:
+                faults[name] = error
+        for run in runs:
+            if run.dataset in faults:
+                self.gap(run, faults[run.dataset])
+        return [run for run in runs if run.dataset not in faults]
 
     def can_start(self, run: Run) -> bool:
         """Whether what a run needs was made; a gap where not."""

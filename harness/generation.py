@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from harness.datafiles import Dataset
 from harness.errors import DatasetError
 from harness.executors.contract import PreparedRun, RunFolder
-from harness.recipes import Dataset
+from harness.files import write_whole
 from harness.surroundings import Surroundings
 
 MOST_BYTES = 1 << 30
 
 
 def generate(
-    dataset: Dataset, tree: Path, surroundings: Surroundings, threads: int, timeout_s: float
+    dataset: Dataset, given: Callable[[str], bytes], tree: Path, surroundings: Surroundings, timeout_s: float
 ) -> dict[str, bytes]:
-    """The files that the upstream's own generator makes, by name.
+    """The files that the upstream's own generator, or one of ours beside it, makes of those that have a place; by name.
 
     Args:
+        given: the content of a file that has a place, by its name.
         tree: the patched source.
     Raises:
         SetupError: it fails. DatasetError: it makes other files, or one too large.
@@ -26,20 +29,24 @@ def generate(
     with tempfile.TemporaryDirectory(prefix="harness-data-") as name:
         folder = RunFolder(Path(name) / "run")
         folder.renew()
-        words = [word.format(data=folder.out) for word in dataset.generate]
+        for file in dataset.files:
+            if file.path or file.url:
+                write_whole(folder.out / file.name, given(file.name))
+        words = [word.format(data=folder.out) for word in dataset.generate[1:]]
+        program = words if words[0] == "-m" else [str(tree / words[0]), *words[1:]]
         run = PreparedRun(
             key="generate",
             label=f"generator of {dataset.name}",
-            command=(str(surroundings.python), str(tree / words[1]), *words[2:]),
+            command=(str(surroundings.python), *program),
             cwd=tree,
-            env={**surroundings.variables(threads), "PYTHONPATH": str(tree)},
+            env={**surroundings.variables(1), "PYTHONPATH": str(tree)},
             folder=folder,
             mark=f"generate@{folder.path}",
             timeout_s=timeout_s,
             reads={"source": tree},
         )
         surroundings.make(run)
-        return {file.name: made(folder.out / file.name) for file in dataset.files if not file.path}
+        return {file.name: made(folder.out / file.name) for file in dataset.files if not file.path and not file.url}
 
 
 def made(path: Path) -> bytes:

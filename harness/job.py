@@ -12,6 +12,7 @@ from typing import Any
 
 from harness import added, environments, losses, plan, printed, recipes
 from harness.config import EXECUTORS, Config
+from harness.datafiles import Dataset
 from harness.errors import ArgumentError, near_misses
 from harness.execution import Execution, Observer
 from harness.files import sha256_bytes
@@ -19,7 +20,7 @@ from harness.gitcommand import run_git
 from harness.machine import describe_machine
 from harness.plan import Run, Settings
 from harness.preparation import Workshop
-from harness.recipes import Dataset, Recipe
+from harness.recipes import Recipe
 from harness.records import Published, RunResult
 from harness.store import Store
 from harness.surroundings import InContainers, Surroundings, ThisMachine

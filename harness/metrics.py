@@ -24,7 +24,8 @@ TieRule = Literal["mean", "optimistic", "pessimistic"]
 #: (NDCG@10, 281,428 users: 1e-6), so it hides nothing.
 FLOAT32_SLACK = 1e-7
 _SPELLINGS = {"HR": "HIT", "RECALL": "HIT", "HITS": "HIT", "HITRATE": "HIT"}
-_NAME = re.compile(r"(HIT|NDCG)@([1-9][0-9]*)|MRR")
+KNOWN = "HIT@k, NDCG@k, MAP@k, MRR@k (k = 1, 2, ...), MRR"
+_NAME = re.compile(r"(HIT|NDCG|MAP|MRR)@([1-9][0-9]*)|MRR")
 
 
 class Metric(NamedTuple):
@@ -42,7 +43,7 @@ class Bounds(NamedTuple):
 
 
 def parse(name: str) -> Metric:
-    """A metric's name in parts: HIT@k, NDCG@k or MRR, spelt exactly so.
+    """A metric's name in parts: HIT@k, NDCG@k, MAP@k, MRR@k or MRR, spelt exactly so.
 
     Raises:
         ArgumentError: for any other spelling, with the one that is meant where it can be told.
@@ -53,7 +54,7 @@ def parse(name: str) -> Metric:
     stem, at, k = name.strip().upper().partition("@")
     guess = _SPELLINGS.get(stem, stem) + at + k
     meant = f"did you mean {guess!r}? " if _NAME.fullmatch(guess) else ""
-    raise ArgumentError(f"metric {name!r}", "unknown metric", f"{meant}known: HIT@k, NDCG@k (k = 1, 2, ...), MRR")
+    raise ArgumentError(f"metric {name!r}", "unknown metric", f"{meant}known: {KNOWN}")
 
 
 def check(ranks: Ranks) -> None:
@@ -122,8 +123,8 @@ def per_user(ranks: Ranks, metric: str, ties: TieRule = "mean") -> Floats:
     """
     kind, k = parse(metric)
     place = rank(ranks, ties)
-    if kind == "MRR":
-        return mrr(place)
+    if kind in ("MRR", "MAP"):  # of a list of k, or of the whole list; with one relevant item they are one
+        return np.where(place <= k, mrr(place), 0.0) if k else mrr(place)
     function: Callable[[Floats, int], Floats] = hit_at_k if kind == "HIT" else ndcg_at_k
     return function(place, k)
 
@@ -142,7 +143,7 @@ def agrees_with_printed(ranks: Ranks, printed: dict[str, str]) -> list[str]:
     """Where the metrics an upstream printed are not those of its ranks, one line each; [] if all agree.
 
     A printed number agrees if it is, to its own digits, somewhere in what ties allow: in [pessimistic, optimistic].
-    Names that are not HIT@k, NDCG@k or MRR are passed over.
+    Names that are none of ours are passed over.
 
     Args:
         ranks: of the split that the upstream printed.

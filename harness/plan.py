@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.checkpoints import Checkpoint
+from harness.datafiles import Dataset
 from harness.errors import ArgumentError, RecipeError, near_misses
 from harness.files import canonical_json, sha256_bytes
-from harness.recipes import Dataset, Recipe
+from harness.recipes import Recipe
 from harness.systems import AddedSystem, Scalar, System, written
 
 FORMAT = 1
@@ -245,7 +246,7 @@ def inputs_of(
         "patches": dict(pinned.patches),
         "overlay": dict(pinned.overlay),
         "environment": dict(pinned.environment),
-        "data": {f.name: f.sha256 for f in data.files},
+        "data": {f.name: f.content for f in data.files},
         "checkpoint": dict(checkpoint),
         "command": command,
         "device": settings.device,

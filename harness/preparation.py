@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from harness import datasets, patches, sources
+from harness import gathering, patches, sources
 from harness.checkpoints import Checkpoint
 from harness.config import EMBEDDED, Config
+from harness.datafiles import Dataset
 from harness.errors import ConfigError, DatasetError, SourceError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
@@ -23,7 +24,7 @@ from harness.gitcommand import blob_hash
 from harness.patchfiles import effect
 from harness.plan import Pinned, Run
 from harness.projectfile import Upstream
-from harness.recipes import Dataset, Recipe
+from harness.recipes import Recipe
 from harness.stages import Weights
 from harness.surroundings import Surroundings
 from harness.systems import AddedSystem, LossFile
@@ -141,25 +142,17 @@ class Workshop:
 
     def make_data(self, dataset: Dataset) -> Path:
         """Put a dataset's files together; see `data`."""
-        files = [
-            datasets.DataFile(path=f.path or f"generated:{f.name}", sha256=f.sha256, name=f.name) for f in dataset.files
-        ]
         made: dict[str, bytes] = {}
 
-        def read(path: str) -> bytes:
-            if not path.startswith("generated:"):
-                return sources.read_blob(self.clone, self.pin, path)
+        def read(name: str) -> bytes:
+            file = next(f for f in dataset.files if f.name == name)
+            if file.path or file.url:
+                return gathering.read(self.config, file, lambda: (self.clone, self.pin))
             if not made:
-                made.update(generate(dataset, self.tree, self.surroundings, self.threads, self.timeout_s))
-            return made[path.removeprefix("generated:")]
+                made.update(generate(dataset, read, self.tree, self.surroundings, self.timeout_s))
+            return made[name]
 
-        folder = datasets.materialise(files, read, self.config.cache, recheck=True)
-        counts = datasets.count_sequences(folder / dataset.sequences)
-        expected = datasets.Counts(dataset.users, dataset.items, dataset.interactions)
-        odd = datasets.compare(counts, expected, dataset.name)
-        if odd:
-            raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
-        return folder
+        return gathering.materialise(self.config, dataset, read)
 
     def work(self, run: Run) -> RunFolder:
         """The run's folder while it is under way."""

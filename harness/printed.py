@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,18 @@ from harness.records import Published
 from harness.systems import PublishedAs
 from harness.yamlfiles import read_yaml
 
+RECALL = re.compile("^Recall@")  # with one held-out item it is HIT@k
+
 
 class PrintedValue(BaseModel, frozen=True):
     """One printed number in recipes/papers; what else its row says (columns, gains) is for people."""
 
     dataset: str
     model: str = ""
-    loss: str = ""
+    loss: str | None = ""
     label: str = ""
+    negatives: int | None = None
+    t: float | None = None
     metric: str
     value: float
     decimals: int
@@ -68,9 +73,11 @@ def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Publis
     for row in rows:
         for key, system in recipe.systems.items():
             if system.published and names(system.published, row):
-                yield Published(row.dataset, key, row.metric, row.value, row.decimals, row.mark, beside)
+                metric = RECALL.sub("HIT@", row.metric)
+                yield Published(row.dataset, key, metric, row.value, row.decimals, row.mark, beside)
 
 
 def names(told: PublishedAs, row: PrintedValue) -> bool:
     """Whether a recipe means this row; a row without a label stands for all that is printed of its loss."""
-    return (told.model, told.loss) == (row.model, row.loss) and told.label in ("", row.label)
+    same = (told.model, told.loss) == (row.model, row.loss or "none") and told.label in ("", row.label)
+    return same and told.negatives in (None, row.negatives) and told.t in (None, row.t)

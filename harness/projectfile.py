@@ -78,10 +78,13 @@ class Mirrors(Strict):
 
     Attributes:
         git: template such as /srv/mirrors/{owner}/{name}.git; HARNESS_GIT_MIRROR overrides it.
+        data: template such as /srv/data/{name}, with {host} and {path} besides, for files by URL; HARNESS_DATA_MIRROR
+            overrides it.
         pip: further arguments of pip, such as an index; HARNESS_PIP_ARGS overrides it.
     """
 
     git: str = ""
+    data: str = ""
     pip: tuple[str, ...] = ()
 
 
@@ -145,11 +148,13 @@ class File(Strict):
     """harness.toml as a whole.
 
     Attributes:
+        data: folder for data files that cannot be fetched; HARNESS_DATA overrides it.
         executor: what carries runs out where the command line does not say; HARNESS_EXECUTOR overrides it.
     """
 
     results: str = "results"
     cache: str = ".cache"
+    data: str = "data"
     aliases: dict[str, str] = {}
     executor: Literal["local", "docker"] = "local"
     local: Local = Local()

@@ -6,56 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import ValidationInfo, field_validator
 
 from harness import losses
-from harness.checkpoints import Checkpoint, Pretraining, Released, Sha256
+from harness.checkpoints import Checkpoint, Pretraining, Released
+from harness.datafiles import Dataset
 from harness.errors import RecipeError, near_misses
 from harness.projectfile import Strict
 from harness.records import Claim
 from harness.systems import VARIABLES, AddedSystem, Scalar, System, faulty_variables, lacking, words_of
 from harness.terms import ClaimText, Correction, Margin
 from harness.yamlfiles import parse
-
-
-class DataFile(Strict):
-    """One file of a dataset: the name a run wants it under, its hash, where it lies in the upstream at its pin."""
-
-    name: str
-    sha256: Sha256
-    path: str = ""  # empty for a file that `Dataset.generate` makes
-
-
-class Dataset(Strict):
-    """A dataset by content.
-
-    Attributes:
-        name: what the upstream calls it.
-        label: what a table prints.
-        sequences: which of `files` has one line per user.
-        generate: command, run in the upstream's source tree, that makes the files without a path in {data}.
-    """
-
-    upstream: str
-    name: str
-    label: str
-    users: int
-    items: int
-    interactions: int
-    sequences: str
-    files: tuple[DataFile, ...]
-    checkpoint: Checkpoint | None = None
-    generate: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def files_can_be_had(self) -> Dataset:
-        """Refuse a sequence file that is not among the files, and files that nothing gives or makes."""
-        names = [f.name for f in self.files]
-        if self.sequences not in names:
-            raise ValueError(f"sequences: no file {self.sequences!r} ({near_misses(self.sequences, names)})")
-        if not self.generate and (homeless := [f.name for f in self.files if not f.path]):
-            raise ValueError(f"files: {', '.join(homeless)} without path, and no generate to make them")
-        return self
 
 
 class Recipe(Strict):

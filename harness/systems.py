@@ -18,11 +18,13 @@ VARIABLES = (
 
 
 class PublishedAs(Strict):
-    """How the published numbers name a system; `label` is for those that give several numbers for one loss."""
+    """How the published numbers name a system; the rest is for those that give several numbers for one loss."""
 
     model: str
     loss: str
     label: str = ""
+    negatives: int | None = None
+    t: float | None = None
 
     @property
     def text(self) -> str:

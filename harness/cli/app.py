@@ -78,6 +78,14 @@ def status(job: Job) -> None:
     reporting.print_status(job)
 
 
+def calibration(job: Job, dataset: Annotated[str, typer.Option(help="one of the recipe's")]) -> None:
+    """Draw predicted probabilities, by rank and beside precision, from records such as petrov2023/fig1 and fig2."""
+    from harness import calibration as drawn
+
+    for path in drawn.write(job, dataset):
+        typer.echo(path)
+
+
 OTHER = {
     "artifact": (Annotated[str, typer.Option(help="whose systems are meant; by default the one that has both")], ""),
     "seeds": (Annotated[str, typer.Option(help="42,43; by default all that both have")], ""),
@@ -87,6 +95,7 @@ app.command()(takes_job(report))
 app.command()(takes_job(compare, other=OTHER))
 app.command()(takes_job(plan))
 app.command()(takes_job(status))
+app.command()(takes_job(calibration))
 
 
 @app.command()

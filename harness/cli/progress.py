@@ -90,7 +90,8 @@ class Progress(Observer):
     def gap(self, run: Run, error: HarnessError) -> None:
         """A run could not begin."""
         self.left.discard(run.key)
-        self.bars.advance(self.total)  # type: ignore[arg-type]
+        if self.total is not None:
+            self.bars.advance(self.total)  # type: ignore[arg-type]
         self.console.print(f"NOT RUN {run.label}: {error.where}: {error.what}", style="red")
 
     def waiting(self, run: Run) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from harness.recipes import Dataset, Recipe
+from harness.datafiles import Dataset
+from harness.recipes import Recipe
 
 SHA = "ab" * 32
 RECIPE = """

@@ -28,13 +28,13 @@ def test_files_lie_under_their_names(tmp_path: Path) -> None:
 def test_the_folder_is_reused_whatever_the_order_and_the_path_upstream(tmp_path: Path) -> None:
     folder = materialise(FILES, CONTENT.__getitem__, tmp_path)
     assert materialise(tuple(reversed(FILES)), never, tmp_path) == folder
-    moved = tuple(DataFile("elsewhere", file.sha256, file.name) for file in FILES)
+    moved = tuple(DataFile("elsewhere", file.content, file.name) for file in FILES)
     assert materialise(moved, never, tmp_path, recheck=True) == folder
 
 
 def test_another_content_or_name_is_another_folder(tmp_path: Path) -> None:
     one = materialise(FILES[:1], CONTENT.__getitem__, tmp_path)
-    renamed = DataFile(FILES[0].path, FILES[0].sha256, "c.txt")
+    renamed = DataFile(FILES[0].path, FILES[0].content, "c.txt")
     assert len({one, materialise(FILES, CONTENT.__getitem__, tmp_path)}) == 2
     assert materialise([renamed], CONTENT.__getitem__, tmp_path) != one
 
@@ -42,7 +42,7 @@ def test_another_content_or_name_is_another_folder(tmp_path: Path) -> None:
 def test_a_wrong_file_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         materialise(FILES, lambda path: CONTENT[path] if "a" in path[5:] else b"[]", tmp_path)
-    for word in ("data/b.json", FILES[1].sha256, sha256_bytes(b"[]"), "fix:"):
+    for word in ("data/b.json", FILES[1].content, sha256_bytes(b"[]"), "fix:"):
         assert word in str(caught.value)
     assert list((tmp_path / "data").iterdir()) == []
 
@@ -79,7 +79,7 @@ def test_recheck_finds_a_change_of_equal_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../a", "/a", "", ".sizes", "x/../../a"])
 def test_a_name_stays_in_the_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(DatasetError, match="leaves the data folder"):
-        materialise([DataFile("data/a.txt", FILES[0].sha256, name)], CONTENT.__getitem__, tmp_path)
+        materialise([DataFile("data/a.txt", FILES[0].content, name)], CONTENT.__getitem__, tmp_path)
 
 
 def test_counts_of_a_file(tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""What runs reported of predicted probabilities: from their events to two figures and two CSV files by their table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import plan
+from harness.errors import StoreError
+from harness.job import Job
+from harness.render import calibration as shown
+from harness.render.words import signature
+from harness.reported import read_events
+from harness.store import Record
+from harness.workflow import table_spec
+
+SIGMOID = ("bce", "gbce")
+
+
+def write(job: Job, dataset: str) -> list[Path]:
+    """Write both figures and their numbers for one dataset; the files.
+
+    Raises:
+        ArgumentError: no such dataset. StoreError: no run reported predicted probabilities.
+    """
+    plan.check_where(job.recipe, {"dataset": (dataset,)})
+    ranks, means, absent = [], [], []
+    for run in (r for r in job.runs if r.dataset == dataset and not job.recipe.systems[r.system].floor):
+        label, record = job.recipe.systems[run.system].label, job.store.read(run.key)
+        if record is None or not record.finished:
+            absent.append(label)
+            continue
+        events = {str(e.get("event")): e for e in read_events(record.folder / "events.jsonl")}
+        ranks += by_rank(label, events.get("probabilities"))
+        means += calibrated(label, events.get("calibration"), record)
+    if not means:
+        fix = f"`harness reproduce {job.name}` runs what is lacking; not every recipe reports them"
+        raise StoreError(job.recipe.artifact, f"no run on {dataset} reported predicted probabilities", fix)
+    return save(job, dataset, ranks, means, absent)
+
+
+def by_rank(label: str, event: Mapping[str, Any] | None) -> list[shown.ByRank]:
+    """One user's probabilities, if a run reported them."""
+    if not event:
+        return []
+    return [shown.ByRank(label, str(event["user"]), tuple(event["by_rank"]), float(event["sum"]))]
+
+
+def calibrated(label: str, event: Mapping[str, Any] | None, record: Record) -> list[shown.Calibrated]:
+    """Means over users at every cut-off, if a run reported them, with what theory says of its loss."""
+    if not event:
+        return []
+    options = (record.content.get("proof") or {}).get("options") or {}
+    theory = None
+    if record.content["loss"] in SIGMOID and "k" in options:
+        theory = shown.theorem(int(options["k"]), float(options.get("t", 0.0)), int(event["items"]))
+    return [shown.Calibrated(label, tuple(event["precision"]), tuple(event["probability"]), theory)]
+
+
+def save(
+    job: Job, dataset: str, ranks: Sequence[shown.ByRank], means: Sequence[shown.Calibrated], absent: Sequence[str]
+) -> list[Path]:
+    """Draw, and write beside the table."""
+    said = signature(table_spec(job))
+    words = [job.data[dataset].label, *([f"profile {job.settings.profile}"] if job.settings.profile else [])]
+    words += [f"not run: {', '.join(absent)}"] if absent else []
+    place = "; ".join(words)
+    files: dict[str, bytes] = {}
+    if ranks:
+        drawn = shown.by_rank_figure(ranks, f"Predicted probability by rank ({place})", said)
+        files |= {f"probabilities-{dataset}{ending}": content for ending, content in drawn.items()}
+        files[f"probabilities-{dataset}.csv"] = shown.by_rank_table(ranks, said).encode()
+    drawn = shown.calibration_figure(means, f"Predicted probability and precision ({place})", said)
+    files |= {f"calibration-{dataset}{ending}": content for ending, content in drawn.items()}
+    files[f"calibration-{dataset}.csv"] = shown.calibration_table(means, said).encode()
+    folder = job.store.table_folder(job.recipe.artifact, job.variant)
+    job.store.write_table(folder, files)
+    return [folder / name for name in files]

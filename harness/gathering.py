@@ -1,0 +1,114 @@
+"""Files of datasets from wherever they lie: the run's upstream, another one or a release, a URL, or the user's folder.
+
+What cannot be had is told with the place to put it. Refused: a file whose content nobody has pinned.
+"""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from harness import datasets, sources
+from harness.config import Config
+from harness.datafiles import UNPINNED, DataFile, Dataset
+from harness.errors import ConfigError, DatasetError, SourceError, near_misses
+
+DATA_VARIABLE = "HARNESS_DATA_MIRROR"
+TIMEOUT_S = 60.0
+Clone = Callable[[], tuple[Path, sources.Pin]]
+
+
+def read(config: Config, file: DataFile, own: Clone) -> bytes:
+    """The bytes of a file, not yet checked; a copy in the user's folder comes before any other place.
+
+    Args:
+        own: clone and pin of the run's upstream, asked for only if the file lies there.
+    Raises:
+        SourceError: it cannot be had; the message says where to put it. DatasetError: nobody has pinned it.
+    """
+    place = config.data / file.name
+    if file.content == UNPINNED:
+        what = f"no hash of this file is known; put it at {place} and write its SHA-256 into recipes/data"
+        raise DatasetError(file.url, what, "`sha256sum FILE` prints it")
+    if (file.url or file.source) and place.is_file():
+        return place.read_bytes()
+    if file.url:
+        return download(file.url, place, config.data_mirror)
+    if not file.source:
+        return sources.read_blob(*own(), file.path)
+    try:
+        return sources.read_blob(*elsewhere(config, file.source), file.path)
+    except SourceError as error:
+        raise SourceError(error.where, f"{error.what}; or put the file at {place}", error.fix) from error
+
+
+def elsewhere(config: Config, name: str) -> tuple[Path, sources.Pin]:
+    """Clone and pin of another upstream, or of a release.
+
+    Raises:
+        ConfigError: harness.toml has neither. SourceError: it cannot be had.
+    """
+    upstreams, releases = config.file.upstreams, config.file.releases
+    known = upstreams.get(name) or releases.get(name)
+    if known is None:
+        names = [*upstreams, *releases]
+        raise ConfigError("recipes/data: from", f"unknown upstream or release {name!r}", near_misses(name, names))
+    pin = sources.Pin(name, known.url, known.commit)
+    return sources.clone(pin, config.cache, config.git_mirror), pin
+
+
+def redirected(url: str, template: str) -> str:
+    """Where a template sends a URL: {host}, {path} and {name} are taken from it.
+
+    Raises:
+        ConfigError: another field, or braces that do not match.
+    """
+    parts = urlsplit(url)
+    known = {"host": parts.hostname or "", "path": parts.path.lstrip("/"), "name": parts.path.rpartition("/")[2]}
+    try:
+        return template.format(**known)
+    except (KeyError, ValueError, IndexError) as error:
+        where = f"{DATA_VARIABLE}={template}"
+        raise ConfigError(where, f"not a template: {error}", "its fields are {host}, {path} and {name}") from error
+
+
+def download(url: str, place: Path, template: str | None) -> bytes:
+    """What lies at a URL, or where the template sends it.
+
+    Raises:
+        SourceError: nothing there, or no network.
+    """
+    address = redirected(url, template) if template else url
+    try:
+        if "://" not in address:
+            return Path(address).expanduser().read_bytes()
+        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:
+            content: bytes = answer.read()
+            return content
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        what = f"cannot be had ({getattr(error, 'reason', error)}); put the file at {place}"
+        fix = f"download {url} by other means, or redirect it: {DATA_VARIABLE}='/srv/data/{{name}}'"
+        raise SourceError(address, what, fix) from error
+
+
+def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], bytes]) -> Path:
+    """The folder with a dataset's files, each checked by content, their counts by what recipes/data says.
+
+    Args:
+        read_file: gives the bytes of a file by its name.
+    Raises:
+        SourceError, DatasetError: a file cannot be had or is another one.
+    """
+    files = [datasets.DataFile(path=f.name, content=f.content, name=f.name) for f in dataset.files]
+    folder = datasets.materialise(files, read_file, config.cache, recheck=True)
+    if dataset.layout == "other":
+        return folder
+    count = datasets.count_pairs if dataset.layout == "pairs" else datasets.count_sequences
+    expected = datasets.Counts(dataset.users, dataset.items, dataset.interactions)
+    if odd := datasets.compare(count(folder / dataset.sequences), expected, dataset.name):
+        raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
+    return folder

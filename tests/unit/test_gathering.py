@@ -1,0 +1,88 @@
+"""Files of datasets from the user's folder, a URL, a redirect, or nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import config, gathering
+from harness.datafiles import DataFile, Dataset
+from harness.errors import ConfigError, DatasetError, SourceError
+from harness.files import sha256_bytes
+
+TOML = """
+[environments.numpy]
+kind = "inherit"
+[upstreams.toy]
+url = "https://example.org/toy"
+commit = "0000000000000000000000000000000000000000"
+code = ["/*"]
+overlay = []
+"""
+PAIRS = b"1 7\n1 8\n2 7\n"
+URL = "https://example.org/data/pairs.txt"
+
+
+def made(folder: Path, **variables: str) -> config.Config:
+    """The configuration of a project in this folder."""
+    (folder / "harness.toml").write_text(TOML)
+    return config.load(folder, variables)
+
+
+def nothing() -> object:
+    """No upstream is asked for."""
+    raise AssertionError("the upstream was asked for")
+
+
+def test_a_file_in_the_user_s_folder_comes_first(tmp_path: Path) -> None:
+    own = made(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "pairs.txt").write_bytes(PAIRS)
+    file = DataFile(name="pairs.txt", url=URL, sha256=sha256_bytes(PAIRS))
+    assert gathering.read(own, file, nothing) == PAIRS  # type: ignore[arg-type]
+
+
+def test_a_url_is_redirected_by_a_template(tmp_path: Path) -> None:
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "pairs.txt").write_bytes(PAIRS)
+    own = made(tmp_path, HARNESS_DATA_MIRROR=f"{tmp_path}/mirror/{{name}}")
+    file = DataFile(name="pairs.txt", url=URL, sha256=sha256_bytes(PAIRS))
+    assert gathering.read(own, file, nothing) == PAIRS  # type: ignore[arg-type]
+    assert gathering.redirected(URL, "x/{host}/{path}") == "x/example.org/data/pairs.txt"
+    with pytest.raises(ConfigError, match="HARNESS_DATA_MIRROR"):
+        gathering.redirected(URL, "x/{owner}")
+
+
+def test_what_cannot_be_had_is_told_with_the_place_to_put_it(tmp_path: Path) -> None:
+    own = made(tmp_path, HARNESS_DATA_MIRROR=f"{tmp_path}/nowhere/{{name}}")
+    file = DataFile(name="pairs.txt", url=URL, sha256=sha256_bytes(PAIRS))
+    with pytest.raises(SourceError) as caught:
+        gathering.read(own, file, nothing)  # type: ignore[arg-type]
+    assert str(tmp_path / "data" / "pairs.txt") in caught.value.what
+
+
+def test_a_file_without_a_hash_is_not_used(tmp_path: Path) -> None:
+    own = made(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "pairs.txt").write_bytes(PAIRS)
+    with pytest.raises(DatasetError, match="no hash of this file is known"):
+        gathering.read(own, DataFile(name="pairs.txt", url=URL), nothing)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="either sha256 or blob"):
+        DataFile(name="pairs.txt", path="pairs.txt")
+
+
+@pytest.mark.parametrize("pin", [{"sha256": sha256_bytes(PAIRS)}, {"blob": "a78aca9f4a2a6b36ad0a0e3d2b6e1a7d4a1d9ac5"}])
+def test_content_and_counts_are_held_to_what_is_stated(tmp_path: Path, pin: dict[str, str]) -> None:
+    own = made(tmp_path)
+    facts = {"upstream": "toy", "name": "toy", "label": "Toy", "users": 2, "items": 2, "interactions": 3}
+    file = {"name": "pairs.txt", "url": URL, **pin}
+    dataset = Dataset.model_validate({**facts, "sequences": "pairs.txt", "layout": "pairs", "files": [file]})
+    if "blob" in pin:
+        with pytest.raises(DatasetError, match="expected blob:a78a"):
+            gathering.materialise(own, dataset, lambda _: PAIRS)
+        return
+    assert (gathering.materialise(own, dataset, lambda _: PAIRS) / "pairs.txt").read_bytes() == PAIRS
+    wrong = dataset.model_copy(update={"interactions": 4})
+    with pytest.raises(DatasetError, match="interactions: 3 in the file, 4"):
+        gathering.materialise(own, wrong, lambda _: PAIRS)
