@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import ownloss, plan
-from harness.config import Upstream
 from harness.errors import ArgumentError, near_misses
 from harness.losses import Catalogue
 from harness.ownloss import FLAG
+from harness.projectfile import Upstream
 from harness.recipes import Recipe
 from harness.records import Claim
 from harness.systems import AddedSystem, LossFile, Scalar, System, as_number, written

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from harness.config import Strict
 from harness.errors import near_misses
+from harness.projectfile import Strict
 from harness.systems import System
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

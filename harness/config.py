@@ -9,133 +9,29 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ValidationError
 
 from harness.errors import ConfigError, near_misses
+from harness.projectfile import (
+    DOCKER_VARIABLES,
+    IMAGE_VARIABLES,
+    OPTIONAL,
+    Docker,
+    Environment,
+    File,
+    Images,
+    Release,
+    Strict,
+    Upstream,
+)
 
 FILE = "harness.toml"
+EXECUTORS = ("local", "docker")
 EMBEDDED = "embedded:"  # begins the address of an upstream that ships inside the package
 Entry = TypeVar("Entry")
-Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-
-
-class Strict(BaseModel, extra="forbid", frozen=True):
-    """A part of a file that a person writes: unknown keys are errors, values never change."""
-
-
-class Upstream(Strict):
-    """Somebody else's repository at one commit.
-
-    Attributes:
-        commit: full SHA-1; branches and tags move.
-        code: sparse patterns of the files that runs need.
-        overlay: files of patches/overlay that its patches import.
-        framework: what computes its losses, "" where nobody needs to know.
-        losses: names of patches/losses.yaml that its patches offer.
-        own_loss: whether its patches take a loss of one's own, which needs a framework that differentiates.
-    """
-
-    url: str
-    commit: Commit
-    code: tuple[str, ...]
-    overlay: tuple[str, ...]
-    framework: Literal["torch", "tensorflow", "numpy", ""] = ""
-    losses: tuple[str, ...] = ()
-    own_loss: bool = False
-
-    @field_validator("own_loss")
-    @classmethod
-    def own_loss_has_gradients(cls, own_loss: bool, info: ValidationInfo) -> bool:
-        """Refuse a loss of one's own where nothing differentiates it."""
-        if own_loss and info.data.get("framework") in ("numpy", ""):
-            raise ValueError("a loss of one's own needs a framework that differentiates: torch or tensorflow")
-        return own_loss
-
-
-class Release(Strict):
-    """Files that authors released at one commit; they are read, each by its hash, and none of them is run."""
-
-    url: str
-    commit: Commit
-
-
-class Environment(Strict):
-    """A locked set of packages.
-
-    Attributes:
-        kind: `venv` makes a virtual environment from the lock, `inherit` takes the interpreter at hand.
-        locks: lock file by `device-system-machine-python`, or a shorter beginning of that, down to `device`.
-        packages: packages whose versions stand for an inherited interpreter.
-        size_mb: about how much disk it takes, for `harness plan`.
-    """
-
-    kind: Literal["venv", "inherit"]
-    locks: dict[str, str] = {}
-    packages: tuple[str, ...] = ()
-    size_mb: int = 0
-
-
-class Local(Strict):
-    """Settings of the local executor."""
-
-    jobs: int = Field(default=1, ge=1)
-    threads: int = Field(default=1, ge=1)
-    timeout_s: float = Field(default=172_800, gt=0)
-
-
-class Mirrors(Strict):
-    """Where sources and packages come from; empty means their own addresses.
-
-    Attributes:
-        git: template such as /srv/mirrors/{owner}/{name}.git; HARNESS_GIT_MIRROR overrides it.
-        pip: further arguments of pip, such as an index; HARNESS_PIP_ARGS overrides it.
-    """
-
-    git: str = ""
-    pip: tuple[str, ...] = ()
-
-
-class Images(Strict):
-    """What container images are made from and what their builds need; a variable of the environment overrides each.
-
-    Attributes:
-        base: image that all of them start from; HARNESS_BASE_IMAGE.
-        python: its Python, such as 3.12: it chooses the lock and is checked by the build; HARNESS_BASE_PYTHON.
-        certificates: PEM bundle that pip trusts in a build, "" for pip's own; HARNESS_CERTIFICATES.
-        proxy: of a build, "" for none; HARNESS_BUILD_PROXY.
-        wheels: folder, of which those files go into a build whose hashes its lock names; HARNESS_WHEELS.
-    """
-
-    base: str = ""
-    python: Annotated[str, Field(pattern=r"^3\.\d+$")] = "3.12"
-    certificates: str = ""
-    proxy: str = ""
-    wheels: str = ""
-
-
-IMAGE_VARIABLES = {
-    "base": "HARNESS_BASE_IMAGE",
-    "python": "HARNESS_BASE_PYTHON",
-    "certificates": "HARNESS_CERTIFICATES",
-    "proxy": "HARNESS_BUILD_PROXY",
-    "wheels": "HARNESS_WHEELS",
-}
-
-
-class File(Strict):
-    """harness.toml as a whole."""
-
-    results: str = "results"
-    cache: str = ".cache"
-    aliases: dict[str, str] = {}
-    local: Local = Local()
-    mirrors: Mirrors = Mirrors()
-    images: Images = Images()
-    environments: dict[str, Environment]
-    upstreams: dict[str, Upstream]
-    releases: dict[str, Release] = {}
+Part = TypeVar("Part", bound=Strict)
 
 
 class Config(Strict):
@@ -153,6 +49,8 @@ class Config(Strict):
     git_mirror: str | None
     pip_args: tuple[str, ...]
     images: Images
+    docker: Docker
+    executor: str
     base_env: dict[str, str]
 
     def upstream(self, name: str) -> Upstream:
@@ -208,27 +106,41 @@ def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Con
         file=file,
         git_mirror=mirror,
         pip_args=tuple(env["HARNESS_PIP_ARGS"].split()) if "HARNESS_PIP_ARGS" in env else file.mirrors.pip,
-        images=images(file.images, env),
+        images=overridden(file.images, IMAGE_VARIABLES, env),
+        docker=overridden(file.docker, DOCKER_VARIABLES, env),
+        executor=executor(file, env),
         base_env={k: v for k, v in env.items() if not k.startswith(("HARNESS_", "PYTHON", "VIRTUAL_ENV"))},
     )
 
 
-def images(file: Images, env: Mapping[str, str]) -> Images:
-    """The settings of images, each as the environment has it, or else as the file has it.
+def overridden(part: Part, variables: Mapping[str, str], env: Mapping[str, str]) -> Part:
+    """A part of the file, each value as the environment has it, or else as the file has it.
 
-    An empty variable turns a setting off, but for base and Python, which are always needed.
+    An empty variable turns off what need not be there, and says nothing of what must.
+
+    Args:
+        variables: name of the variable that overrides a key, by key.
+    Raises:
+        ConfigError: a variable with a value that the key cannot have.
+    """
+    set_there = {key: env[name] for key, name in variables.items() if name in env and (env[name] or key in OPTIONAL)}
+    kind = type(part)
+    try:
+        return kind.model_validate({**part.model_dump(), **set_there})
+    except ValidationError as error:
+        raise ConfigError("environment", problems(error, kind), f"mend {', '.join(variables.values())}") from error
+
+
+def executor(file: File, env: Mapping[str, str]) -> str:
+    """The executor that is taken where the command line names none.
 
     Raises:
-        ConfigError: a Python that is no version.
+        ConfigError: an unknown one.
     """
-    needed = ("base", "python")
-    set_there = {f: env[name] for f, name in IMAGE_VARIABLES.items() if name in env and (env[name] or f not in needed)}
-    try:
-        return Images.model_validate({**file.model_dump(), **set_there})
-    except ValidationError as error:
-        raise ConfigError(
-            "environment", problems(error, Images), "mend " + ", ".join(IMAGE_VARIABLES.values())
-        ) from error
+    name = env.get("HARNESS_EXECUTOR") or file.executor
+    if name not in EXECUTORS:
+        raise ConfigError("HARNESS_EXECUTOR", f"unknown executor {name!r}", near_misses(name, EXECUTORS))
+    return name
 
 
 def find_root(start: Path | None, env: Mapping[str, str]) -> Path:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import SetupError
@@ -10,6 +13,20 @@ if TYPE_CHECKING:
     import docker
 
 CONNECT_S = 5
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What is known of an engine.
+
+    Attributes:
+        name: with its version, such as Docker 20.10.24.
+        rootless: whether it runs as a user, so that users inside its containers are others outside.
+    """
+
+    name: str
+    podman: bool
+    rootless: bool
 
 
 def connect(address: str = "") -> docker.DockerClient:
@@ -26,7 +43,39 @@ def connect(address: str = "") -> docker.DockerClient:
     try:
         client = docker.DockerClient(base_url=address) if address else docker.from_env()
         client.ping()
-    except DockerException as error:
+    except (DockerException, OSError) as error:
         fix = "start it, name another with DOCKER_HOST, or use --executor local; `harness doctor` says more"
         raise SetupError(address or "container engine", f"does not answer: {error}", fix) from error
     return client
+
+
+@contextlib.contextmanager
+def refusals(where: str, fix: str = "`harness doctor` says more") -> Iterator[None]:
+    """Translate what the engine refuses, and its silence.
+
+    Raises:
+        SetupError: with the engine's own words.
+    """
+    from docker.errors import APIError, DockerException
+
+    try:
+        yield
+    except APIError as error:
+        raise SetupError(where, f"the engine refuses: {error.explanation or error}", fix) from error
+    except (DockerException, OSError) as error:  # an OSError of requests: the engine is gone
+        raise SetupError(where, f"the engine does not answer: {error}", fix) from error
+
+
+def describe(client: docker.DockerClient) -> Engine:
+    """Which engine answers.
+
+    Raises:
+        SetupError: none does.
+    """
+    with refusals("container engine"):
+        parts = client.version().get("Components") or [{}]
+        options = client.info().get("SecurityOptions") or []
+    name, version = parts[0].get("Name", "Engine"), parts[0].get("Version", "")
+    podman = "podman" in name.lower()
+    shown = f"{'Podman' if podman else 'Docker' if name == 'Engine' else name} {version}"
+    return Engine(shown, podman, any("name=rootless" in option for option in options))

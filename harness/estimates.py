@@ -13,7 +13,6 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from harness.environments import marker_of
 from harness.plan import Run
 from harness.recipes import Dataset
 from harness.store import Store
@@ -115,8 +114,8 @@ def downloads(job: Job, missing: Sequence[Run]) -> Iterator[str]:
     """What still has to be fetched or made before the first run."""
     config, workshop = job.config, job.workshop
     environment = config.environment(job.recipe.environment)
-    if not workshop.request.inherits and not marker_of(workshop.request).is_file():
-        yield f"environment {job.recipe.environment}: to be installed, about {size(environment.size_mb * 1e6)} on disk"
+    if to_make := workshop.surroundings.to_make(size(environment.size_mb * 1e6)):
+        yield to_make
     if not any((config.cache / "clones").glob(f"{job.recipe.upstream}-*")):
         yield f"upstream {job.recipe.upstream}: to be fetched from {config.git_mirror or workshop.upstream.url}"
     names = sorted({run.dataset for run in missing})

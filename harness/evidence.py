@@ -10,12 +10,14 @@ import functools
 import io
 import json
 import math
+import os
 import signal
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import MetricsError
-from harness.executors.contract import Outcome, RunFolder
+from harness.executors.contract import MOST_EVENTS, Outcome, RunFolder
 from harness.files import sha256_file
 from harness.metrics import agrees_with_printed
 from harness.plan import Run
@@ -32,6 +34,13 @@ from harness.records import Ranks
 DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a flipped byte
     OSError, EOFError, KeyError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+NUMBER = (int, float)
+SHAPES: Mapping[str, type | tuple[type, ...]] = {  # of what the probe reports; anything may be missing or None
+    "metrics": dict, "options": dict, "computed": list, "reason": str, "epoch": NUMBER, "epochs": NUMBER,
+    "best_epoch": NUMBER, "peak_memory_mb": NUMBER,
+}  # fmt: skip
+HIGHEST_POWER = 300  # of ten; "0e999999999" is a number too, until somebody reckons with its digits
+MOST_ARRAY = 1 << 30
 FaultClass = Literal["setup", "patch", "environment", "training", "metrics"]
 
 
@@ -66,20 +75,54 @@ class Evidence:
         return next((e for e in reversed(self.events) if e.get("event") == kind), {})
 
 
-def read_events(path: Path) -> list[dict[str, Any]]:
-    """Events of the probe; a last line that was cut off by a kill is left out.
+def read_events(path: Path, live: bool = False) -> list[dict[str, Any]]:
+    """Events of the probe; a last line that was cut off by a kill is left out, and so is what no probe writes.
 
     A number that is not finite comes as its name: records hold no NaN.
+
+    Args:
+        live: whether the run may still be at work, and the file be made a link or a pipe at any moment.
     """
-    if not path.is_file():
-        return []
     found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+    for line in head(path, live).split("\n"):
         try:
-            found.append(json.loads(line, parse_constant=str))
-        except json.JSONDecodeError:
+            event = json.loads(line, parse_constant=str, parse_float=finite, parse_int=finite)
+            json.dumps(event, ensure_ascii=False).encode()  # half a character, written as \ud800, can be kept nowhere
+        except UnicodeEncodeError:
+            continue
+        except (ValueError, RecursionError):
             break
+        if is_event(event):
+            found.append(event)
     return found
+
+
+def head(path: Path, live: bool) -> str:
+    """The text of a file as far as anybody reads it, "" if it is not there; see `read_events`."""
+    if not path.is_file():
+        return ""
+    try:
+        handle = os.open(path, os.O_RDONLY | (os.O_NOFOLLOW | os.O_NONBLOCK if live else 0))
+    except OSError:
+        if live:
+            return ""
+        raise
+    with os.fdopen(handle, "rb") as file:
+        return file.read(MOST_EVENTS).decode(errors="replace")
+
+
+def finite(text: str) -> int | float | str:
+    """A number of JSON; as text if no float can hold it."""
+    if not math.isfinite(float(text)):
+        return text
+    return float(text) if {".", "e", "E"} & set(text) else int(text)
+
+
+def is_event(value: Any) -> bool:
+    """Whether a line holds an event whose parts have the types that readers rely on."""
+    if not isinstance(value, dict):
+        return False
+    return all(isinstance(value[name], kind) for name, kind in SHAPES.items() if value.get(name) is not None)
 
 
 def read_ranks(path: Path, view: str = "printed") -> Ranks:
@@ -93,6 +136,8 @@ def read_ranks(path: Path, view: str = "printed") -> Ranks:
     try:
         with zipfile.ZipFile(path) as file:
             columns = ("user", f"above_{view}", f"tied_{view}", f"candidates_{view}")
+            if sum(member.file_size for member in file.infolist()) > MOST_ARRAY:
+                raise ValueError("its columns are too large to read")
             users, above, tied, candidates = (whole_numbers(name, array(file.read(f"{name}.npy"))) for name in columns)
             if not users.shape == above.shape == tied.shape == candidates.shape == (users.size,):
                 raise ValueError("its columns differ in length")
@@ -144,8 +189,8 @@ def judge(run: Run, folder: RunFolder, outcome: Outcome) -> Evidence:
     fault = next(faults(run, folder, outcome, events, ranks), None)
     if fault is not None or isinstance(ranks, MetricsError):
         return Evidence(fault, events)
-    printed = Evidence(None, events).last("printed").get("metrics", {})
-    return Evidence(None, events, agrees_with_printed(ranks, printed))
+    printed = Evidence(None, events).last("printed").get("metrics") or {}
+    return Evidence(None, events, agrees_with_printed(ranks, {name: str(text) for name, text in printed.items()}))
 
 
 def faults(
@@ -157,6 +202,8 @@ def faults(
         ranks: of the test split, or why there are none.
     """
     reported = Evidence(None, events)
+    if outcome.reason:
+        yield Fault("training", outcome.reason)
     if told := reported.last("fault").get("reason"):
         yield Fault("training", " ".join(str(told).split()))
     if outcome.timed_out:
@@ -178,8 +225,8 @@ def faults(
 def is_number(text: Any) -> bool:
     """Whether a printed metric is a finite number."""
     try:
-        return math.isfinite(float(text))
-    except (TypeError, ValueError):
+        return math.isfinite(float(text)) and abs(Decimal(str(text)).adjusted()) < HIGHEST_POWER
+    except (TypeError, ValueError, ArithmeticError):
         return False
 
 

@@ -1,8 +1,8 @@
 """Carries out what a plan lacks: locks, prepares, waits, judges, stores; a kill at any point loses no finished run.
 
-The order of steps at a run's end is what makes it safe: judge, free the space of its outputs, put the record into the
-work folder, copy the whole into the store by rename, remove the work folder. A harness that finds a record in a work
-folder only does the last two.
+The order of steps at a run's end is what makes it safe: judge, free the space of its outputs, put the record
+beside the work folder, copy the whole into the store by rename, remove record and work folder. A harness that finds a
+record beside a work folder only does the last two.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 from harness import recording
 from harness.errors import DatasetError, HarnessError, SetupError, SourceError
 from harness.evidence import Evidence, judge
-from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
-from harness.files import remove_tree, write_json
+from harness.executors.contract import Outcome, PreparedRun, RunFolder, wait
+from harness.files import disk_errors, remove_tree, write_json
 from harness.plan import Run
 from harness.preparation import Workshop
 from harness.recipes import Dataset
@@ -63,7 +63,6 @@ class Execution:
     store: Store
     workshop: Workshop
     data: Mapping[str, Dataset]
-    executor: Executor
     jobs: int
     resolved: Callable[[], Mapping[str, Any]]
     observer: Observer = field(default_factory=Observer)
@@ -95,7 +94,8 @@ class Execution:
         missing = self.needed(runs)
         if not missing:
             return
-        self.workshop.tree, self.workshop.python  # noqa: B018  what all runs share fails before the first begins
+        workshop = self.workshop  # what all runs share fails before the first begins
+        workshop.tree, workshop.python, workshop.surroundings.executor  # noqa: B018
         self.observer.begun(missing)
         going: dict[str, tuple[Run, FileLock]] = {}
         others: list[Run] = []
@@ -110,7 +110,7 @@ class Execution:
             self.observer.tick()
 
         try:
-            wait(self.executor, self.prepared(missing, going, others), self.jobs, ended, tick)
+            wait(workshop.surroundings.executor, self.prepared(missing, going, others), self.jobs, ended, tick)
             for run in others:
                 self.await_other(run)
         finally:
@@ -153,6 +153,11 @@ class Execution:
 
     def keep(self, run: Run, folder: RunFolder, outcome: Outcome) -> None:
         """Judge a run that ended and put its record into the store."""
+        with disk_errors(folder.path):
+            odd = folder.clear()  # before anything is read: a link among the outputs may name any file of this machine
+        if odd and not outcome.reason:
+            more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+            outcome = replace(outcome, reason=f"left {odd[0]}{more}: only plain files are taken")
         evidence: Evidence = judge(run, folder, outcome)
         if evidence.fault and not self.workshop.is_intact(run, self.data[run.dataset]):
             what = f"{run.label} failed ({evidence.fault.reason}), and its source tree or data changed while it ran"
@@ -160,21 +165,21 @@ class Execution:
             return
         content = recording.content(run, self.workshop.recipe.protocol, outcome, evidence, self.resolved())
         remove_tree(folder.out)
-        write_json(folder.path / "record.json", content)
+        write_json(folder.record, content)
         self.put_away(run, folder, content)
 
     def adopt(self, run: Run) -> bool:
-        """Store a record that a harness left in its work folder when it was killed or the disk was full."""
+        """Store a record that a harness left beside its work folder when it was killed or the disk was full."""
         folder = self.workshop.work(run)
-        path = folder.path / "record.json"
-        if not path.is_file():
+        if not folder.record.is_file():
             return False
-        self.put_away(run, folder, json.loads(path.read_text(encoding="utf-8")))
+        self.put_away(run, folder, json.loads(folder.record.read_text(encoding="utf-8")))
         return True
 
     def put_away(self, run: Run, folder: RunFolder, content: Mapping[str, Any]) -> None:
         """Copy a finished work folder into the store, then remove it."""
         self.store.write(content, folder, self.workshop.symbols(run, self.data[run.dataset]))
+        folder.record.unlink()  # first: without its ranks it must not be taken for whole
         remove_tree(folder.path)
         self.observer.finished(run, Record(self.store.folder(run.key), content))
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from harness import leavings
 from harness.errors import StoreError
 
 
@@ -117,5 +118,13 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder if it is there; what cannot be removed is left for a later call."""
-    shutil.rmtree(path, ignore_errors=True)
+    """Remove a folder if it is there, however deep and whatever its permissions; the rest is left for a later call."""
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(path, ignore_errors=True)
+    if path.is_dir() and not path.is_symlink():
+        with contextlib.suppress(OSError):
+            at = os.open(path.parent, os.O_RDONLY)
+            try:
+                leavings.fell(at, path.name)
+            finally:
+                os.close(at)

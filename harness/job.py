@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,9 +11,9 @@ from importlib.metadata import version
 from typing import Any
 
 from harness import added, environments, losses, plan, printed, recipes
-from harness.config import Config
+from harness.config import EXECUTORS, Config
+from harness.errors import ArgumentError, near_misses
 from harness.execution import Execution, Observer
-from harness.executors.local import LocalExecutor
 from harness.files import sha256_bytes
 from harness.gitcommand import run_git
 from harness.machine import describe_machine
@@ -21,6 +22,7 @@ from harness.preparation import Workshop
 from harness.recipes import Dataset, Recipe
 from harness.records import Published, RunResult
 from harness.store import Store
+from harness.surroundings import InContainers, Surroundings, ThisMachine
 
 DEMONSTRATION = "demonstration"
 LONGEST_NAME = 100
@@ -32,15 +34,19 @@ class Ways:
 
     Attributes:
         jobs: runs at a time.
-        environment: `venv`, `inherit`, or "" for what harness.toml says.
-        python: interpreter to inherit, or to make environments with.
+        environment: `venv`, `inherit`, or "" for what harness.toml says; on this machine only.
+        python: interpreter to inherit, or to make environments with; on this machine only.
+        executor: `local`, `docker`, or "" for what harness.toml says.
+        gpus: of containers: `none`, `all`, numbers such as 0,1, or "" for all that a device needs.
         making: is told before something that takes minutes begins.
     """
 
     jobs: int = 1
     timeout_s: float = 172_800
     environment: str = ""
-    python: str = sys.executable
+    python: str = ""
+    executor: str = ""
+    gpus: str = ""
     retry_failed: bool = False
     making: Callable[[str], None] = lambda _: None
 
@@ -77,22 +83,40 @@ class Job:
         """The paper's numbers."""
         return printed.published(self.config.root, self.recipe)
 
+    @property
+    def executor(self) -> str:
+        """`local` or `docker`."""
+        return self.ways.executor or self.config.executor
+
     @cached_property
-    def workshop(self) -> Workshop:
-        """Makes what runs need."""
-        config, ways = self.config, self.ways
+    def surroundings(self) -> Surroundings:
+        """Packages of the runs, and what carries them out.
+
+        Raises:
+            ArgumentError: ways that contradict each other.
+        """
+        check_ways(self.ways, self.executor, self.settings.device)
+        config, ways, name, device = self.config, self.ways, self.recipe.environment, self.settings.device
+        if self.executor == "docker":
+            gpus = ways.gpus or ("all" if device == "cuda" else "none")
+            return InContainers(config, name, device, gpus, self.settings.threads, ways.making)
         request = environments.Request(
-            name=self.recipe.environment,
-            environment=config.environment(self.recipe.environment),
-            device=self.settings.device,
+            name=name,
+            environment=config.environment(name),
+            device=device,
             root=config.root,
             cache=config.cache,
             pip_args=config.pip_args,
             base_env=config.base_env,
             kind=ways.environment,
-            python=ways.python,
+            python=ways.python or sys.executable,
         )
-        return Workshop(config, self.recipe, request, self.settings.threads, ways.timeout_s, ways.making)
+        return ThisMachine(request, ways.making)
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """Makes what runs need."""
+        return Workshop(self.config, self.recipe, self.surroundings, self.settings.threads, self.ways.timeout_s)
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -111,15 +135,14 @@ class Job:
 
         def resolved() -> Mapping[str, Any]:
             if not seen:
-                python, base_env = self.workshop.python, self.config.base_env
-                seen.update(describe_machine(python, base_env, self.settings.device), harness=own_version(self.config))
+                machine = describe_machine(self.config.base_env, self.settings.device)
+                seen.update(**self.surroundings.facts, **machine, harness=own_version(self.config))
             return seen
 
         return Execution(
             self.store,
             self.workshop,
             self.data,
-            LocalExecutor(),
             self.ways.jobs,
             resolved,
             observer,
@@ -151,9 +174,33 @@ class Job:
         parts += [settings.device] if settings.device != "cpu" else []
         parts += [f"threads={settings.threads}"] if settings.threads != self.config.file.local.threads else []
         parts += [self.ways.environment] if self.ways.environment else []
+        parts += [self.executor] if self.executor != "local" else []
         name = ",".join(parts).replace("/", "-") or "full"
         digits = sha256_bytes(name.encode())[:8]  # a folder's name has 255 bytes at most: many seeds are too long
         return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]},{digits}"
+
+
+def check_ways(ways: Ways, executor: str, device: str) -> None:
+    """Refuse ways that contradict each other.
+
+    Raises:
+        ArgumentError: naming the one to leave out.
+    """
+    if executor not in EXECUTORS:
+        raise ArgumentError("--executor", f"unknown executor {executor!r}", near_misses(executor, EXECUTORS))
+    if executor == "local":
+        if ways.gpus:
+            fix = "choose GPUs by CUDA_VISIBLE_DEVICES, or add --executor docker"
+            raise ArgumentError("--gpus", "is for containers; processes of this machine see all GPUs", fix)
+        return
+    for flag, value in (("--environment", ways.environment), ("--python", ways.python)):
+        if value:
+            what = f"{value!r} is for --executor local; a container has the packages of its image"
+            raise ArgumentError(flag, what, f"leave out {flag}, or add --executor local")
+    if not re.fullmatch(r"|none|all|\d+(,\d+)*", ways.gpus):
+        raise ArgumentError("--gpus", f"{ways.gpus!r} names no GPUs", "write all, none, or numbers such as 0,1")
+    if ways.gpus and (ways.gpus == "none") != (device == "cpu"):
+        raise ArgumentError("--gpus", f"{ways.gpus!r} does not go with --device {device}", "leave out one of them")
 
 
 def own_version(config: Config) -> dict[str, Any]:

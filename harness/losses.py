@@ -13,8 +13,9 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from harness.config import FILE, Config, Strict
+from harness.config import FILE, Config
 from harness.errors import ConfigError, near_misses
+from harness.projectfile import Strict
 from harness.systems import Scalar
 from harness.yamlfiles import parse
 

@@ -7,15 +7,13 @@ import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness import environments
 from harness.errors import SetupError
 from harness.process import capture
 
 
-def describe_machine(python: Path, base_env: Mapping[str, str], device: str) -> dict[str, object]:
-    """What a record says of the machine: packages, platform, processor, GPU and driver."""
+def describe_machine(base_env: Mapping[str, str], device: str) -> dict[str, object]:
+    """What a record says of the machine: platform, processor, GPU and driver."""
     facts: dict[str, object] = {
-        "packages": environments.resolved(python, base_env),
         "platform": platform.platform(terse=True),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),

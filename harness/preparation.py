@@ -7,23 +7,23 @@ content and looked over before each use, since a run could have written into it.
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from harness import datasets, environments, patches, sources
+from harness import datasets, patches, sources
 from harness.checkpoints import Checkpoint
-from harness.config import EMBEDDED, Config, Upstream
+from harness.config import EMBEDDED, Config
 from harness.errors import ConfigError, DatasetError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
+from harness.generation import generate
 from harness.gitcommand import blob_hash
 from harness.patchfiles import Patch
 from harness.plan import Pinned, Run
-from harness.process import capture, end_tree
+from harness.projectfile import Upstream
 from harness.recipes import Dataset, Recipe
+from harness.surroundings import Surroundings
 from harness.systems import AddedSystem, LossFile
 from harness.trees import is_content, tree_hashes, tree_is_as_made
 
@@ -35,16 +35,14 @@ class Workshop:
     """Makes what the runs of one recipe need; everything is made at most once and kept in the cache.
 
     Attributes:
-        request: the environment asked for.
-        making: is told before something that takes minutes begins.
+        surroundings: packages, and what carries runs out.
     """
 
     config: Config
     recipe: Recipe
-    request: environments.Request
+    surroundings: Surroundings
     threads: int
     timeout_s: float
-    making: Callable[[str], None] = lambda _: None
     _data: dict[str, Path] = field(default_factory=dict)
 
     @property
@@ -71,7 +69,7 @@ class Workshop:
             commit=self.upstream.commit,
             patches={p.name: effect(p) for p in self.series.patches},
             overlay=self.overlay,
-            environment=environments.identity(self.request),
+            environment=self.surroundings.identity,
         )
 
     @property
@@ -97,10 +95,10 @@ class Workshop:
         """The bare clone of the upstream."""
         return clone_of(self.config, self.recipe.upstream)
 
-    @cached_property
+    @property
     def python(self) -> Path:
-        """The interpreter of the environment."""
-        return environments.realise(self.request, self.making)
+        """The interpreter of the environment, as runs call it."""
+        return self.surroundings.python
 
     @cached_property
     def tree(self) -> Path:
@@ -147,7 +145,7 @@ class Workshop:
             if not path.startswith("generated:"):
                 return sources.read_blob(self.clone, self.pin, path)
             if not made:
-                made.update(self.generate(dataset))
+                made.update(generate(dataset, self.tree, self.surroundings, self.threads, self.timeout_s))
             return made[path.removeprefix("generated:")]
 
         folder = datasets.materialise(files, read, self.config.cache, recheck=True)
@@ -157,18 +155,6 @@ class Workshop:
         if odd:
             raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
         return folder
-
-    def generate(self, dataset: Dataset) -> dict[str, bytes]:
-        """The files that the upstream's own generator makes."""
-        with tempfile.TemporaryDirectory(prefix="harness-data-") as folder:
-            words = [w.format(data=folder) for w in dataset.generate]
-            env = {**self.child_env(), "PYTHONPATH": str(self.tree)}
-            capture([str(self.python), str(self.tree / words[1]), *words[2:]], env)
-            return {f.name: (Path(folder) / f.name).read_bytes() for f in dataset.files if not f.path}
-
-    def child_env(self) -> dict[str, str]:
-        """Environment variables of a run, but for its own folder."""
-        return environments.child_env(self.config.base_env, self.python, self.threads, self.request.device)
 
     def work(self, run: Run) -> RunFolder:
         """The run's folder while it is under way."""
@@ -184,7 +170,7 @@ class Workshop:
         folder = self.work(run)
         mark = f"{run.key}@{folder.path}"
         if folder.path.exists():
-            end_tree(None, mark)  # what a killed harness left running
+            self.surroundings.end_leftovers(mark)
         with disk_errors(folder.path):
             folder.renew()
         checkpoint = self.recipe.checkpoint(run.dataset, run.system, dataset.checkpoint)
@@ -199,8 +185,14 @@ class Workshop:
         ]
         if words[0] == "python":
             words[0] = str(python)
-        env = {**self.child_env(), "HARNESS_PROBE_DIR": str(folder.path)}
-        return PreparedRun(run.key, run.label, tuple(words), tree, env, folder, mark, self.timeout_s)
+        env = {**self.surroundings.variables(self.threads), "HARNESS_PROBE_DIR": str(folder.path)}
+        reads = self.reads(run, dataset)
+        return PreparedRun(run.key, run.label, tuple(words), tree, env, folder, mark, self.timeout_s, reads)
+
+    def reads(self, run: Run, dataset: Dataset) -> dict[str, Path]:
+        """What a run may read, by name."""
+        losses = [("loss", self.loss_path(digest).parent) for digest in run.inputs.get("loss", {}).values()]
+        return {"source": self.tree, "data": self.data(dataset), **dict(losses)}
 
     def loss_file(self, run: Run) -> Path | None:
         """The copy of a run's own loss that the cache keeps by content, None where the loss is nobody's own.
@@ -229,7 +221,7 @@ class Workshop:
         data = self._data.get(dataset.name)
         there = data is not None and all((data / f.name).is_file() for f in dataset.files)
         there &= all(is_content(self.loss_path(digest), digest) for digest in run.inputs.get("loss", {}).values())
-        return there and self.python.exists() and tree_is_as_made(self.tree, self.tree.with_suffix(".json"))
+        return there and self.surroundings.is_whole() and tree_is_as_made(self.tree, self.tree.with_suffix(".json"))
 
     @cached_property
     def weights(self) -> tuple[Path, sources.Pin]:
@@ -255,15 +247,17 @@ class Workshop:
         return data
 
     def symbols(self, run: Run, dataset: Dataset) -> dict[str, str]:
-        """Folders of this machine and what stands for them in a stored log."""
-        work = self.work(run)
+        """Folders, as a run sees them and as this machine does, and what stands for them in a stored log."""
+        work, reads = self.work(run), self.reads(run, dataset)
         pairs = {
-            str(work.out): "$OUT", str(work.path): "$RUN", str(self.tree): "$TREE", str(self.data(dataset)): "$DATA",
-            str(self.python.parent.parent): "$ENVIRONMENT", str(self.config.cache): "$CACHE",
-            str(self.config.root): "$PROJECT", str(Path.home()): "$HOME",
+            work.out: "$OUT", work.path: "$RUN", self.tree: "$TREE", self.data(dataset): "$DATA",
+            self.python.parent.parent: "$ENVIRONMENT", self.config.cache: "$CACHE", self.config.root: "$PROJECT",
+            Path.home(): "$HOME",
         }  # fmt: skip
-        pairs |= {str(self.loss_path(digest)): "$LOSS" for digest in run.inputs.get("loss", {}).values()}
-        return {path: symbol for path, symbol in pairs.items() if path != "/"}
+        pairs |= {self.loss_path(digest): "$LOSS" for digest in run.inputs.get("loss", {}).values()}
+        seen = {self.surroundings.shown(path, work, reads): symbol for path, symbol in pairs.items()}
+        seen |= {str(path): symbol for path, symbol in pairs.items()}
+        return {path: symbol for path, symbol in seen.items() if path != "/"}
 
 
 def pin_of(config: Config, name: str) -> sources.Pin:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -152,3 +153,35 @@ def alive(pid: int) -> bool:
         with contextlib.suppress(OSError, IndexError):
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True
+
+
+def own_identity() -> str:
+    """This process as others on this machine can tell it from any other, also after its number was given away."""
+    return identity_of(os.getpid())
+
+
+def identity_of(pid: int) -> str:
+    """Boot of the machine, number and start of a process; the start is "" where it cannot be told."""
+    boot = start = ""
+    with contextlib.suppress(OSError, IndexError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        start = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return f"{boot}:{pid}:{start}"
+
+
+def lives(identity: str) -> bool:
+    """Whether the process with this identity is still there; one that nobody waited for is not."""
+    number = identity.split(":")[1] if identity.count(":") == 2 else ""
+    return number.isdigit() and identity_of(int(number)) == identity and alive(int(number))
+
+
+def machine_identity() -> str:
+    """This machine, or the container in it, as far as numbers of processes have one meaning."""
+    with contextlib.suppress(OSError):
+        return f"{platform.node()}/{os.readlink('/proc/self/ns/pid')}"
+    return platform.node()
+
+
+def as_signal(status: int) -> int:
+    """An exit status as containers give it, 128 and the number of the signal, negative for a signal."""
+    return 128 - status if status - 128 in set(signal.Signals) else status

@@ -10,8 +10,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from harness import losses
 from harness.checkpoints import Checkpoint, Released, Sha256
-from harness.config import Strict
 from harness.errors import RecipeError, near_misses
+from harness.projectfile import Strict
 from harness.records import Claim
 from harness.systems import VARIABLES, AddedSystem, Scalar, System, faulty_variables, lacking, words_of
 from harness.yamlfiles import parse

@@ -91,9 +91,8 @@ def signature(job: Job) -> dict[str, str]:
     """What every number of a table depends on, in the manner of sacreBLEU."""
     recipe, settings, values = job.recipe, job.settings, plan.options(job.recipe, job.settings)
     facts = {"upstream": f"{recipe.upstream}@{job.workshop.pinned.commit[:12]}", **recipe.protocol}
-    facts["environment"] = (
-        job.recipe.environment if not job.ways.environment else f"{recipe.environment} ({job.ways.environment})"
-    )
+    way = job.ways.environment or ("" if job.executor == "local" else job.executor)
+    facts["environment"] = f"{recipe.environment} ({way})" if way else recipe.environment
     if recipe.checkpoints:
         release = job.config.release(recipe.checkpoints.release)
         facts["checkpoints"] = f"{recipe.checkpoints.release}@{release.commit[:12]}"

@@ -37,6 +37,8 @@ Threads = Annotated[int | None, typer.Option(help="threads of each run; part of 
 Timeout = Annotated[float | None, typer.Option(help="seconds after which a run's whole process tree is ended", min=0.1)]
 Kind = Annotated[str, typer.Option("--environment", help="venv: from the lock; inherit: the interpreter at hand")]
 Python = Annotated[str, typer.Option(help="interpreter to inherit or to make environments with")]
+Executor = Annotated[str, typer.Option(help="local: processes; docker: containers of the environment's image")]
+Gpus = Annotated[str, typer.Option(help="of containers: all, none, or numbers such as 0,1")]
 Project = Annotated[Path | None, typer.Option(help="folder with harness.toml; found upwards from here by default")]
 
 
@@ -83,12 +85,11 @@ def job_of(
     artifact: str, where: list[str] | None, seeds: str, profile: str, options: list[str] | None, device: str,
     jobs: int | None = None, threads: int | None = None, timeout: float | None = None, kind: str = "",
     python: str = "", project: Path | None = None, retry_failed: bool = False, losses: list[str] | None = None,
+    executor: str = "", gpus: str = "",
 ) -> Job:  # fmt: skip
     """The request that the arguments make."""
-    import sys
-
     from harness.config import load
-    from harness.job import Job, Ways
+    from harness.job import Job, Ways, check_ways
     from harness.plan import Settings
 
     config = load(project)
@@ -104,7 +105,8 @@ def job_of(
         device=device,
         threads=threads or local.threads,
     )
-    ways = Ways(jobs or local.jobs, timeout or local.timeout_s, kind, python or sys.executable, retry_failed, say)
+    ways = Ways(jobs or local.jobs, timeout or local.timeout_s, kind, python, executor, gpus, retry_failed, say)
+    check_ways(ways, executor or config.executor, device)
     return Job(config, artifact, settings, ways)
 
 
@@ -112,7 +114,7 @@ def job_of(
 def reproduce(
     artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
     losses: Loss = None, device: Device = "cpu", jobs: Jobs = None, threads: Threads = None, timeout: Timeout = None,
-    kind: Kind = "", python: Python = "", project: Project = None,
+    kind: Kind = "", python: Python = "", executor: Executor = "", gpus: Gpus = "", project: Project = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run again what failed before")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run, and why, and stop")] = False,
 ) -> None:  # fmt: skip
@@ -121,7 +123,7 @@ def reproduce(
 
     job = job_of(
         artifact, where, seeds, profile, options, device, jobs, threads, timeout, kind, python, project,
-        retry_failed, losses,
+        retry_failed, losses, executor, gpus,
     )  # fmt: skip
     if dry_run:
         reporting.print_plan(job)
@@ -133,15 +135,16 @@ def reproduce(
 def report(
     artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
     losses: Loss = None, device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "",
-    project: Project = None,
+    executor: Executor = "", gpus: Gpus = "", project: Project = None,
     formats: Annotated[str, typer.Option("--format", help="of md, tex, csv, html, figures")] = "md,tex,csv,html",
 ) -> None:  # fmt: skip
     """Make a table of the records at hand and write it; nothing is run."""
     from harness.cli import reporting
 
     job = job_of(
-        artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
-    )
+        artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project,
+        losses=losses, executor=executor, gpus=gpus,
+    )  # fmt: skip
     raise typer.Exit(reporting.report(job, [part.strip() for part in formats.split(",") if part.strip()]))
 
 
@@ -153,15 +156,16 @@ def compare(
     metrics: Annotated[str, typer.Option(help="HIT@10,MRR; by default those of the recipe")] = "",
     where: Where = None, seeds: Annotated[str, typer.Option(help="42,43; by default all that both have")] = "",
     profile: Profile = "", options: Set = None, losses: Loss = None, device: Device = "cpu", threads: Threads = None,
-    kind: Kind = "", python: Python = "", project: Project = None,
+    kind: Kind = "", python: Python = "", executor: Executor = "", gpus: Gpus = "", project: Project = None,
     wilcoxon: Annotated[bool, typer.Option("--wilcoxon", help="the signed-rank test too")] = False,
 ) -> None:  # fmt: skip
     """Test one system against another, or one run against another, on the records at hand."""
     from harness.cli import comparing
 
     job = job_of(
-        artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
-    )
+        artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project,
+        losses=losses, executor=executor, gpus=gpus,
+    )  # fmt: skip
     comparing.show(job, a, b, metrics, wilcoxon)
 
 
@@ -169,32 +173,34 @@ def compare(
 def plan(
     artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
     losses: Loss = None, device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "",
-    project: Project = None,
+    executor: Executor = "", gpus: Gpus = "", project: Project = None,
 ) -> None:  # fmt: skip
     """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
     from harness.cli import reporting
 
     reporting.print_plan(
         job_of(
-            artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
+            artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project,
+            losses=losses, executor=executor, gpus=gpus,
         )
-    )
+    )  # fmt: skip
 
 
 @app.command()
 def status(
     artifact: Artifact, where: Where = None, seeds: Seeds = "", profile: Profile = "", options: Set = None,
     losses: Loss = None, device: Device = "cpu", threads: Threads = None, kind: Kind = "", python: Python = "",
-    project: Project = None,
+    executor: Executor = "", gpus: Gpus = "", project: Project = None,
 ) -> None:  # fmt: skip
     """Show what each run of a table left: status, epochs, time, memory, reason of a failure."""
     from harness.cli import reporting
 
     reporting.print_status(
         job_of(
-            artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project, losses=losses
+            artifact, where, seeds, profile, options, device, None, threads, None, kind, python, project,
+            losses=losses, executor=executor, gpus=gpus,
         )
-    )
+    )  # fmt: skip
 
 
 @app.command()
@@ -225,7 +231,7 @@ def findings(
 
 @app.command()
 def doctor(
-    executor: Annotated[str, typer.Option(help="local or docker: what to look for")] = "local",
+    executor: Annotated[str, typer.Option(help="local or docker: what to look for")] = "",
     device: Device = "cpu", project: Project = None,
 ) -> None:  # fmt: skip
     """Say what of this machine works, what does not and what to do; status 3 if something needed does not."""

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bars
 
 from harness.errors import HarnessError
 from harness.estimates import Estimates, duration
-from harness.evidence import read_events
+from harness.evidence import is_number, read_events
 from harness.execution import Observer
 from harness.executors.contract import PreparedRun
 from harness.job import Job
@@ -103,9 +103,10 @@ class Progress(Observer):
             return
         self.shown = now
         for run, since, bar in self.going.values():
-            events = reversed(read_events(run.folder.events))
+            events = reversed(read_events(run.folder.events, live=True))
             last: dict[str, Any] = next((e for e in events if e.get("event") == "epoch"), {})
-            value = f", {last['metric']} {float(last['value']):.4f}" if last else ""  # nan and inf come as text
+            known = is_number(last.get("value"))  # nan and inf come as text
+            value = f", {last.get('metric')} {float(last['value']):.4f}" if known else ""
             state = f"{duration(now - since)}{value}"
             self.bars.update(bar, completed=last.get("epoch", -1) + 1, state=state)  # type: ignore[arg-type]
         self.bars.update(self.total, state=self.time_left(now))  # type: ignore[arg-type]

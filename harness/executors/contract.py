@@ -6,14 +6,16 @@ A prepared run is a command with its folder and environment; an executor knows n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness import leavings
 from harness.files import remove_tree
 
 FASTEST_POLL_S, SLOWEST_POLL_S = 0.002, 0.1
+MOST_EVENTS, MOST_RANKS = 16 << 20, 256 << 20  # bytes; those of a run of 100 epochs on 1,000 users: 36 kB and 240 kB
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class RunFolder:
         return self.path / "out"
 
     @property
+    def record(self) -> Path:
+        """The finished record, beside the folder: what the upstream may write to must never pass for one."""
+        return self.path.with_name(f"{self.path.name}.json")
+
+    @property
     def loss(self) -> Path:
         """The user's file with the loss, where it is one of their own."""
         return self.path / "loss.py"
@@ -45,6 +52,14 @@ class RunFolder:
     def ranks(self, split: str) -> Path:
         """Ranks of a split."""
         return self.path / f"ranks-{split}.npz"
+
+    def clear(self) -> list[str]:
+        """Remove what a run left besides plain files and folders, and files too large to read; what it was, in words.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        return leavings.clear(self.path, {self.events.name: MOST_EVENTS, self.ranks("*").name: MOST_RANKS})
 
     def renew(self) -> None:
         """Make the folder, empty.
@@ -63,6 +78,8 @@ class PreparedRun:
     Attributes:
         mark: identifies its processes on this machine.
         timeout_s: seconds after which its whole process tree is ended.
+        reads: what it may read besides its own folder, files or folders by name: source, data, loss. An executor that
+            shuts runs in shows them these and nothing else.
     """
 
     key: str
@@ -73,6 +90,7 @@ class PreparedRun:
     folder: RunFolder
     mark: str
     timeout_s: float
+    reads: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,11 +100,13 @@ class Outcome:
     Attributes:
         status: exit status, negative for a signal.
         seconds: wall time from start to end.
+        reason: why the executor ended it, or what killed it, in the user's words; "" where only the status tells.
     """
 
     status: int
     seconds: float
     timed_out: bool = False
+    reason: str = ""
 
 
 class Executor(Protocol):

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import model_validator
 
-from harness.config import Strict
 from harness.findings.intervals import Interval, decimals, exact, printed
+from harness.projectfile import Strict
 
 COUNTED = ("users", "items", "interactions")
 COUNTS = ("count", "epoch", "epochs")

@@ -11,16 +11,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from detached import DetachedExecutor
 
+from harness.containment import LABEL, Limits, reap
 from harness.errors import Interrupted, SetupError, StoreError
 from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
+from harness.executors.docker import DockerExecutor
 from harness.executors.local import LocalExecutor
 from harness.process import alive, end_tree, marked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="marks are read from /proc")
-SLEEP = "import time; time.sleep(60)\n"
+SLEEP = """
+import os, time
+for _ in range(1200):
+    with open(f"{os.getpid()}.beat", "a") as file: file.write("x")
+    time.sleep(0.05)
+"""
 NOTE = "import os; open(f'{os.getpid()}.part', 'w').close(); os.rename(f'{os.getpid()}.part', f'{os.getpid()}.pid')\n"
 TREE = f"""
 {NOTE}
@@ -34,44 +42,100 @@ subprocess.Popen([sys.executable, "-c", below], start_new_session=True)
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """The trees here are deaf to SIGTERM on purpose: no need to wait for them."""
     monkeypatch.setattr("harness.process.GRACE_S", 0.3)
+    monkeypatch.setattr("harness.executors.docker.GRACE_S", 1)
 
 
-@pytest.fixture(params=[LocalExecutor, DetachedExecutor], ids=["local", "detached"])
-def executor(request: pytest.FixtureRequest) -> Executor:
-    made: Executor = request.param()
-    return made
+class Way:
+    """An executor, and what a test must know of the place where its runs are carried out."""
+
+    program = sys.executable
+    ids_are_ours = True  # whether a process has the same id in a run as here
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+
+    def living(self, run: PreparedRun) -> list[int] | list[str]:
+        """What is left of a run."""
+        return marked(run.mark)
+
+    def end(self, run: PreparedRun) -> None:
+        end_tree(None, run.mark)
 
 
-class Field:
-    """Makes prepared runs of Python code in a folder of their own, and knows what still lives of them."""
+class ContainerWay(Way):
+    """Processes of a container have ids of their own, and are gone with it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.runs = path, list[PreparedRun]()
+    program = "/usr/bin/python3"
+    ids_are_ours = False
 
-    def run(self, code: str, timeout_s: float = 60, program: str = sys.executable) -> PreparedRun:
-        key = f"run{len(self.runs)}"
-        folder = RunFolder(self.path / key)
-        folder.renew()
-        env = {"PATH": os.environ["PATH"], "HERE": str(self.path)}
-        command = (program, "-c", code)
-        self.runs.append(PreparedRun(key, key, command, self.path, env, folder, f"{key}@{folder.path}", timeout_s))
-        return self.runs[-1]
+    def __init__(self, client: docker.DockerClient, image: str) -> None:
+        super().__init__(DockerExecutor(client, image, Limits(memory_mb=256, disk_mb=64, reserve_mb=1)))
+        self.client = client
 
-    def numbers(self, n: int) -> list[int]:
-        """Process ids that n processes noted."""
-        eventually(lambda: len(list(self.path.glob("*.pid"))) == n)
-        return [int(path.stem) for path in self.path.glob("*.pid")]
+    def living(self, run: PreparedRun) -> list[str]:
+        label = {"label": f"{LABEL}.run={run.mark}"}
+        return [container.id for container in self.client.containers.list(all=True, filters=label)]
 
-    def living(self) -> list[int]:
-        return [pid for run in self.runs for pid in marked(run.mark)]
+    def end(self, run: PreparedRun) -> None:
+        reap(self.client, run.mark)
+
+
+@pytest.fixture(params=["local", "detached", pytest.param("docker", marks=pytest.mark.docker)])
+def way(request: pytest.FixtureRequest) -> Way:
+    if request.param == "docker":
+        return ContainerWay(request.getfixturevalue("engine"), request.getfixturevalue("base_image"))
+    return Way({"local": LocalExecutor, "detached": DetachedExecutor}[request.param]())
 
 
 @pytest.fixture
-def field(tmp_path: Path) -> Iterator[Field]:
-    made = Field(tmp_path)
+def executor(way: Way) -> Executor:
+    return way.executor
+
+
+class Field:
+    """Makes prepared runs of Python code, each in a folder of its own, and knows what still lives of them.
+
+    A run works in its own folder, $HERE; those of all others lie in $ALL, for reading.
+    """
+
+    def __init__(self, path: Path, way: Way) -> None:
+        self.path, self.way, self.runs = path, way, list[PreparedRun]()
+        path.chmod(0o755)
+
+    def run(self, code: str, timeout_s: float = 60, program: str = "") -> PreparedRun:
+        key = f"run{len(self.runs)}"
+        folder = RunFolder(self.path / key)
+        folder.renew()
+        env = {"PATH": os.environ["PATH"], "HERE": str(folder.path), "ALL": str(self.path)}
+        command = (program or self.way.program, "-c", code)
+        mark, reads = f"{key}@{folder.path}", {"all": self.path}
+        self.runs.append(PreparedRun(key, key, command, folder.path, env, folder, mark, timeout_s, reads))
+        return self.runs[-1]
+
+    def began(self) -> int:
+        """How many processes noted themselves."""
+        return len(list(self.path.glob("*/*.pid")))
+
+    def beats(self) -> list[int]:
+        """How often each process showed that it lives."""
+        return [path.stat().st_size for path in sorted(self.path.glob("*/*.beat"))]
+
+    def all_gone(self, n: int) -> bool:
+        """Whether nothing is left of n processes that noted themselves, nor of any run."""
+        eventually(lambda: self.began() == n)
+        ids = [int(path.stem) for path in self.path.glob("*/*.pid")] if self.way.ids_are_ours else []
+        before = self.beats()
+        time.sleep(0.2)
+        living = [left for run in self.runs for left in self.way.living(run)]
+        return not living and not any(map(alive, ids)) and self.beats() == before
+
+
+@pytest.fixture
+def field(tmp_path: Path, way: Way) -> Iterator[Field]:
+    made = Field(tmp_path, way)
     yield made
     for run in made.runs:
-        end_tree(None, run.mark)
+        way.end(run)
 
 
 def eventually(true: Callable[[], bool], seconds: float = 20) -> None:
@@ -129,31 +193,30 @@ def test_a_timeout_ends_the_whole_tree(executor: Executor, field: Field) -> None
     """One of it in a session of its own, deaf to SIGTERM."""
     run = field.run(TREE + SLEEP, timeout_s=1.5)
     found = outcome_of(executor, run)
-    numbers = field.numbers(2)
     assert found.timed_out
     assert found.seconds >= 1.5
-    assert not [n for n in numbers if alive(n)]
+    assert field.all_gone(2)
 
 
 def test_cancel_returns_when_the_whole_tree_is_gone(executor: Executor, field: Field) -> None:
     handle = executor.submit(field.run(TREE + SLEEP))
-    numbers = field.numbers(2)
+    eventually(lambda: field.began() == 2)
     assert executor.poll(handle) is None
     executor.cancel(handle)
-    assert not [n for n in numbers if alive(n)]
+    assert field.all_gone(2)
 
 
 def test_what_a_run_left_running_ends_with_it(executor: Executor, field: Field) -> None:
     """It would go on writing into a folder whose record is being stored."""
     code = TREE + "import glob, time\nwhile len(glob.glob('*.pid')) < 2: time.sleep(0.01)\n"
     assert outcome_of(executor, field.run(code)).status == 0
-    assert not [n for n in field.numbers(2) if alive(n)]
+    assert field.all_gone(2)
 
 
 MEET = """
-import os, sys, time
-open(f"met-{os.getpid()}", "w").close()
-while sum(name.startswith("met-") for name in os.listdir()) < 2:
+import glob, os, time
+open("met", "w").close()
+while len(glob.glob(os.environ["ALL"] + "/*/met")) < 2:
     time.sleep(0.01)
 """
 
@@ -211,7 +274,7 @@ def after_both_began(field: Field, error: BaseException) -> Callable[[], None]:
     """A tick that raises once two runs have both noted themselves and their descendants."""
 
     def tick() -> None:
-        if len(list(field.path.glob("*.pid"))) == 4:
+        if field.began() == 4:
             raise error
 
     return tick
@@ -222,8 +285,7 @@ def test_an_interruption_of_the_waiting_ends_all_children(executor: Executor, fi
     runs = iter([field.run(TREE + SLEEP), field.run(TREE + SLEEP), field.run(SLEEP)])
     with pytest.raises(type(error)):
         wait(executor, runs, 2, lambda *_: None, after_both_began(field, error))
-    assert field.living() == []
-    assert not [n for n in field.numbers(4) if alive(n)]
+    assert field.all_gone(4)
     assert not (field.runs[2].folder.log).exists()
 
 
@@ -231,7 +293,7 @@ def test_a_real_ctrl_c_ends_all_children(executor: Executor, field: Field) -> No
     """SIGINT to this process while it waits."""
 
     def press() -> None:
-        eventually(lambda: len(list(field.path.glob("*.pid"))) == 2)
+        eventually(lambda: field.began() == 2)
         os.kill(os.getpid(), signal.SIGINT)
 
     finger = threading.Thread(target=press, daemon=True)
@@ -239,7 +301,7 @@ def test_a_real_ctrl_c_ends_all_children(executor: Executor, field: Field) -> No
     with pytest.raises(KeyboardInterrupt):
         carry_out(executor, [field.run(TREE + SLEEP)], jobs=1)
     finger.join()
-    assert field.living() == []
+    assert field.all_gone(2)
 
 
 def test_an_error_while_keeping_one_run_ends_the_others(executor: Executor, field: Field) -> None:
@@ -248,20 +310,19 @@ def test_an_error_while_keeping_one_run_ends_the_others(executor: Executor, fiel
 
     runs = [
         field.run(TREE + SLEEP),
-        field.run("import glob, time\nwhile len(glob.glob('*.pid')) < 2: time.sleep(0.01)"),
+        field.run("import glob, os, time\nwhile len(glob.glob(os.environ['ALL'] + '/*/*.pid')) < 2: time.sleep(0.01)"),
     ]
     with pytest.raises(StoreError):
         wait(executor, iter(runs), 2, full, lambda: None)
-    assert field.living() == []
+    assert field.all_gone(2)
 
 
 def test_an_error_while_preparing_the_next_ends_the_others(executor: Executor, field: Field) -> None:
     def runs() -> Iterator[PreparedRun]:
         yield field.run(TREE + SLEEP)
-        field.numbers(2)
+        eventually(lambda: field.began() == 2)
         raise SetupError("environment", "broke")
 
     with pytest.raises(SetupError):
         wait(executor, runs(), 2, lambda *_: None, lambda: None)
-    assert field.living() == []
-    assert not [n for n in field.numbers(2) if alive(n)]
+    assert field.all_gone(2)

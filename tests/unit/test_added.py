@@ -10,9 +10,9 @@ import pytest
 import recipe_texts
 
 from harness import added, losses, plan
-from harness.config import Upstream
 from harness.errors import ArgumentError
 from harness.plan import Pinned, Run, Settings, changes
+from harness.projectfile import Upstream
 from harness.recipes import Recipe
 from harness.records import Claim
 from harness.systems import AddedSystem

@@ -18,6 +18,7 @@ HARNESS = Path(__file__).resolve().parents[2] / "harness"
 ROWS = (
     (
         "errors",
+        "leavings",
         "records",
         "executors",
         "images.reasons",
@@ -27,9 +28,10 @@ ROWS = (
         "findings.finding",
     ),
     ("files", "process", "gitcommand", "engine", "findings.intervals"),
+    ("projectfile",),
     ("config", "stats", "corrections", "metrics", "patchfiles", "datasets", "sources"),
     ("embedded", "executors.contract", "trees"),
-    ("paired", "power"),
+    ("containment", "paired", "power"),
     ("classical", "resampling"),
     ("comparing",),
     (
@@ -37,6 +39,7 @@ ROWS = (
         "environments",
         "patches",
         "systems",
+        "executors.docker",
         "executors.local",
         "tables.gains",
         "findings.numbers",
@@ -66,6 +69,8 @@ ROWS = (
     ("images.inventory",),
     ("findings.counts", "findings.percentages", "findings.plausibility", "findings.rules", "findings.statements"),
     ("findings.values",),
+    ("surroundings",),
+    ("generation",),
     ("added", "evidence", "preparation", "tables", "findings.across", "findings.quoted", "findings.released"),
     ("store", "recording", "verdicts", "render.words", "findings", "figures.data", "figures.look"),
     ("execution", "drawn", "render.csv", "render.view", "render.jinja", "figures.sheet"),
@@ -118,7 +123,7 @@ IGNORANT = {
     "drawn": ("figures.look", "figures.sheet"),
 }
 THIRD_PARTY = {
-    "docker": ("engine", "images", "doctor", "executors.docker"),
+    "docker": ("engine", "containment", "images", "doctor", "executors.docker", "surroundings"),
     "filelock": ("files", "store", "execution", "datasets"),
     "git": ("gitcommand", "embedded"),
     "jinja2": ("render.jinja",),
@@ -138,6 +143,7 @@ THIRD_PARTY = {
     "pydantic": (
         "checkpoints",
         "config",
+        "projectfile",
         "findings.facts",
         "findings.numbers",
         "losses",

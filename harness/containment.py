@@ -1,0 +1,203 @@
+"""How a run is shut into a container: what it sees, what it may use, whose it is.
+
+It sees its source and data, which it cannot change, and one folder of its own, where its log lies beyond its reach.
+It has no network, no right beyond those of an ordinary user, and limits on memory, processes, processors and disk.
+Refused: root inside, and engines that run without root, whose users inside are others outside.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import engine
+from harness.errors import SetupError
+from harness.executors.contract import PreparedRun, RunFolder
+from harness.process import lives, machine_identity, own_identity
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+INSIDE = "/harness"
+OWN = f"{INSIDE}/run"
+NOBODY = 65532  # in the place of root: no user of any distribution
+LABEL = "seqrec-harness"
+MB = 1 << 20
+FIRST = ("/bin/sh", "-c", '"$@"; exit $?', "sh")  # no signal kills a first process; Podman's init has to be installed
+REMOVAL_S, UNDER_WAY = 20, 409
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that a run may use.
+
+    Attributes:
+        memory_mb: of all its processes, /tmp and shared memory included.
+        disk_mb: of all that it writes, its log included, and of each file.
+        shm_mb, tmp_mb: of /dev/shm and /tmp, which lie in memory.
+        reserve_mb: free space on the disk below which a run is ended, whoever took it.
+        cpus: processors, which should be the number of its threads.
+    """
+
+    memory_mb: int = 16_384
+    processes: int = 1_024
+    disk_mb: int = 20_480
+    shm_mb: int = 1_024
+    tmp_mb: int = 1_024
+    reserve_mb: int = 2_048
+    cpus: float = 1
+
+
+def places(folder: RunFolder, reads: Mapping[str, Path]) -> dict[Path, str]:
+    """Where a container has what a run may see, by its place on this machine."""
+    return {folder.path: OWN, **{path: f"{INSIDE}/{name}" for name, path in reads.items()}}
+
+
+def translated(text: str, inside: Mapping[Path, str]) -> str:
+    """A word of a command, or a variable's value, with places of this machine replaced by those of the container."""
+    by_name = {str(path): place for path, place in inside.items()}
+    longest_first = sorted(by_name, key=len, reverse=True)
+    names = "|".join(re.escape(name) for name in longest_first)
+    return re.sub(rf"({names})(?![\w.-])", lambda found: by_name[found[1]], text)
+
+
+def user() -> tuple[int, int]:
+    """User and group of a run: the caller's, somebody without any rights where root calls."""
+    return (NOBODY, NOBODY) if os.getuid() == 0 else (os.getuid(), os.getgid())
+
+
+def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: engine.Engine) -> dict[str, Any]:
+    """What the engine is asked for.
+
+    Args:
+        image: name or id.
+        gpus: `none`, `all`, or numbers such as 0,1.
+    Raises:
+        SetupError: the engine runs without root.
+    """
+    from docker.types import LogConfig
+
+    if which.rootless:
+        what = f"{which.name} runs without root: files that a run writes would belong to another user"
+        raise SetupError("container engine", what, "use an engine that runs as root, or --executor local")
+    inside = places(run.folder, run.reads)
+    words = [translated(word, inside) for word in run.command]
+    return {
+        "image": image,
+        "entrypoint": words if not which.podman else [*FIRST, *words],
+        "command": [],
+        "working_dir": translated(str(run.cwd), inside),
+        "environment": {name: translated(value, inside) for name, value in run.env.items()} | gpu_variables(gpus),
+        "labels": labels(run),
+        "user": ":".join(map(str, user())),
+        "read_only": True,
+        "mounts": mounts(run, inside),
+        "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={limits.tmp_mb}m"},
+        "shm_size": limits.shm_mb * MB,
+        "network_mode": "none",
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "mem_limit": limits.memory_mb * MB,
+        "memswap_limit": limits.memory_mb * MB,
+        "nano_cpus": int(limits.cpus * 1e9),
+        "pids_limit": limits.processes,
+        "ulimits": ulimits(limits, which),
+        "device_requests": gpu_requests(gpus),
+        "log_config": LogConfig(type="none"),  # the log is written here; the engine's own copy would have no limit
+        "init": not which.podman,
+        "stop_signal": "SIGTERM",
+        "healthcheck": {"test": ["NONE"]},
+    }
+
+
+def mounts(run: PreparedRun, inside: Mapping[Path, str]) -> list[Any]:
+    """Folders that the container shares with this machine: its own to write into, all others to read.
+
+    Its log, and the copy of a loss that will lie in its record, are laid over once more, for reading only.
+    """
+    from docker.types import Mount
+
+    shown = [Mount(place, str(path), type="bind", read_only=place != OWN) for path, place in inside.items()]
+    kept = [path for path in (run.folder.log, run.folder.loss) if path.is_file()]
+    return shown + [Mount(f"{OWN}/{path.name}", str(path), type="bind", read_only=True) for path in kept]
+
+
+def ulimits(limits: Limits, which: engine.Engine) -> list[Any]:
+    """Limits of each process: size of a file, no core dumps; Podman raises others beyond what it may."""
+    from docker.types import Ulimit
+
+    asked = {"fsize": (limits.disk_mb * MB, limits.disk_mb * MB), "core": (0, 0)}
+    if which.podman:
+        asked |= {"nofile": (1024, 20_000), "nproc": (4096, 4096)}
+    return [Ulimit(name=name, soft=soft, hard=hard) for name, (soft, hard) in asked.items()]
+
+
+def gpu_requests(gpus: str) -> list[Any]:
+    """What is asked of NVIDIA's runtime, nothing for none."""
+    from docker.types import DeviceRequest
+
+    if gpus == "none":
+        return []
+    which = {"count": -1} if gpus == "all" else {"device_ids": gpus.split(",")}
+    return [DeviceRequest(driver="nvidia", capabilities=[["gpu"]], **which)]
+
+
+def gpu_variables(gpus: str) -> dict[str, str]:
+    """Images of CUDA ask for all GPUs by themselves, and get them where NVIDIA's runtime is the engine's default."""
+    return {"NVIDIA_VISIBLE_DEVICES": "void"} if gpus == "none" else {}
+
+
+def labels(run: PreparedRun) -> dict[str, str]:
+    """Whose a container is, so that a later harness can tell those that nobody looks after any more."""
+    return {
+        f"{LABEL}.run": run.mark,
+        f"{LABEL}.host": machine_identity(),
+        f"{LABEL}.process": own_identity(),
+        f"{LABEL}.project": str(run.folder.path.parent),
+    }
+
+
+def reap(client: docker.DockerClient, mark: str = "") -> list[str]:
+    """Remove the containers of harnesses of this machine that are dead; the marks of their runs.
+
+    Args:
+        mark: only those of this run; also one that this very process left, since it holds the run's lock.
+    Raises:
+        SetupError: the engine does not answer.
+    """
+    wanted = [f"{LABEL}.host={machine_identity()}", *([f"{LABEL}.run={mark}"] if mark else [])]
+    gone = []
+    with engine.refusals("containers of an earlier harness"):
+        found: Iterable[Container] = client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
+        for container in found:
+            owner = container.labels.get(f"{LABEL}.process", "")
+            if not lives(owner) or (mark and owner == own_identity()):
+                remove(container)
+                gone.append(container.labels.get(f"{LABEL}.run", ""))
+    return gone
+
+
+def remove(container: Container) -> None:
+    """Remove a container, running or not, and wait until it is gone; one that somebody else removes is no error.
+
+    Raises:
+        docker.errors.APIError: the engine refuses.
+    """
+    from docker.errors import APIError, NotFound
+
+    deadline = time.monotonic() + REMOVAL_S
+    while True:
+        try:
+            container.remove(force=True, v=True)
+        except NotFound:
+            return
+        except APIError as error:
+            if time.monotonic() > deadline or error.status_code != UNDER_WAY:
+                raise
+        time.sleep(0.02)

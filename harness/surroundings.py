@@ -1,0 +1,233 @@
+"""Where runs find their packages, and what carries them out: this machine, or containers of an image.
+
+Nothing is made, and no engine asked, before somebody needs the interpreter: a plan says what it would take by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from harness import containment, engine, environments, images
+from harness.config import Config
+from harness.errors import SetupError
+from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
+from harness.executors.docker import DockerExecutor
+from harness.executors.local import LocalExecutor
+from harness.process import capture, end_tree
+
+if TYPE_CHECKING:
+    import docker
+
+LAST_LINES = 12
+OF_A_CONTAINER = {  # its variables, in the place of those of this process
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8",
+    "USER": "harness", "LOGNAME": "harness",  # libraries ask for a name, and the number of the user has none inside
+}  # fmt: skip
+
+
+class Surroundings(Protocol):
+    """What a run finds around it.
+
+    Attributes:
+        device: cpu or cuda.
+    """
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What stands for them in a run's key; nothing is made for it."""
+
+    @property
+    def python(self) -> Path:
+        """The interpreter, as a run calls it; made if need be."""
+
+    @property
+    def executor(self) -> Executor:
+        """What carries runs out."""
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What a record says of them."""
+
+    def variables(self, threads: int) -> dict[str, str]:
+        """Environment variables of a run."""
+
+    def is_whole(self) -> bool:
+        """Whether what was made is still there."""
+
+    def to_make(self, size: str) -> str:
+        """What is still to be made, for `harness plan`, "" for nothing.
+
+        Args:
+            size: of a virtual environment, in words.
+        """
+
+    def shown(self, path: Path, folder: RunFolder, reads: Mapping[str, Path]) -> str:
+        """A path of this machine as a run sees it."""
+
+    def end_leftovers(self, mark: str) -> None:
+        """End what a killed harness left running of a run."""
+
+    def make(self, run: PreparedRun) -> None:
+        """Carry out something that must succeed. Raises SetupError with its last lines if it does not."""
+
+
+@dataclass(frozen=True)
+class ThisMachine:
+    """Processes of this machine, with a virtual environment or an interpreter at hand."""
+
+    request: environments.Request
+    making: Callable[[str], None] = lambda _: None
+
+    @property
+    def device(self) -> str:
+        """cpu or cuda."""
+        return self.request.device
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """The lock's hash, or the versions that are inherited."""
+        return environments.identity(self.request)
+
+    @cached_property
+    def python(self) -> Path:
+        """The interpreter's path."""
+        return environments.realise(self.request, self.making)
+
+    @cached_property
+    def executor(self) -> Executor:
+        """Child processes."""
+        return LocalExecutor()
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The packages."""
+        return {"packages": environments.resolved(self.python, self.request.base_env)}
+
+    def variables(self, threads: int) -> dict[str, str]:
+        """Those of this process, with what every run gets."""
+        return environments.child_env(self.request.base_env, self.python, threads, self.device)
+
+    def is_whole(self) -> bool:
+        """Whether the interpreter is there."""
+        return self.python.exists()
+
+    def to_make(self, size: str) -> str:
+        """The virtual environment."""
+        if self.request.inherits or environments.marker_of(self.request).is_file():
+            return ""
+        return f"environment {self.request.name}: to be installed, about {size} on disk"
+
+    def shown(self, path: Path, folder: RunFolder, reads: Mapping[str, Path]) -> str:  # noqa: ARG002
+        """The path itself."""
+        return str(path)
+
+    def end_leftovers(self, mark: str) -> None:
+        """End all that has this mark."""
+        end_tree(None, mark)
+
+    def make(self, run: PreparedRun) -> None:
+        """Run a command to its end."""
+        capture(run.command, run.env)
+
+
+@dataclass(frozen=True)
+class InContainers:
+    """Containers of the environment's image.
+
+    Attributes:
+        name: of the environment.
+        gpus: `none`, `all`, or numbers such as 0,1.
+    """
+
+    config: Config
+    name: str
+    device: str
+    gpus: str
+    threads: int
+    making: Callable[[str], None] = lambda _: None
+
+    @cached_property
+    def request(self) -> images.ImageRequest:
+        """Which image."""
+        return images.request(self.config, self.name, self.device)
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """What the image is made from."""
+        return images.identity(self.request)
+
+    @cached_property
+    def client(self) -> docker.DockerClient:
+        """The engine."""
+        return engine.connect(self.config.docker.address)
+
+    @cached_property
+    def image(self) -> images.Image:
+        """The image, built if need be."""
+        return images.ensure(self.client, self.request, self.making)
+
+    @property
+    def python(self) -> Path:
+        """The image's interpreter; nothing of this name need be here."""
+        return Path(images.INTERPRETER) if self.image else Path()
+
+    @cached_property
+    def limits(self) -> containment.Limits:
+        """The most that a run may use."""
+        asked = self.config.docker.model_dump(exclude={"address", "cpus"})
+        cpus = self.config.docker.cpus or min(self.threads, os.cpu_count() or self.threads)
+        return containment.Limits(**asked, cpus=cpus)
+
+    @cached_property
+    def executor(self) -> DockerExecutor:
+        """Containers; those of dead harnesses are removed."""
+        return DockerExecutor(self.client, self.image.id, self.limits, self.gpus)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Packages, image, engine and limits."""
+        return {
+            "packages": self.image.packages,
+            "executor": "docker",
+            "image": {"tag": self.image.tag, "id": self.image.id, "base": self.request.base},
+            "engine": self.executor.engine.name,
+            "limits": {**vars(self.limits), "gpus": self.gpus},
+        }
+
+    def variables(self, threads: int) -> dict[str, str]:
+        """Those of a container, none of this process."""
+        return environments.child_env(OF_A_CONTAINER, self.python, threads, self.device)
+
+    def is_whole(self) -> bool:
+        """An image that a container was made of cannot go away beneath it."""
+        return True
+
+    def to_make(self, size: str) -> str:
+        """The image; whether the engine has it is not asked."""
+        return f"environment {self.name}: image {images.tag(self.request)}, built if need be ({size} and its base)"
+
+    def shown(self, path: Path, folder: RunFolder, reads: Mapping[str, Path]) -> str:
+        """Where the container has it."""
+        return containment.translated(str(path), containment.places(folder, reads))
+
+    def end_leftovers(self, mark: str) -> None:
+        """Remove containers of this run."""
+        containment.reap(self.client, mark)
+
+    def make(self, run: PreparedRun) -> None:
+        """Run a command to its end in a container."""
+        found: list[Outcome] = []
+        wait(self.executor, iter([run]), 1, lambda _, outcome: found.append(outcome), lambda: None)
+        why = [found[0].reason, *(f"left {odd}" for odd in run.folder.clear())]
+        why += ["timed out"] if found[0].timed_out else [f"status {found[0].status}"] if found[0].status else []
+        if told := [reason for reason in why if reason]:
+            tail = run.folder.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LAST_LINES:]
+            raise SetupError(run.label, "\n    ".join([f"failed: {told[0]}", *tail]), "see its lines above")
