@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -26,12 +27,13 @@ def containers(asked: Asked) -> Iterable[Line]:
         fix = "start Docker or Podman, or name it with DOCKER_HOST=unix:///...; you may lack permission for its socket"
         yield Line("container engine", False, f"{error.where} {error.what}", fix, asked.containers)
         return
-    info, version = client.info(), client.version()
-    yield Line("container engine", True, described(engine.describe(client), version, info))
-    yield limits(info, asked.containers)
-    yield room(asked, info)
-    yield built(client, asked)
-    yield gpu_runtime(info, asked.containers and asked.gpus)
+    with contextlib.closing(client), engine.refusals("container engine"):
+        info, version = client.info(), client.version()
+        yield Line("container engine", True, described(engine.describe(client), version, info))
+        yield limits(info, asked.containers)
+        yield room(asked, info)
+        yield built(client, asked)
+        yield gpu_runtime(info, asked.containers and asked.gpus)
 
 
 def described(about: engine.Engine, version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
