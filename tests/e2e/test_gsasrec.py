@@ -1,0 +1,122 @@
+"""The real gsasrec code at its pin on Beauty's 10-core; needs a mirror or the internet, and minutes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from projects import Project, clean_env
+
+from harness import sources
+
+PIN = sources.Pin("gsasrec", "https://github.com/asash/gsasrec", "9dd47e83b949a84f68a4616c6f779df7f17ebb26")
+BARE = Path(__file__).parent / "bare_gsasrec"
+QUICK = ("--profile", "quick", "--set", "epochs=2", "--seeds", "42")
+pytestmark = [pytest.mark.upstream, pytest.mark.timeout(3600)]
+
+
+def reproduced(project: Project, artifact: str, systems: str, *more: str) -> dict[str, dict[str, object]]:
+    """Records of a recipe's systems on Beauty's 10-core, by system."""
+    where = ("--where", f"dataset=beauty-core,system={systems}")
+    done = project.run("reproduce", f"petrov2023/{artifact}", *where, *QUICK, *more, timeout=3000)
+    assert done.returncode in (0, 1), done.stderr
+    paths = (project.folder / "results" / "runs").glob("*/record.json")
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return {str(r["system"]): r for r in found}
+
+
+def curve(project: Project, record: dict[str, object]) -> list[tuple[float, float, float]]:
+    """Training loss, validation loss and validation NDCG@10 of every epoch of a run."""
+    path = project.folder / "results" / "runs" / str(record["key"]) / "events.jsonl"
+    events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [(e["loss"], e["valid_loss"], e["value"]) for e in events if e["event"] == "epoch"]
+
+
+def console(log: str) -> list[str]:
+    """Every number that the code base says of an epoch, as it says it."""
+    return re.findall(r"^\t(?:val_|train_)(?:ndcg@10|loss): \S+", log, re.MULTILINE)
+
+
+def test_nothing_is_patched(real_project: Project) -> None:
+    done = real_project.run("patch", "verify", "gsasrec")
+    assert done.returncode == 0, done.stderr
+
+
+def test_control_no_loss_of_ours_is_the_unpatched_code_base(real_project: Project, mirror: str, tmp_path: Path) -> None:
+    """The code base's own script with a configuration file of its own: the same epochs, metrics and lists."""
+    record = reproduced(real_project, "table3", "sasrec/bce")["sasrec/bce"]
+    assert record["status"] == "finished"
+    cache = Path(real_project.env["HARNESS_CACHE"])
+    tree = sources.checkout(sources.clone(PIN, tmp_path / "cache", mirror), PIN, ("/*",), tmp_path / "aprec")
+    place = tree / "data" / "bert4rec"
+    place.mkdir(parents=True)
+    (place / "beauty.txt").write_bytes(next(cache.glob("data/*/beauty-core.txt")).read_bytes())
+    (tmp_path / "out").mkdir()
+    python = next(cache.glob("environments/tf-*/bin/python"))
+    threads = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    env = {**clean_env(), **threads, "EPOCHS": "2", "PYTHONHASHSEED": "0", "CUDA_VISIBLE_DEVICES": ""}
+    env["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(BARE)])
+    words = [str(python), "run_experiment.py", str(BARE / "config.py"), str(tmp_path / "out" / "experiment.json")]
+    bare = subprocess.run(words, cwd=tree / "evaluation", env=env, capture_output=True, text=True, check=True)
+    log = (real_project.folder / "results" / "runs" / str(record["key"]) / "log.txt").read_text(encoding="utf-8")
+    assert len(console(bare.stdout)) == 8
+    assert console(bare.stdout) == console(log)
+    (found,) = json.loads((tmp_path / "out" / "experiment.json").read_text())
+    theirs = found["recommenders"]["sasrec"]
+    for name, text in record["printed"].items():  # type: ignore[attr-defined]
+        own = "MRR" if name.startswith("MRR") else name.replace("NDCG", "ndcg")
+        assert own not in theirs or text == f"{theirs[own]:.10f}"
+
+
+@pytest.mark.parametrize(
+    ("artifact", "system"),
+    [
+        ("table3", "bert4rec/mlm-ce"),
+        ("table3", "sasrec/ce-all"),
+        ("table3", "gsasrec/gbce-256-0.75"),
+        ("table2", "bert4rec/bce"),
+        ("fig4", "bert4rec/gbce-4"),
+        ("fig4", "sasrec/ssm-16"),
+    ],
+)
+def test_every_kind_of_system_runs_and_proves_itself(real_project: Project, artifact: str, system: str) -> None:
+    record = reproduced(real_project, artifact, system)[system]
+    assert record["status"] == "finished"
+    assert record["loss"] in record["proof"]["computed"]  # type: ignore[index]
+    assert record["disagreements"] == []
+
+
+def test_the_grid_point_of_one_negative_without_calibration_is_sasrec(real_project: Project) -> None:
+    records = reproduced(real_project, "fig3", "sasrec/bce|gsasrec/gbce-1-0.0")
+    first, second = (curve(real_project, records[name]) for name in ("sasrec/bce", "gsasrec/gbce-1-0.0"))
+    assert len(first) == 2
+    assert first == second
+
+
+def test_our_gbce_trains_as_the_code_base_s_own(real_project: Project) -> None:
+    """The same draws, another way to write it: no clipping, float32."""
+    name = "gsasrec/gbce-16-0.75"
+    own = ("--loss", "gbce:k=16+t=0.75+form=naive")
+    records = reproduced(real_project, "fig3", f"sasrec/bce|{name}", *own)
+    ours = next(record for key, record in records.items() if "form=naive" in key)
+    theirs, mine = curve(real_project, records[name]), curve(real_project, ours)
+    assert (records[name]["proof"]["by"], ours["proof"]["by"]) == ("code base", "overlay")  # type: ignore[index]
+    assert [e[0] for e in theirs] == pytest.approx([e[0] for e in mine], rel=1e-4)
+
+
+def test_a_missing_file_is_told_before_anything_starts(real_project: Project) -> None:
+    env = {
+        **real_project.env,
+        "HARNESS_DATA_MIRROR": "/nowhere/{name}",
+        "HARNESS_CACHE": str(real_project.folder / "c"),
+    }
+    project = Project(real_project.folder, env)
+    done = project.run("reproduce", "petrov2023/table3", "--where", "dataset=ml-1m|steam|gowalla", timeout=600)
+    assert done.returncode == 3
+    for name in ("ml-1m.txt", "steam.txt", "loc-gowalla_totalCheckins.txt.gz"):
+        assert f"{project.folder / 'data' / name}" in done.stdout + done.stderr
+    assert not (real_project.folder / "c" / "environments").exists()
