@@ -14,7 +14,7 @@ from pydantic import Field
 from harness import datasets, gathering
 from harness.config import Config
 from harness.datafiles import DataFile
-from harness.errors import RecipeError, SourceError, near_misses
+from harness.errors import DatasetError, RecipeError, SourceError, near_misses
 from harness.findings.facts import PaperFile
 from harness.preparation import clone_of, pin_of
 from harness.projectfile import Strict
@@ -62,7 +62,7 @@ def carry_out(config: Config, artifact: str, tick: Callable[[str], None] = lambd
     Args:
         tick: is told which dataset is counted next.
     Raises:
-        RecipeError: a mistake in the recipe or in what it names. DatasetError: a file cannot be read.
+        RecipeError: a mistake in the recipe or in what it names.
     """
     recipe = load(config.root, artifact)
     rows = []
@@ -101,11 +101,15 @@ def one_row(config: Config, upstream: str, name: str, numbers: dict[str, Decimal
         raise RecipeError(str(path), f"no dataset {name!r}", near_misses(name, known))
     dataset = known[name]
     file = next(f for f in dataset.files if f.name == dataset.sequences)
+    if dataset.layout == "other":
+        reason = f"{file.name} has a layout that only {upstream} reads"
+        return Row(name, dataset.label, tuple(uncounted(numbers)), reason=reason)
     count = datasets.count_pairs if dataset.layout == "pairs" else datasets.count_sequences
     try:
         counts = count(sequences(config, upstream, file) / file.name)
-    except SourceError as error:
-        return Row(name, dataset.label, tuple(uncounted(numbers)), reason=f"{error.where}: {error.what}")
+    except (SourceError, DatasetError) as error:
+        reason = f"{error.where}: {error.what}".replace(f"{config.root}/", "")
+        return Row(name, dataset.label, tuple(uncounted(numbers)), reason=reason)
     pin = gathering.elsewhere(config, file.source)[1] if file.source else pin_of(config, upstream)
     source = file.url or f"{pin.name} at {pin.commit[:12]}, {file.path}"
     return Row(name, dataset.label, tuple(compared(counts, numbers)), file.name, file.content, source)
