@@ -12,7 +12,7 @@ from harness.errors import SetupError
 if TYPE_CHECKING:
     import docker
 
-CONNECT_S = 5
+CONNECT_S, PATIENCE_S = 10, 600  # a busy engine takes minutes to remove an image of gigabytes
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ def connect(address: str = "") -> docker.DockerClient:
     from docker.errors import DockerException
 
     try:
-        client = docker.DockerClient(base_url=address) if address else docker.from_env()
+        named = docker.DockerClient(base_url=address, timeout=CONNECT_S) if address else None
+        client = named or docker.from_env(timeout=CONNECT_S)
         client.ping()
+        client.api.timeout = PATIENCE_S
     except (DockerException, OSError) as error:
         fix = "start it, name another with DOCKER_HOST, or use --executor local; `harness doctor` says more"
         raise SetupError(address or "container engine", f"does not answer: {error}", fix) from error

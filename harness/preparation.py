@@ -6,6 +6,7 @@ content and looked over before each use, since a run could have written into it.
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +15,7 @@ from pathlib import Path
 from harness import datasets, patches, sources
 from harness.checkpoints import Checkpoint
 from harness.config import EMBEDDED, Config
-from harness.errors import ConfigError, DatasetError
+from harness.errors import ConfigError, DatasetError, SourceError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
 from harness.generation import generate
@@ -25,7 +26,7 @@ from harness.projectfile import Upstream
 from harness.recipes import Dataset, Recipe
 from harness.surroundings import Surroundings
 from harness.systems import AddedSystem, LossFile
-from harness.trees import is_content, tree_hashes, tree_is_as_made
+from harness.trees import is_content, links_out, tree_hashes, tree_is_as_made
 
 OVERLAY = "harness_overlay"
 
@@ -116,6 +117,9 @@ class Workshop:
     def make_tree(self, folder: Path) -> dict[str, str]:
         """Check out, patch and add the overlay; return the hashes of all files."""
         sources.checkout(self.clone, self.pin, self.upstream.code, folder)
+        if odd := links_out(folder) + [OVERLAY] * os.path.lexists(folder / OVERLAY):
+            what = f"has what would lead the harness out of its tree: {', '.join(odd)}"
+            raise SourceError(self.recipe.upstream, what, "leave these files out of `code` in harness.toml")
         patches.apply(self.series, folder)
         with disk_errors(folder):
             for name in self.pinned.overlay:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from harness.files import sha256_file
@@ -21,6 +22,13 @@ def tree_is_as_made(folder: Path, marker: Path) -> bool:
     except (OSError, ValueError):
         return False
     return folder.is_dir() and tree_hashes(folder) == made
+
+
+def links_out(folder: Path) -> list[str]:
+    """Links of a source tree that lead out of it, each as `name -> target`."""
+    links = [path for path in sorted(folder.rglob("*")) if path.is_symlink()]
+    whole = os.path.realpath(folder) + os.sep
+    return [f"{p.relative_to(folder)} -> {p.readlink()}" for p in links if not os.path.realpath(p).startswith(whole)]
 
 
 def is_content(path: Path, digest: str) -> bool:

@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from harness import containment, engine, leavings
@@ -144,10 +144,11 @@ class DockerExecutor:
         if handle.ended.is_set():
             return self.finish(handle)
         now = time.monotonic()
-        if now - handle.started > handle.run.timeout_s:
+        seconds = now - handle.started
+        if seconds > handle.run.timeout_s:
             crowd = self.crowd(handle)
-            reason = f"timed out after {now - handle.started:.0f} s, {crowd}" if crowd else ""
-            return self.finish(handle, reason, timed_out=True)
+            reason = f"timed out after {seconds:.0f} s, {crowd}" if crowd else ""
+            return replace(self.finish(handle, reason, timed_out=True), seconds=seconds)
         if now - handle.looked < LOOK_S:
             return None
         reason = leavings.excess(handle.run.folder.path, self.limits.disk_mb * MB) or self.low_disk(handle.run)

@@ -322,6 +322,37 @@ def test_a_series_cannot_name_files_elsewhere(toy: Toy) -> None:
     assert lint(load(toy.folder)) == [f"{toy.folder}/series:1: no patch '../0001-out.patch' in {toy.folder}"]
 
 
+def linked(toy: Toy, link: str, target: Path) -> Toy:
+    """The upstream with a link in it, at a commit of its own."""
+    (toy.upstream / link).unlink(missing_ok=True)
+    (toy.upstream / link).symlink_to(target)
+    git(toy.upstream, "add", ".")
+    git(toy.upstream, "commit", "--quiet", "-m", "link")
+    pin = Pin("toy", str(toy.upstream), git(toy.upstream, "rev-parse", "HEAD"))
+    return dataclasses.replace(toy, pin=pin, bare=clone(pin, toy.folder.parents[1] / "linked", None))
+
+
+@pytest.mark.parametrize("patterns", [("/*",), ("*.py",)], ids=["link there", "link left out"])
+def test_a_new_file_behind_a_link_of_the_upstream_is_refused(toy: Toy, tmp_path: Path, patterns: tuple[str]) -> None:
+    """It would be written wherever the link leads."""
+    (tmp_path / "outside").mkdir()
+    toy = linked(toy, "out", tmp_path / "outside")
+    toy.write("0001-out.patch", created("out/escape.py", "a = 1"))
+    with pytest.raises(PatchError, match=r"0001-out\.patch"):
+        apply(load(toy.folder), checkout(toy.bare, toy.pin, patterns, tmp_path / "tree"))
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_file_that_is_a_link_in_the_upstream_is_not_patched(toy: Toy, tmp_path: Path) -> None:
+    """What it leads to has the very content that the patch is made for."""
+    (tmp_path / "outside.py").write_text(TRAIN)
+    toy = linked(toy, "train.py", tmp_path / "outside.py")
+    toy.write("0001-one.patch", section("train.py", TRAIN, 3, "one"))
+    with pytest.raises(PatchError, match=r"train\.py"):
+        apply(load(toy.folder), toy.tree())
+    assert (tmp_path / "outside.py").read_text() == TRAIN
+
+
 def edit(tree: Path, path: str, after: int, *lines: str) -> None:
     """Insert lines by hand."""
     (tree / path).write_text(inserted((tree / path).read_text(), after, *lines))
