@@ -79,9 +79,13 @@ def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: engi
         image: name or id.
         gpus: `none`, `all`, or numbers such as 0,1.
     Raises:
-        SetupError: the engine runs without root.
+        SetupError: the engine runs without root, or takes no GPUs.
     """
     from docker.types import LogConfig
+
+    if which.podman and gpus != "none":  # the run would start without them, and nobody would be told
+        what = f"{which.name} passes no GPUs on through this API"
+        raise SetupError("--gpus", what, "use Docker with NVIDIA's container toolkit, or --executor local")
 
     if which.rootless:
         what = f"{which.name} runs without root: files that a run writes would belong to another user"

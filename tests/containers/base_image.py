@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -61,7 +62,8 @@ def ensure(client: docker.DockerClient) -> str:
         with tempfile.NamedTemporaryFile() as file:
             write(files, file)
             file.flush()
-            client.api.import_image(file.name, *name.split(":"))
+            answer = client.api.import_image(file.name, REPOSITORY)  # Podman takes no tag here
+        client.images.get(json.loads(answer.splitlines()[-1])["status"]).tag(*name.split(":"))
     return name
 
 

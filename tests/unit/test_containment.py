@@ -117,6 +117,11 @@ def test_gpus(run: PreparedRun, gpus: str, requested: list[Any], variables: dict
     assert ("NVIDIA_VISIBLE_DEVICES" in found["environment"]) == (gpus == "none")
 
 
+def test_podman_would_forget_the_gpus(run: PreparedRun) -> None:
+    with pytest.raises(SetupError, match="passes no GPUs on"):
+        asked(run, "all", PODMAN)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 def test_a_process_is_known_after_its_number_was_given_away() -> None:
     assert lives(own_identity())
