@@ -2,7 +2,8 @@
 
 Things that every paper's tables rest on: whether the metrics that a code base prints are those of its ranks, whether it
 matters that a test pairs users, and whether a system as published is what its authors' code computes. Demonstrations
-are left out; printed metrics and variants count for cut-short trainings too, tests only by a recipe's own settings.
+are left out; printed metrics and variants count for cut-short trainings too, tests by a recipe's own settings or, where
+there are no such runs, by a profile that is named.
 """
 
 from __future__ import annotations
@@ -50,17 +51,20 @@ def metric_rows(config: Config) -> Iterator[MetricRow]:
 
 
 def pairing_rows(config: Config) -> Iterator[PairingRow]:
-    """One row for each claim of a recipe, dataset, metric and seed by the recipe's settings that has records."""
+    """One row for each claim of a recipe, dataset, metric and seed by one of the recipe's settings that has records."""
     for name in recipes.artifacts(config.root):
         recipe = recipes.load(config.root, name, {})
         if recipe.published and not recipe.demonstration and recipe.claims:
-            yield from _of_recipe(config, name, recipe)
+            for profile in ("", *recipe.profiles):
+                if rows := list(_of_recipe(config, name, recipe, profile)):
+                    yield from rows
+                    break
 
 
-def _of_recipe(config: Config, name: str, recipe: Recipe) -> Iterator[PairingRow]:
-    paper, job = recipe.published.partition("#")[0], Job(config, name, Settings())
+def _of_recipe(config: Config, name: str, recipe: Recipe, profile: str) -> Iterator[PairingRow]:
+    paper, job = recipe.published.partition("#")[0], Job(config, name, Settings(profile=profile))
     seeds = contrast.seeds_of(job, *{key for claim in recipe.claims for key in (claim.better, claim.worse)})
-    job = Job(config, name, Settings(seeds=seeds or None))
+    job = Job(config, name, Settings(seeds=seeds or None, profile=profile))
     spec, results = workflow.table_spec(job), job.results()
     if all(r.status == "missing" for r in results):
         return
@@ -71,6 +75,7 @@ def _of_recipe(config: Config, name: str, recipe: Recipe) -> Iterator[PairingRow
                 if seed in own.seeds(claim.worse):
                     a, b = (own.values[key, seed, claim.metric] for key in (claim.better, claim.worse))
                     label = f"{spec.system(claim.better).label} > {spec.system(claim.worse).label}{of_seed(seed)}"
+                    label += f", profile {profile}" if profile else ""
                     yield PairingRow(paper, dataset.label, label, claim.metric, paired_p(a, b), unpaired_p(a, b))
 
 

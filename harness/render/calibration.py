@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from harness.render.timesteps import COLOURS, LINES, STYLE
+
+TITLE_WIDTH = 95
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def drawn(draw: Callable[[Any], None], title: str, signature: str) -> dict[str, 
         axes = figure.subplots()
         draw(axes)
         axes.spines[["top", "right"]].set_visible(False)
-        figure.suptitle(title, fontsize=9)
+        figure.suptitle(textwrap.fill(title, TITLE_WIDTH), fontsize=9)
         text, image = io.StringIO(), io.BytesIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Description": signature})
         figure.savefig(image, format="png", dpi=150, metadata={"Software": None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 from projects import Project, clean_env
 
-from harness import sources
+from harness import metrics, observed, sources
+from harness.evidence import read_ranks
 
 PIN = sources.Pin("gsasrec", "https://github.com/asash/gsasrec", "9dd47e83b949a84f68a4616c6f779df7f17ebb26")
+METRICS = ("HIT@1", "HIT@10", "NDCG@10")
 BARE = Path(__file__).parent / "bare_gsasrec"
 QUICK = ("--profile", "quick", "--set", "epochs=2", "--seeds", "42")
 pytestmark = [pytest.mark.upstream, pytest.mark.timeout(3600)]
@@ -118,5 +121,37 @@ def test_a_missing_file_is_told_before_anything_starts(real_project: Project) ->
     done = project.run("reproduce", "petrov2023/table3", "--where", "dataset=ml-1m|steam|gowalla", timeout=600)
     assert done.returncode == 3
     for name in ("ml-1m.txt", "steam.txt", "loc-gowalla_totalCheckins.txt.gz"):
-        assert f"{project.folder / 'data' / name}" in done.stdout + done.stderr
+        assert f"{project.folder / 'data' / name}" in "".join((done.stdout + done.stderr).split())  # lines are wrapped
     assert not (real_project.folder / "c" / "environments").exists()
+
+
+def predictions(project: Project, record: dict[str, object], path: Path) -> Path:
+    """A file of predictions as the code base writes it, with the metrics of a record's users and no lists."""
+    ranks = read_ranks(project.folder / "results" / "runs" / str(record["key"]) / "ranks-test.npz")
+    values = {name: metrics.per_user(ranks, name) for name in METRICS}
+    rows = [
+        {"user_id": str(user), "metrics": {name: float(values[name][row]) for name in METRICS}}
+        for row, user in enumerate(ranks.users)
+    ]
+    path.write_bytes(gzip.compress(json.dumps(rows).encode()))
+    return path
+
+
+def test_the_code_base_s_significance_script_takes_users_as_independent(
+    real_project: Project, mirror: str, tmp_path: Path
+) -> None:
+    """Its p is that of the unpaired test of `harness findings`, not that of the paired one, on the same records."""
+    records = reproduced(real_project, "table3", "popularity|mf-bpr")
+    tree = sources.checkout(sources.clone(PIN, tmp_path / "cache", mirror), PIN, ("/evaluation",), tmp_path / "tree")
+    script = tree / "evaluation" / "two_predictions_signficance_test.py"
+    first, second = (predictions(real_project, records[n], tmp_path / f"{n}.json.gz") for n in ("popularity", "mf-bpr"))
+    python = next(Path(real_project.env["HARNESS_CACHE"]).glob("environments/tf-*/bin/python"))
+    words = [str(python), str(script), "--first", str(first), "--second", str(second)]
+    said = subprocess.run(words, env=clean_env(), capture_output=True, text=True, check=True).stdout.splitlines()
+    column = said[0].split().index("p_value") + 1  # the first is the row's number
+    found = {line.split()[1]: float(line.split()[column]) for line in said[1:]}
+    keys = [real_project.folder / "results" / "runs" / str(records[n]["key"]) for n in ("popularity", "mf-bpr")]
+    for name in METRICS:
+        a, b = (metrics.per_user(read_ranks(key / "ranks-test.npz"), name) for key in keys)
+        assert found[name] == pytest.approx(observed.unpaired_p(a, b), rel=1e-4)
+        assert found[name] != pytest.approx(observed.paired_p(a, b), rel=1e-2)

@@ -19,6 +19,8 @@ def test_metrics_by_hand() -> None:
     expected = [1.0, 1 / math.log2(3), 0.5, 1 / math.log2(11), 0.0]
     np.testing.assert_allclose(metrics.per_user(found, "NDCG@10"), expected, rtol=0, atol=1e-15)
     np.testing.assert_allclose(metrics.per_user(found, "MRR"), [1, 1 / 2, 1 / 3, 1 / 10, 1 / 11])
+    for name in ("MRR@3", "MAP@3"):
+        np.testing.assert_allclose(metrics.per_user(found, name), [1, 1 / 2, 1 / 3, 0, 0])
 
 
 def test_a_tie_takes_the_mean_of_its_places() -> None:

@@ -72,3 +72,18 @@ def test_faulty_numbers_are_told_with_their_place(tmp_path: Path, old: str, new:
     write(tmp_path, printed=PRINTED.replace(old, new))
     with pytest.raises(RecipeError, match=told):
         published(tmp_path, recipe_texts.recipe())
+
+
+def test_table_3_of_petrov_2023_is_told_apart_by_negatives_and_recall_is_hit() -> None:
+    """gSASRec has one row in print and other settings by dataset; Recall@10 is HIT@10 here; minutes are no metric."""
+    recipe = recipes.load(ROOT, "petrov2023/table3", {})
+    found = [p for p in published(ROOT, recipe) if p.metric in recipe.metrics]
+    assert Counter(p.dataset for p in found) == {"ml-1m": 18, "steam": 18, "gowalla": 12}
+    assert {p.dataset for p in found if p.system == "gsasrec/gbce-256-0.75"} == {"ml-1m"}
+    assert {p.dataset for p in found if p.system == "gsasrec/gbce-128-0.9"} == {"steam", "gowalla"}
+    assert Published("ml-1m", "popularity", "HIT@10", 0.036, 3) in found
+
+
+def test_points_of_a_grid_are_told_apart_by_calibration() -> None:
+    found = published(ROOT, recipes.load(ROOT, "petrov2023/fig3", {}))
+    assert {p.system: p.value for p in found} == {"gsasrec/gbce-1-0.0": 0.126, "gsasrec/gbce-1-1.0": 0.158}
