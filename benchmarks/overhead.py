@@ -85,9 +85,12 @@ rule one:
 """
 STORE_ONLY = """import sys
 from pathlib import Path
-from harness.cli.app import job_of
+from harness.config import load
 from harness.execution import Observer
-job = job_of("bench/trivial", None, sys.argv[1], "", None, "cpu", jobs=1, project=Path(sys.argv[2]))
+from harness.job import Job
+from harness.plan import Settings
+seeds = tuple(map(int, sys.argv[1].split(",")))
+job = Job(load(Path(sys.argv[2])), "bench/trivial", Settings(seeds=seeds))
 execution = job.execution(Observer())
 sys.exit(bool(execution.needed(job.runs)))
 """

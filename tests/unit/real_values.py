@@ -21,13 +21,14 @@ PAIRS = (("sasrec/ce-all", "s3rec/ce-all"), ("sasrec/ce-all", "sasrec/bce"), ("s
 
 @cache
 def ranks() -> dict[tuple[str, int | None], Ranks]:
-    """Ranks of each finished run of Table 2 by its own settings, by system and seed; controls are left out."""
+    """Ranks of each finished run of Table 2 by its own settings, by system and seed; not controls, not in containers."""
     found = {}
     for path in sorted(RUNS.glob("*/record.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         own = (record["status"], record["dataset"], record["artifact"]) == ("finished", DATASET, "li2023/table2")
         patience = [word for word in record["inputs"]["command"] if word.startswith("--patience")]
-        if own and patience in ([], ["--patience=10"]):
+        contained = "base" in record["inputs"]["environment"]
+        if own and not contained and patience in ([], ["--patience=10"]):
             assert (record["system"], record["seed"]) not in found
             found[record["system"], record["seed"]] = read_ranks(path.parent / "ranks-test.npz")
     return found
