@@ -21,7 +21,7 @@ PAIRS = (("sasrec/ce-all", "s3rec/ce-all"), ("sasrec/ce-all", "sasrec/bce"), ("s
 
 @cache
 def ranks() -> dict[tuple[str, int | None], Ranks]:
-    """Ranks of each finished run of Table 2 by its own settings, by system and seed; not controls, not in containers."""
+    """Ranks of each finished run of Table 2 by its own settings on this machine, by system and seed; no controls."""
     found = {}
     for path in sorted(RUNS.glob("*/record.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
