@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,10 +59,11 @@ def container_settings(base_image: str) -> dict[str, str]:
     return found
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end, where it cannot be overlooked, that container tests did not run."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+    """Say last of all, where it cannot be overlooked, that container tests did not run."""
+    yield
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
     if skipped:
-        terminalreporter.write_sep(
-            "!", f"{MISSING}: {len(skipped)} tests of containers did not run", red=True, bold=True
-        )
+        said = f"{MISSING}: {len(skipped)} tests of containers did not run"
+        terminalreporter.write_sep("!", said, red=True, bold=True)

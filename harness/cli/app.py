@@ -231,7 +231,7 @@ def findings(
 
 @app.command()
 def doctor(
-    executor: Annotated[str, typer.Option(help="local or docker: what to look for")] = "local",
+    executor: Annotated[str, typer.Option(help="local or docker: what to look for")] = "",
     device: Device = "cpu", project: Project = None,
 ) -> None:  # fmt: skip
     """Say what of this machine works, what does not and what to do; status 3 if something needed does not."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from harness.config import Config
-from harness.doctor import BROKEN, EXECUTORS, Line, examine
+from harness.config import EXECUTORS, Config
+from harness.doctor import BROKEN, Line, examine
 from harness.errors import ArgumentError, SetupError, near_misses
 
 WIDEST = 100
@@ -18,9 +18,12 @@ STYLES = {"works": "green", BROKEN: "bold red", "not needed": "dim"}
 def show(config: Config, executor: str, device: str) -> None:
     """Every line as soon as it is known.
 
+    Args:
+        executor: "" for the one that harness.toml names.
     Raises:
         ArgumentError: an unknown executor or device. SetupError: something that is needed does not work.
     """
+    executor = executor or config.executor
     for flag, value, known in (("--executor", executor, EXECUTORS), ("--device", device, DEVICES)):
         if value not in known:
             raise ArgumentError(flag, f"unknown: {value!r}", near_misses(value, known))

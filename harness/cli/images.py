@@ -42,7 +42,8 @@ def build(names: Names = None, device: Device = "cpu", project: Project = None) 
     from harness.engine import connect
     from harness.images import ensure
 
-    config, client = load(project), connect()
+    config = load(project)
+    client = connect(config.docker.address)
     for asked in requests(config, names, device):
         image = ensure(client, asked, lambda text: typer.echo(text, err=True))
         typer.echo(f"{image.tag} {image.id} {megabytes(image.size)}")
@@ -55,7 +56,8 @@ def list_images(project: Project = None) -> None:
     from harness.engine import connect
     from harness.images import inventory
 
-    config, client = load(project), connect()
+    config = load(project)
+    client = connect(config.docker.address)
     images = inventory.held(client)
     every = [*images, *inventory.bases(client, images)]
     needed = inventory.wanted(config)
@@ -95,7 +97,8 @@ def check(names: Names = None, device: Device = "cpu", project: Project = None) 
     from harness.engine import connect
     from harness.images import inventory, tag
 
-    config, client = load(project), connect()
+    config = load(project)
+    client = connect(config.docker.address)
     images = inventory.held(client)
     base_ids = {base.tag: base.id for base in inventory.bases(client, images)}
     good = True
@@ -117,7 +120,8 @@ def prune(
     from harness.engine import connect
     from harness.images import inventory
 
-    config, client = load(project), connect()
+    config = load(project)
+    client = connect(config.docker.address)
     images = inventory.held(client)
     before = inventory.on_disk([*images, *inventory.bases(client, images)])
     gone: set[str] = set()

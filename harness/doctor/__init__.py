@@ -18,9 +18,8 @@ from harness.doctor import containers, gpu, here, reach
 from harness.doctor.lines import BROKEN, Asked, Line
 from harness.errors import HarnessError
 
-__all__ = ["BROKEN", "EXECUTORS", "LIMIT_S", "Line", "examine"]
+__all__ = ["BROKEN", "LIMIT_S", "Line", "examine"]
 
-EXECUTORS = ("local", "docker")
 LIMIT_S = 30.0
 Check = Callable[[], Iterable[Line]]
 

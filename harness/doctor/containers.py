@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,27 +22,25 @@ LIMITS = {"MemoryLimit": "memory", "SwapLimit": "swap", "CpuCfsQuota": "processo
 def containers(asked: Asked) -> Iterable[Line]:
     """Everything about the engine; one line alone if there is none."""
     try:
-        client = engine.connect()
+        client = engine.connect(asked.config.docker.address)
     except HarnessError as error:
         fix = "start Docker or Podman, or name it with DOCKER_HOST=unix:///...; you may lack permission for its socket"
         yield Line("container engine", False, f"{error.where} {error.what}", fix, asked.containers)
         return
-    info, version = client.info(), client.version()
-    yield Line("container engine", True, described(version, info))
-    yield limits(info, asked.containers)
-    yield room(asked, info)
-    yield built(client, asked)
-    yield gpu_runtime(info, asked.containers and asked.gpus)
+    with contextlib.closing(client), engine.refusals("container engine"):
+        info, version = client.info(), client.version()
+        yield Line("container engine", True, described(engine.describe(client), version, info))
+        yield limits(info, asked.containers)
+        yield room(asked, info)
+        yield built(client, asked)
+        yield gpu_runtime(info, asked.containers and asked.gpus)
 
 
-def described(version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
-    """Name, version and API of an engine."""
-    first = (version.get("Components") or [{}])[0]
-    podman = "podman" in str(first.get("Name", "")).lower()
-    name = "Podman (tried less than Docker)" if podman else "Docker"
-    number = first.get("Version") if podman else version.get("Version")
+def described(about: engine.Engine, version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    """Name, version and API of an engine, and where its images lie."""
     where = f"{info.get('Driver', '?')} on {info.get('OperatingSystem', '?')}"
-    return f"{name} {number}, API {version.get('ApiVersion')}, {where}"
+    notes = ", rootless" * about.rootless + ", tried less than Docker" * about.podman
+    return f"{about.name}, API {version.get('ApiVersion')}, {where}{notes}"
 
 
 def limits(info: Mapping[str, Any], needed: bool) -> Line:

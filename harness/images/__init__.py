@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness import engine
 from harness.errors import SetupError
 from harness.files import locked
 from harness.images.building import build, packages_inside
@@ -47,14 +48,13 @@ def find(client: docker.DockerClient, request: ImageRequest) -> Image | None:
     Raises:
         SetupError: the engine does not answer.
     """
-    from docker.errors import DockerException, ImageNotFound
+    from docker.errors import ImageNotFound
 
-    try:
-        found = client.images.get(tag(request))
-    except ImageNotFound:
-        return None
-    except (DockerException, OSError) as error:
-        raise SetupError(tag(request), f"the engine cannot tell: {error}", "`harness doctor` says more") from error
+    with engine.refusals(tag(request)):
+        try:
+            found = client.images.get(tag(request))
+        except ImageNotFound:
+            return None
     if found.labels.get(label("content")) != content(request):
         return None  # somebody else's image under our name
     packages: dict[str, str] = json.loads(found.labels.get(label("packages"), "{}"))
@@ -79,11 +79,9 @@ def ensure(client: docker.DockerClient, request: ImageRequest, making: Callable[
 
 def made(client: docker.DockerClient, request: ImageRequest, making: Callable[[str], None]) -> Image:
     """Build, label, name, and remove what only the build needed."""
-    from docker.errors import DockerException
-
     making(f"image {request.name}: building {tag(request)} on {request.base}")
     built = build(client, request, making)
-    try:
+    with engine.refusals(f"image {request.name}"):
         packages = packages_inside(client, built)
         base = client.images.get(request.base).id
         found = {label("packages"): json.dumps(packages, sort_keys=True), label("base-id"): str(base)}
@@ -93,8 +91,6 @@ def made(client: docker.DockerClient, request: ImageRequest, making: Callable[[s
             tag=tag(request),
             rm=True,
         )
-    except (DockerException, OSError) as error:
-        raise SetupError(f"image {request.name}", f"cannot be named: {error}", "`harness doctor` says more") from error
     remove_leftovers(client, {label("stage"): "builder", label("content"): content(request)})
     image = find(client, request)
     if image is None:

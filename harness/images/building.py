@@ -23,6 +23,8 @@ from harness.images.request import ImageRequest, cache_label, content, label, wo
 if TYPE_CHECKING:
     import docker
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+COMMAND = re.compile(r"The command '.*' returned", re.DOTALL)  # all of it is in the log already
 STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL | re.IGNORECASE)
 TITLE = re.compile(r'RUN : "([^"]*)"')
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
@@ -116,7 +118,7 @@ def last_id(answered: Iterable[dict[str, Any]], lines: list[str], making: Callab
     """
     found = ""
     for answer in answered:
-        text = str(answer.get("stream", "") or answer.get("status", "")).strip()
+        text = COLOUR.sub("", str(answer.get("stream", "") or answer.get("status", ""))).strip()
         if text:
             lines.extend(text.splitlines())
             if step := STEP.match(text):
@@ -125,7 +127,7 @@ def last_id(answered: Iterable[dict[str, Any]], lines: list[str], making: Callab
             elif built := re.match(r"Successfully built ([0-9a-f]+)", text):
                 found = found or built[1]
         if "error" in answer:
-            raise BuildFailed(str(answer["error"]))
+            raise BuildFailed(COMMAND.sub("the step returned", str(answer["error"])))
         found = answer.get("aux", {}).get("ID", "") or found
     if not found:
         raise BuildFailed("the engine ended the build without an image")

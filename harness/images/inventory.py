@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
+from harness import engine
 from harness.config import Config
-from harness.errors import ConfigError, SetupError, StoreError
+from harness.errors import ConfigError, StoreError
 from harness.files import locked, sha256_bytes
 from harness.images.request import ImageRequest, cache_label, content, identity, label, request, tag, workplace
 
@@ -64,15 +65,9 @@ def held(client: docker.DockerClient) -> list[Held]:
     Raises:
         SetupError: the engine does not answer.
     """
-    from docker.errors import DockerException
-
-    try:
+    with engine.refusals("container engine"):
         images = client.images.list(filters={"label": label("content")})
         found = [describe(image, name) for image in images for name in image.tags or [""]]
-    except (DockerException, OSError) as error:
-        raise SetupError(
-            "container engine", f"cannot list its images: {error}", "`harness doctor` says more"
-        ) from error
     return sorted(found, key=lambda image: (not image.tag, image.tag, image.created))
 
 

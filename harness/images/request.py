@@ -93,9 +93,15 @@ def identity(request: ImageRequest) -> dict[str, str]:
     return {
         "lock": sha256_file(request.lock),
         "python": request.python,
-        "dockerfile": sha256_file(request.dockerfile),
+        "dockerfile": sha256_bytes(instructions(request.dockerfile).encode()),
         "base": request.base,
     }
+
+
+def instructions(dockerfile: Path) -> str:
+    """A Dockerfile without its comments and empty lines, which can change no image."""
+    lines = dockerfile.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line.rstrip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 
 def content(request: ImageRequest) -> str:

@@ -281,7 +281,7 @@ def test_prune_removes_what_a_killed_build_left(engine: docker.DockerClient, sma
     text = f"FROM {small.request.base}\nLABEL {label('stage')}=builder"
     ours = {label("content"): "0" * 64, label("cache"): cache_label(small.request.cache)}
     unnamed, _ = engine.images.build(fileobj=io.BytesIO(text.encode()), labels=ours, rm=True)
-    engine.containers.create(small.request.base, labels={label("reads"): "packages"})
+    engine.containers.create(small.request.base, ["true"], labels={label("reads"): "packages"})
     assert "removed left by a build" in small.run("prune")[1]
     assert unnamed.id not in [image.id for image in engine.images.list()]
     assert not engine.containers.list(all=True, filters={"label": label("reads"), "status": "created"})
@@ -290,7 +290,7 @@ def test_prune_removes_what_a_killed_build_left(engine: docker.DockerClient, sma
 def test_prune_leaves_what_is_used(engine: docker.DockerClient, small: Small) -> None:
     old = labelled(engine, small.request)
     small.lock("2.0")
-    container = engine.containers.create(old)
+    container = engine.containers.create(old, ["true"])
     try:
         assert f"left {old.rpartition('/')[2]} in use" in small.run("prune")[1]
         assert there(engine, old)

@@ -13,7 +13,7 @@ from made_wheels import wheel
 from harness.config import Config, load
 from harness.environments import LIST_PACKAGES
 from harness.errors import ConfigError
-from harness.files import sha256_file
+from harness.files import sha256_bytes, sha256_file
 from harness.images import ImageRequest, identity, request, tag
 from harness.images.building import BuildFailed, explained, in_words, last_id, locked_wheels, write_context
 from harness.images.inventory import Held, against_lock, differences, on_disk, pins, state, unique, unneeded, wanted
@@ -96,8 +96,9 @@ def test_what_is_not_there_is_told(project: Path) -> None:
 def test_a_tag_is_the_environment_and_its_content(tiny: ImageRequest) -> None:
     name, _, digits = tag(tiny).partition(":")
     assert (name, len(digits), set(digits) <= set("0123456789abcdef")) == ("seqrec-harness/tiny", 12, True)
+    dockerfile = sha256_bytes(b"FROM scratch")
     assert identity(tiny) == {
-        "lock": sha256_file(tiny.lock), "dockerfile": sha256_file(tiny.dockerfile), "base": "base:1", "python": "3.12",
+        "lock": sha256_file(tiny.lock), "dockerfile": dockerfile, "base": "base:1", "python": "3.12",
     }  # fmt: skip
     assert tag(tiny) == tag(dataclasses.replace(tiny))
 
@@ -109,8 +110,14 @@ def test_what_can_change_an_image_changes_its_tag(tiny: ImageRequest, change: st
         tiny = dataclasses.replace(tiny, **{change: "another"})
     else:
         path: Path = getattr(tiny, change)
-        path.write_text(path.read_text() + "# one line more\n")
+        path.write_text(path.read_text() + "RUN more\n")
     assert tag(tiny) != before
+
+
+def test_a_comment_in_the_dockerfile_changes_no_tag(tiny: ImageRequest) -> None:
+    before = tag(tiny)
+    tiny.dockerfile.write_text("# why\n\nFROM scratch  \n   # more\n")
+    assert tag(tiny) == before
 
 
 def test_what_a_build_needs_to_reach_packages_changes_no_tag(tiny: ImageRequest, tmp_path: Path) -> None:
@@ -174,8 +181,14 @@ def test_an_engine_without_ids_is_understood_and_one_without_an_image_is_not() -
     assert last_id([{"stream": "Successfully built 0123ab\n"}], [], print) == "0123ab"
     with pytest.raises(BuildFailed, match="without an image"):
         last_id([{"stream": "Step 1/1 : FROM x"}], [], print)
-    with pytest.raises(BuildFailed, match="returned a non-zero code: 1"):
-        last_id([{"error": "The command returned a non-zero code: 1"}], [], print)
+    lines: list[str] = []
+    answers = [
+        {"stream": "\x1b[91mTraceback\n\x1b[0m"},
+        {"error": "The command '/bin/sh -c a\nb' returned a non-zero code: 1"},
+    ]
+    with pytest.raises(BuildFailed, match=r"^the step returned a non-zero code: 1$"):
+        last_id(answers, lines, print)
+    assert lines == ["Traceback"]
 
 
 def test_long_instructions_are_cut() -> None:
