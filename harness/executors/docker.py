@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from harness import containment, engine, leavings
 from harness.containment import MB, Limits
-from harness.errors import SetupError
+from harness.errors import HarnessError, SetupError
 from harness.executors.contract import Outcome, PreparedRun
 from harness.files import disk_errors
 from harness.process import as_signal
@@ -171,7 +171,7 @@ class DockerExecutor:
         Args:
             reason: why it is ended before its time.
         """
-        from docker.errors import DockerException
+        from docker.errors import DockerException, NotFound
 
         try:
             if not handle.ended.is_set():
@@ -181,8 +181,11 @@ class DockerExecutor:
             self.put_away(handle)
             if state.get("Running"):
                 raise SetupError("container engine", "did not say how the run ended")
-        except (DockerException, OSError, SetupError) as error:
-            return Outcome(LOST, handle.seconds, reason=f"the container engine was lost: {error}")
+        except NotFound:
+            return Outcome(LOST, handle.seconds, reason=reason or "somebody removed its container")
+        except (DockerException, OSError, HarnessError) as error:
+            why = " ".join(str(error).split())
+            return Outcome(LOST, handle.seconds, reason=reason or f"the container engine was lost: {why}")
         status = as_signal(int(state["ExitCode"]))
         return Outcome(status, handle.seconds, timed_out, reason or self.cause(handle, state, status, timed_out))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 COMMAND = re.compile(r"The command '.*' returned", re.DOTALL)  # all of it is in the log already
-STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL | re.IGNORECASE)
+STEP = re.compile(r"(?:\[\d+/\d+\] )?Step (\d+)/(\d+) ?: (.*)", re.DOTALL | re.IGNORECASE)  # Podman's begin with [1/3]
 TITLE = re.compile(r'RUN : "([^"]*)"')
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 SILENT = ("ARG", "ENV", "LABEL", "USER", "CMD", "ENTRYPOINT")  # steps that take no time

@@ -20,7 +20,17 @@ from harness import engine
 from harness.config import Config
 from harness.errors import ConfigError, StoreError
 from harness.files import locked, sha256_bytes
-from harness.images.request import ImageRequest, cache_label, content, identity, label, request, tag, workplace
+from harness.images.request import (
+    REPOSITORY,
+    ImageRequest,
+    cache_label,
+    content,
+    identity,
+    label,
+    request,
+    tag,
+    workplace,
+)
 
 if TYPE_CHECKING:
     import docker
@@ -67,8 +77,13 @@ def held(client: docker.DockerClient) -> list[Held]:
     """
     with engine.refusals("container engine"):
         images = client.images.list(filters={"label": label("content")})
-        found = [describe(image, name) for image in images for name in image.tags or [""]]
+        found = [describe(image, ours(name)) for image in images for name in image.tags or [""]]
     return sorted(found, key=lambda image: (not image.tag, image.tag, image.created))
+
+
+def ours(name: str) -> str:
+    """An image's name as we give it; Podman puts a host before it."""
+    return name[max(name.find(f"{REPOSITORY}/"), 0) :]
 
 
 def bases(client: docker.DockerClient, images: Iterable[Held]) -> list[Held]:
@@ -95,10 +110,10 @@ def describe(image: docker.models.images.Image, name: str) -> Held:
         chain = sha256_bytes(f"{chain}{entry['Created']}{entry['CreatedBy']}{entry['Size']}".encode())
         if entry["Size"]:
             layers[chain] = int(entry["Size"])
-    ours = {
+    labels = {
         key.removeprefix(label("")): value for key, value in (image.labels or {}).items() if key.startswith(label(""))
     }
-    return Held(name, str(image.id), layers, ours, str(image.attrs["Created"]))
+    return Held(name, str(image.id), layers, labels, str(image.attrs["Created"]))
 
 
 def on_disk(images: Iterable[Held]) -> int:

@@ -30,7 +30,10 @@ TOOLS = (
     "sh", "bash", "cat", "chmod", "cp", "date", "dd", "echo", "env", "false", "find", "grep", "head", "id", "ln", "ls",
     "mkdir", "mv", "rm", "sed", "sleep", "sort", "tail", "tar", "test", "timeout", "touch", "true", "uname", "wc",
 )  # fmt: skip
-RUNTIME = ("libgcc_s.so.1", "libgomp.so.1", "libnss_files.so.2", "libstdc++.so.6")  # what wheels expect to find
+RUNTIME = (  # what wheels expect to find
+    "libdl.so.2", "libgcc_s.so.1", "libgomp.so.1", "libm.so.6", "libnss_files.so.2", "libpthread.so.0", "librt.so.1",
+    "libstdc++.so.6",
+)  # fmt: skip
 MERGED = ("bin", "lib", "lib64", "sbin")
 LEFT_OUT = re.compile(r"/(?:test|tests|idlelib|lib2to3|turtledemo|dist-packages)(?:/|$)")
 ACCOUNTS = {"etc/passwd": "root:x:0:0::/root:/bin/sh\n", "etc/group": "root:x:0:\n"}

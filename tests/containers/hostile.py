@@ -112,10 +112,10 @@ def make(folder: Path, settings: dict[str, str], attacks: Sequence[str]) -> Host
     return Hostile(folder, {**env, **settings, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}, secret)
 
 
-def committed(repository: Path) -> str:
+def committed(repository: Path, *more: str) -> str:
     """The commit that holds all files of a folder."""
     who = {f"GIT_{role}_{part}": "toy" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
     env = {**os.environ, **who, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "Attacks"), ("rev-parse", "HEAD")):
+    for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "Attacks", *more), ("rev-parse", "HEAD")):
         done = subprocess.run(["git", *words], cwd=repository, env=env, check=True, capture_output=True, text=True)
     return done.stdout.strip()

@@ -10,7 +10,7 @@ import signal
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from made_wheels import wheel
 from small_images import Built, Small, remove_all
 
 from harness.errors import SetupError
+from harness.files import sha256_bytes
 from harness.images import INTERPRETER, ImageRequest, ensure, find, identity, tag
 from harness.images.building import build
 from harness.images.request import cache_label, content, label, labels
@@ -102,12 +103,25 @@ def saved(engine: docker.DockerClient, image: str) -> bytes:
     return b"".join(engine.images.get(image).save(chunk_size=None))
 
 
-def test_nothing_that_a_build_needs_is_in_the_image(engine: docker.DockerClient, small: Small, tmp_path: Path) -> None:
+@pytest.fixture
+def fresh_base(engine: docker.DockerClient, base_image: str, tmp_path: Path) -> Iterator[str]:
+    """The base under another id, so that the engine's cache knows no step of a build on it."""
+    name = f"harness-test-base:fresh-{sha256_bytes(str(tmp_path).encode())[:12]}"
+    file = io.BytesIO(f"FROM {base_image}\n".encode())
+    engine.images.build(fileobj=file, labels={"made-at": str(time.time_ns())}, tag=name, rm=True)
+    yield name
+    engine.images.remove(name, force=True)
+
+
+def test_nothing_that_a_build_needs_is_in_the_image(
+    engine: docker.DockerClient, small: Small, fresh_base: str, tmp_path: Path
+) -> None:
     certificates = tmp_path / "bundle.pem"
     certificates.write_text(f"# {MARKER}\n")
     (small.folder / "wheels" / "tiny-0.1-py3-none-any.whl").write_bytes(MARKER.encode())
     request = dataclasses.replace(
         small.request,
+        base=fresh_base,
         certificates=certificates,
         proxy=f"http://{MARKER}:3128",
         pip_args=("--no-index", "--find-links", f"https://{MARKER}.example"),
@@ -233,16 +247,17 @@ def labelled(engine: docker.DockerClient, request: ImageRequest) -> str:
     return tag(request)
 
 
-def test_somebody_else_s_image_under_our_name_does_not_count(
+def test_another_image_under_our_name_does_not_count(
     engine: docker.DockerClient, small: Small, base_image: str
 ) -> None:
-    engine.images.get(base_image).tag(tag(small.request))
-    try:
+    other = labelled(engine, small.request)
+    small.lock("2.0")
+    for image in (base_image, other):  # one without our labels, one with those of another lock
+        engine.images.get(image).tag(tag(small.request))
         assert find(engine, small.request) is None
         status, out, _ = small.run("check")
         assert (status, "would be built" in out) == (1, True)
-    finally:
-        engine.images.remove(tag(small.request))
+    engine.images.remove(tag(small.request))
 
 
 def test_check_tells_why_an_image_would_be_built_again_or_is_not_whole(

@@ -66,6 +66,12 @@ def test_dataset_with_another_hash(project: Project, one_error: Check) -> None:
         (("--set", "patiense=3"), "patience"),
         (("--set", "patience=three"), "int"),
         (("--device", "tpu"), "cuda"),
+        (("--executor", "dokcer"), "docker"),
+        (("--gpus", "0"), "--executor docker"),
+        (("--executor", "docker", "--gpus", "first"), "all, none"),
+        (("--executor", "docker", "--gpus", "0"), "--device cpu"),
+        (("--executor", "docker", "--environment", "venv"), "--executor local"),
+        (("--executor", "docker", "--python", "python3"), "--executor local"),
     ],
 )
 def test_unknown_argument(project: Project, one_error: Check, arguments: tuple[str, ...], hint: str) -> None:

@@ -192,3 +192,24 @@ def test_an_overlay_lists_every_module_that_its_modules_import(name: str) -> Non
             if isinstance(node, ast.ImportFrom) and node.level:
                 needed = [node.module] if node.module else [alias.name for alias in node.names]
                 assert {f"{module}.py" for module in needed} <= listed, f"{file} imports {needed}"
+
+
+def test_limits_of_containers_come_from_the_file_and_from_variables(project: Path) -> None:
+    (project / FILE).write_text(f'executor = "docker"\n{GOOD}\n[docker]\nmemory_mb = 100\nprocesses = 9\n')
+    config = load(project, {"HARNESS_DOCKER_MEMORY_MB": "200", "HARNESS_DOCKER_DISK_MB": "", "DOCKER_HOST": "unix://x"})
+    assert (config.docker.memory_mb, config.docker.processes, config.docker.disk_mb) == (200, 9, 20_480)
+    assert config.executor == "docker"
+    assert load(project, {"HARNESS_EXECUTOR": "local"}).executor == "local"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("HARNESS_DOCKER_MEMORY_MB", "much", "memory_mb: Input should be a valid integer"),
+        ("HARNESS_DOCKER_PROCESSES", "0", "processes: Input should be greater than or equal to 4"),
+        ("HARNESS_EXECUTOR", "dokcer", "did you mean 'docker'"),
+    ],
+)
+def test_a_variable_that_says_nothing_sensible_is_told(project: Path, variable: str, value: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        load(project, {variable: value})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,13 @@ def test_a_run_that_ends_badly_failed_whatever_it_left(folder: RunFolder) -> Non
 def test_a_timeout_is_told_before_the_signal_that_it_sent(folder: RunFolder) -> None:
     found = fault(folder, Outcome(-signal.SIGTERM, 60.4, timed_out=True))
     assert found == Fault("training", "timed out after 60 s")
+
+
+def test_why_an_executor_ended_a_run_is_told_first(folder: RunFolder) -> None:
+    write_events(folder, [*EVENTS, {"event": "fault", "reason": "what the run says of itself"}])
+    found = fault(folder, Outcome(-9, 5.0, timed_out=True, reason="out of memory: its limit is 16384 MB"))
+    assert found == Fault("training", "out of memory: its limit is 16384 MB")
+    assert fault(folder, Outcome(0, 5.0, reason="left 'x', a link")).reason == "left 'x', a link"
 
 
 @pytest.mark.parametrize(
@@ -214,6 +222,57 @@ def test_a_last_event_that_was_cut_off_is_left_out(folder: RunFolder, rest: byte
     with folder.events.open("ab") as file:
         file.write(rest)
     assert read_events(folder.events) == list(EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ('{"event": "printed", "metrics": [1]}', None),
+        ('{"event": "loss", "computed": 7}', None),
+        ('{"event": "end", "epochs": "many"}', None),
+        ("[1, 2]", None),
+        ("7", None),
+        ('{"event": "model", "name": "\\ud800"}', None),
+        ('{"event": "end", "peak_memory_mb": null}', {"event": "end", "peak_memory_mb": None}),
+        ('{"event": "x", "value": 1e999}', {"event": "x", "value": "1e999"}),
+        ('{"event": "x", "value": -0.5}', {"event": "x", "value": -0.5}),
+        ('{"event": "x", "value": ' + "9" * 400 + "}", {"event": "x", "value": "9" * 400}),
+    ],
+)
+def test_what_no_probe_writes_is_left_out(folder: RunFolder, line: str, kept: dict[str, Any] | None) -> None:
+    """A run that means harm once could end the harness by it."""
+    write_events(folder, [])
+    with folder.events.open("a") as file:
+        file.write(f'{line}\n{{"event": "after"}}\n')
+    assert read_events(folder.events) == [*([kept] if kept else []), {"event": "after"}]
+    judge(run(), folder, DONE)
+
+
+def test_an_endless_nesting_ends_the_events_and_not_the_harness(folder: RunFolder) -> None:
+    with folder.events.open("a") as file:
+        file.write("[" * 1_000_000)
+    assert read_events(folder.events) == list(EVENTS)
+
+
+@pytest.mark.parametrize("text", ["0e999999999", "1e-999999999", "nan", "", "-inf"])
+def test_a_metric_that_nobody_can_reckon_with_is_a_fault(folder: RunFolder, text: str) -> None:
+    write_events(folder, without("printed", {"event": "printed", "metrics": {"HIT@10": text}}))
+    assert fault(folder).kind == "metrics"
+
+
+def test_while_a_run_goes_on_no_link_or_pipe_of_its_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text('{"event": "secret"}\n')
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        assert read_events(tmp_path / name, live=True) == []
+    assert len(read_events(tmp_path / "secret", live=True)) == 1
+
+
+def test_ranks_that_grow_when_they_are_unpacked_are_refused(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.evidence.MOST_ARRAY", 200)
+    with pytest.raises(MetricsError, match="too large to read"):
+        read_ranks(folder.ranks("test"))
 
 
 def test_a_folder_without_events_has_none(tmp_path: Path) -> None:

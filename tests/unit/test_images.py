@@ -16,7 +16,18 @@ from harness.errors import ConfigError
 from harness.files import sha256_bytes, sha256_file
 from harness.images import ImageRequest, identity, request, tag
 from harness.images.building import BuildFailed, explained, in_words, last_id, locked_wheels, write_context
-from harness.images.inventory import Held, against_lock, differences, on_disk, pins, state, unique, unneeded, wanted
+from harness.images.inventory import (
+    Held,
+    against_lock,
+    differences,
+    on_disk,
+    ours,
+    pins,
+    state,
+    unique,
+    unneeded,
+    wanted,
+)
 from harness.images.reasons import OTHERWISE, way_out
 from harness.images.request import cache_label, content, labels
 
@@ -175,6 +186,15 @@ def test_steps_are_told_in_words() -> None:
     assert told[:2] == ["step 1 of 4: FROM base:1", "step 3 of 4: install the packages"]
     assert told[2].endswith("…")
     assert lines[-3:] == ["and another", answers[5]["stream"], "Successfully built 123456"]
+
+
+def test_podman_s_steps_and_names_are_understood() -> None:
+    told: list[str] = []
+    last_id([{"stream": "[2/3] STEP 4/6: COPY . /build/\n"}, {"stream": "Successfully built 1"}], [], told.append)
+    assert told == ["step 4 of 6: COPY . /build/"]
+    for host in ("", "localhost/", "docker.io/"):
+        assert ours(f"{host}seqrec-harness/tiny:1") == "seqrec-harness/tiny:1"
+    assert ours("") == ""
 
 
 def test_an_engine_without_ids_is_understood_and_one_without_an_image_is_not() -> None:
