@@ -11,8 +11,9 @@ from recipe_texts import PRINTED, write
 
 from harness import recipes
 from harness.errors import RecipeError
-from harness.printed import published
+from harness.printed import PrintedValue, names, published
 from harness.records import Published
+from harness.systems import PublishedAs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,3 +88,10 @@ def test_table_3_of_petrov_2023_is_told_apart_by_negatives_and_recall_is_hit() -
 def test_points_of_a_grid_are_told_apart_by_calibration() -> None:
     found = published(ROOT, recipes.load(ROOT, "petrov2023/fig3", {}))
     assert {p.system: p.value for p in found} == {"gsasrec/gbce-1-0.0": 0.126, "gsasrec/gbce-1-1.0": 0.158}
+
+
+def test_a_row_with_another_calibration_is_another_row() -> None:
+    told = PublishedAs(model="gSASRec", loss="gbce", negatives=1, t=1.0)
+    row = {"dataset": "small", "model": "gSASRec", "loss": "gbce", "negatives": 1, "metric": "NDCG@10"}
+    assert names(told, PrintedValue(**row, t=1, value=0.158, decimals=3))
+    assert not names(told, PrintedValue(**row, t=0, value=0.126, decimals=3))
