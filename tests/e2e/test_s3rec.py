@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -171,3 +172,43 @@ def test_losses_of_figure_1_train_without_validation_and_prove_themselves(real_p
             e for e in map(json.loads, events.read_text(encoding="utf-8").splitlines()) if e["event"] == "epoch"
         ]
         assert epoch["metric"] == "training loss"
+
+
+CUT_USERS = 40
+CUT = """
+  lastfm-cut:
+    upstream: s3rec
+    name: LastFM
+    label: LastFM, a few users
+    users: {users}
+    items: {items}
+    interactions: {interactions}
+    sequences: LastFM.txt
+    files:
+      - {{url: "https://cut.invalid/LastFM.txt", name: LastFM.txt, sha256: {sequences}}}
+      - {{path: data/LastFM_item2attributes.json, name: LastFM_item2attributes.json, sha256: {attributes}}}
+"""
+
+
+def test_s3rec_starts_from_weights_that_its_own_code_pre_trained_here(
+    real_project: Project, mirror: str, tmp_path: Path
+) -> None:
+    """A few users of LastFM: pre-training all of them for ten epochs takes half an hour."""
+    clone = sources.clone(PIN, tmp_path / "cache", mirror)
+    lines = sources.read_blob(clone, PIN, "data/LastFM.txt").decode().splitlines()[:CUT_USERS]
+    attributes = hashlib.sha256(sources.read_blob(clone, PIN, "data/LastFM_item2attributes.json")).hexdigest()
+    text = "".join(f"{line}\n" for line in lines)
+    items = [item for line in lines for item in line.split()[1:]]
+    (real_project.folder / "data").mkdir()
+    (real_project.folder / "data" / "LastFM.txt").write_text(text)
+    facts = {"users": len(lines), "items": len(set(items)), "interactions": len(items), "attributes": attributes}
+    with (real_project.folder / "recipes" / "data" / "s3rec.yaml").open("a") as file:
+        file.write(CUT.format(sequences=hashlib.sha256(text.encode()).hexdigest(), **facts))
+    real_project.replace("recipes/li2023/table2.yaml", "sports, toys]", "sports, toys, lastfm-cut]")
+    where = ("--where", "dataset=lastfm-cut,system=s3rec/bce", "--seeds", "1", "--set", "epochs=1", "--pretrain", "10")
+    done = real_project.run("reproduce", "table2", *where, timeout=1800)
+    found = records(real_project)
+    assert found["s3rec/pretraining"]["status"] == "finished", done.stderr
+    run = found["s3rec/bce"]
+    assert run["status"] == "finished", done.stderr
+    assert found["s3rec/pretraining"]["weights"] == {"LastFM-epochs-10.pt": run["network"]["checkpoint_sha256"]}  # type: ignore[index]
