@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 INSIDE = "/harness"
-OWN = f"{INSIDE}/run"
 NOBODY = 65532  # in the place of root: no user of any distribution
 LABEL = "seqrec-harness"
 MB = 1 << 20

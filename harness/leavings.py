@@ -116,10 +116,13 @@ def excess(folder: Path, most_bytes: int) -> str:
     return ""
 
 
-def clear(folder: Path, most: Mapping[str, int]) -> list[str]:
+def clear(folder: Path, most: Mapping[str, int], known_as: str = "") -> list[str]:
     """Remove all but plain files and folders from a folder that nobody writes to any more.
 
+    A link from one place of the folder to another is removed too, but is nothing to tell of: programs make such.
+
     Args:
+        known_as: the folder's own path as the program saw it, where that is another one.
         most: bytes that all files together whose path is like this (`ranks-*.npz`) may have: they will be read whole.
     Returns:
         what was removed, in words, such as "'out/model.pt', a link".
@@ -133,9 +136,24 @@ def clear(folder: Path, most: Mapping[str, int]) -> list[str]:
             left[like] -= entry.facts.st_size
             what = what or ("a folder" if entry.is_folder else "larger than a record may be" if left[like] < 0 else "")
         if what:
-            found.append(f"{entry.path[-60:]!a}, {what}")
+            if not stays(entry, (str(folder), known_as or str(folder))):
+                found.append(f"{entry.path[-60:]!a}, {what}")
             fell(entry.at, entry.name) if entry.is_folder else os.unlink(entry.name, dir_fd=entry.at)
     return found
+
+
+def stays(entry: Entry, homes: tuple[str, str]) -> bool:
+    """Whether something is a link that, as it is written, leads to another place of the folder; no link is followed.
+
+    Args:
+        homes: paths that the folder goes by.
+    """
+    if not stat.S_ISLNK(entry.facts.st_mode):
+        return False
+    target = os.path.normpath(
+        os.path.join(homes[0], os.path.dirname(entry.path), os.readlink(entry.name, dir_fd=entry.at))
+    )
+    return any(target.startswith(f"{os.path.normpath(home)}/") for home in homes)
 
 
 def fell(at: int, name: str) -> None:

@@ -15,6 +15,7 @@ from harness import leavings
 from harness.files import remove_tree
 
 FASTEST_POLL_S, SLOWEST_POLL_S = 0.002, 0.1
+INSIDE = "/harness/run"  # what a run in a container calls its folder
 MOST_EVENTS, MOST_RANKS = 16 << 20, 256 << 20  # bytes; those of a run of 100 epochs on 1,000 users: 36 kB and 240 kB
 
 
@@ -59,7 +60,8 @@ class RunFolder:
         Raises:
             OSError: it cannot be removed.
         """
-        return leavings.clear(self.path, {self.events.name: MOST_EVENTS, self.ranks("*").name: MOST_RANKS})
+        most = {self.events.name: MOST_EVENTS, self.ranks("*").name: MOST_RANKS}
+        return leavings.clear(self.path, most, INSIDE)
 
     def renew(self) -> None:
         """Make the folder, empty.

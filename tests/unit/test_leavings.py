@@ -22,7 +22,7 @@ def a_socket(path: Path) -> None:
 
 ODD: dict[str, tuple[Callable[[Path], object], str]] = {
     "link": (lambda path: path.symlink_to("/etc/passwd"), "a link"),
-    "dangling link": (lambda path: path.symlink_to("nowhere"), "a link"),
+    "dangling link": (lambda path: path.symlink_to("../../../nowhere"), "a link"),
     "link to a folder": (lambda path: path.symlink_to("/etc"), "a link"),
     "pipe": (os.mkfifo, "a pipe"),
     "socket": (a_socket, "a socket"),
@@ -161,3 +161,26 @@ def test_giving_changes_no_file_that_a_link_names(tmp_path: Path) -> None:
     leavings.give(folder, 4321, 4321)
     assert (folder / "file").stat().st_uid == (folder / "link").lstat().st_uid == folder.stat().st_uid == 4321
     assert outside.stat().st_uid == os.geteuid()
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("file", []),
+        ("../file", []),
+        ("{folder}/file", []),
+        ("/inside/file", []),
+        ("{folder}", ["'out/odd', a link"]),
+        ("{folder}-other/file", ["'out/odd', a link"]),
+        ("../../file", ["'out/odd', a link"]),
+        ("{folder}/../file", ["'out/odd', a link"]),
+        ("/inside/../file", ["'out/odd', a link"]),
+        ("/file", ["'out/odd', a link"]),
+    ],
+)
+def test_a_link_within_the_folder_is_removed_and_not_told(tmp_path: Path, target: str, told: list[str]) -> None:
+    folder = tmp_path / "run"
+    (folder / "out").mkdir(parents=True)
+    (folder / "out" / "odd").symlink_to(target.format(folder=folder))
+    assert leavings.clear(folder, MOST, "/inside") == told
+    assert not os.path.lexists(folder / "out" / "odd")
