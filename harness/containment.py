@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import engine
 from harness.errors import SetupError
+from harness.executors.contract import INSIDE as OWN
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.process import lives, machine_identity, own_identity
 
