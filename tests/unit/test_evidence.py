@@ -270,7 +270,7 @@ def test_while_a_run_goes_on_no_link_or_pipe_of_its_is_followed(tmp_path: Path) 
 
 
 def test_ranks_that_grow_when_they_are_unpacked_are_refused(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.evidence.MOST_ARRAY", 200)
+    monkeypatch.setattr("harness.reported.MOST_ARRAY", 200)
     with pytest.raises(MetricsError, match="too large to read"):
         read_ranks(folder.ranks("test"))
 

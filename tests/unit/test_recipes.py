@@ -28,6 +28,9 @@ def refused(root: Path, text: str) -> list[str]:
     return [line.strip() for line in caught.value.what.splitlines()]
 
 
+SAYS_NOTHING = ("petrov2023/fig1", "petrov2023/fig2", "petrov2023/table4")  # drawn, or set beside quoted numbers
+
+
 @pytest.mark.parametrize("artifact", recipes.artifacts(ROOT))
 def test_every_committed_recipe_loads_with_all_that_it_names(artifact: str) -> None:
     config = load_config(ROOT, {})
@@ -36,7 +39,7 @@ def test_every_committed_recipe_loads_with_all_that_it_names(artifact: str) -> N
     assert tuple(data) == recipe.datasets
     config.upstream(recipe.upstream)
     config.environment(recipe.environment)
-    assert recipe.claim_list()
+    assert bool(recipe.claim_list()) != (artifact in SAYS_NOTHING)
     assert any(system.floor for system in systems(recipe, Settings().where).values())
     for dataset in data.values():
         assert dataset.users * 3 <= dataset.interactions
@@ -88,7 +91,10 @@ def test_an_unknown_key_deep_in_a_file_gets_the_keys_of_its_place(tmp_path: Path
     text = RECIPE.replace("label: Net,", "lable: Net,").replace("published: {model: Net,", "published: {modle: Net,", 1)
     told = "\n".join(refused(tmp_path, text))
     assert "systems.net/bce.lable: unknown key (did you mean 'label'? known: about, arguments, checkpoint, " in told
-    assert "systems.net/bce.published.modle: unknown key (did you mean 'model'? known: label, loss, model)" in told
+    assert (
+        "systems.net/bce.published.modle: unknown key (did you mean 'model'? known: label, loss, model, negatives, t)"
+        in told
+    )
 
 
 def test_claims_wait_for_faulty_systems_instead_of_blaming_them(tmp_path: Path) -> None:
