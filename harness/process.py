@@ -161,25 +161,35 @@ def own_identity() -> str:
 
 
 def identity_of(pid: int) -> str:
-    """Boot of the machine, number and start of a process; the start is "" where it cannot be told."""
+    """Boot of the machine, number and start of a process; the start is "" where it cannot be told, or has no meaning.
+
+    A process that has ended, and that nobody waited for yet, has none any more.
+    """
     boot = start = ""
     with contextlib.suppress(OSError, IndexError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        start = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        state, *facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        start = facts[18] if state not in "ZX" else ""
     return f"{boot}:{pid}:{start}"
 
 
 def lives(identity: str) -> bool:
-    """Whether the process with this identity is still there; one that nobody waited for is not."""
-    number = identity.split(":")[1] if identity.count(":") == 2 else ""
-    return number.isdigit() and identity_of(int(number)) == identity and alive(int(number))
+    """Whether the process with this identity is still there, whosever it is."""
+    _, number, start = identity.split(":") if identity.count(":") == 2 else ("", "", "")
+    if not number.isdigit() or identity_of(int(number)) != identity:
+        return False
+    return bool(start) or alive(int(number))
 
 
 def machine_identity() -> str:
-    """This machine, or the container in it, as far as numbers of processes have one meaning."""
+    """This user on this machine, or in the container in it, as far as numbers of processes have one meaning.
+
+    Processes of another user may be hidden from this one, and so would seem dead.
+    """
+    user = str(os.getuid()) if hasattr(os, "getuid") else ""
     with contextlib.suppress(OSError):
-        return f"{platform.node()}/{os.readlink('/proc/self/ns/pid')}"
-    return platform.node()
+        return f"{platform.node()}/{os.readlink('/proc/self/ns/pid')}/{user}"
+    return f"{platform.node()}//{user}"
 
 
 def as_signal(status: int) -> int:

@@ -64,7 +64,8 @@ class Watch:
         while not over.wait(0.2):
             self.least_memory_mb = min(self.least_memory_mb, available_mb())
             self.most_processes = max(self.most_processes, n_processes(self.engine, self.folder))
-            self.largest_mb = max(self.largest_mb, used_mb(self.folder))
+            with contextlib.suppress(RecursionError, OSError):  # folders nested without end are somebody's attack
+                self.largest_mb = max(self.largest_mb, used_mb(self.folder))
 
 
 def available_mb() -> int:

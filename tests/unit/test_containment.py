@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +19,7 @@ from harness.engine import Engine
 from harness.errors import SetupError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor, keep_log
-from harness.process import as_signal, identity_of, lives, own_identity
+from harness.process import as_signal, identity_of, lives, machine_identity, own_identity
 
 DOCKER = Engine("Docker 20.10", podman=False, rootless=False)
 PODMAN = Engine("Podman 4.3", podman=True, rootless=False)
@@ -131,6 +133,32 @@ def test_a_process_is_known_after_its_number_was_given_away() -> None:
     assert not lives(f"{boot}:{2**22 + 1}:{start}")
     assert not lives("")
     assert identity_of(1) != own_identity()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="becomes another user")
+def test_a_living_process_of_another_user_lives_and_is_not_ours_to_judge() -> None:
+    """Signalling it is forbidden, which once passed for its death: its container was removed under it."""
+    code = "import sys; from harness.process import *; print(lives(sys.argv[1]), machine_identity())"
+    root = str(Path(containment.__file__).parents[1])
+    environment = {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
+    words = ["/usr/bin/python3", "-c", code, own_identity()]
+    done = subprocess.run(words, user=4321, env=environment, capture_output=True, text=True, cwd="/")
+    if "Permission" in done.stderr or "ModuleNotFound" in done.stderr:
+        pytest.skip("another user cannot read this project")
+    assert done.stdout.split()[0] == "True", done.stderr
+    assert done.stdout.split()[1] != machine_identity()
+
+
+def test_a_process_that_nobody_waited_for_is_dead() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    identity = identity_of(child.pid)
+    assert child.stdout is not None
+    child.stdout.read()
+    deadline = time.monotonic() + 10
+    while lives(identity) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not lives(identity)
+    child.communicate()
 
 
 def test_labels_say_whose_a_container_is(run: PreparedRun) -> None:
