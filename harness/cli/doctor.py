@@ -10,7 +10,7 @@ from harness.doctor import BROKEN, Line, examine
 from harness.errors import ArgumentError, SetupError, near_misses
 
 WIDEST = 100
-STATE, SUBJECT = 12, 20  # columns
+STATE, SUBJECT = 12, 24  # columns, each with a space at its end at least
 DEVICES = ("cpu", "cuda")
 STYLES = {"works": "green", BROKEN: "bold red", "not needed": "dim"}
 
@@ -50,7 +50,7 @@ def row(out: Console, line: Line) -> Text:
     for part in told:
         part.rstrip()
     rows = [
-        Text.assemble((line.state.ljust(STATE), STYLES[line.state]), line.subject.ljust(SUBJECT), told[0]),
+        Text.assemble((line.state.ljust(STATE), STYLES[line.state]), f"{line.subject} ".ljust(SUBJECT), told[0]),
         *(Text.assemble(" " * (STATE + SUBJECT), part) for part in told[1:]),
     ]
     return Text("\n").join(rows)
