@@ -276,9 +276,9 @@ def test_lines_fold_beside_their_subject_at_80_columns() -> None:
     out = Console(width=80, highlight=False)
     line = Line("container engine", False, "word " * 30, "do " * 40)
     rows = row(out, line).plain.splitlines()
-    assert rows[0].startswith("does not    container engine    word")
+    assert rows[0].startswith("does not    container engine        word")
     assert all(len(text) <= 80 and text == text.rstrip() for text in rows)
-    assert all(text.startswith(" " * 32) for text in rows[1:])
+    assert all(text.startswith(" " * 36) for text in rows[1:])
     assert sum("→" in text for text in rows) == 1
 
 
@@ -310,3 +310,8 @@ def test_the_command_ends_with_0_only_if_all_that_is_needed_works(config: Config
     assert "needs what does not work: container engine" in done.stderr
     done = harness(config, "--executor", "dokcer", **env)
     assert (done.returncode, "did you mean 'docker'" in done.stderr) == (2, True)
+
+
+def test_a_long_name_keeps_its_distance() -> None:
+    line = Line("release a-very-long-name-indeed", False, "word", "")
+    assert "indeed word" in row(Console(width=80), line).plain
