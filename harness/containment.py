@@ -29,7 +29,10 @@ INSIDE = "/harness"
 NOBODY = 65532  # in the place of root: no user of any distribution
 LABEL = "seqrec-harness"
 MB = 1 << 20
-FIRST = ("/bin/sh", "-c", '"$@"; exit $?', "sh")  # no signal kills a first process; Podman's init has to be installed
+# One stream, since the engine passes two on in no order. A first process is killed by no signal of its own container:
+# Docker puts an init before it, that of Podman has to be installed.
+DOCKER_FIRST = ("/bin/sh", "-c", 'exec "$@" 2>&1', "sh")
+PODMAN_FIRST = ("/bin/sh", "-c", '"$@" 2>&1; exit $?', "sh")
 REMOVAL_S, UNDER_WAY = 20, 409
 
 
@@ -94,7 +97,7 @@ def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: engi
     words = [translated(word, inside) for word in run.command]
     return {
         "image": image,
-        "entrypoint": words if not which.podman else [*FIRST, *words],
+        "entrypoint": [*(PODMAN_FIRST if which.podman else DOCKER_FIRST), *words],
         "command": [],
         "working_dir": translated(str(run.cwd), inside),
         "environment": {name: translated(value, inside) for name, value in run.env.items()} | gpu_variables(gpus),

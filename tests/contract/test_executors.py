@@ -180,6 +180,14 @@ def test_the_log_has_both_streams_and_the_command_its_folder_and_environment(exe
     assert run.folder.log.read_text() == "True\nlast words\n"
 
 
+def test_the_log_has_both_streams_in_the_order_in_which_they_were_written(executor: Executor, field: Field) -> None:
+    """The engine passes two streams on in no order."""
+    code = "import sys\nfor n in range(200): print(n, file=(sys.stdout, sys.stderr)[n % 2], flush=True)"
+    run = field.run(code)
+    assert outcome_of(executor, run).status == 0
+    assert run.folder.log.read_text().split() == [str(n) for n in range(200)]
+
+
 def test_seconds_are_those_of_the_run(executor: Executor, field: Field) -> None:
     assert 0.3 <= outcome_of(executor, field.run("import time; time.sleep(0.3)")).seconds < 15
 

@@ -43,7 +43,8 @@ def asked(run: PreparedRun, gpus: str = "none", which: Engine = DOCKER, **limits
 
 def test_places_of_this_machine_become_those_of_the_container(run: PreparedRun) -> None:
     found = asked(run)
-    assert found["entrypoint"] == [
+    assert found["entrypoint"][:4] == ["/bin/sh", "-c", 'exec "$@" 2>&1', "sh"]
+    assert found["entrypoint"][4:] == [
         "/opt/python", "train.py", "--data=/harness/data/x.txt", "--out=/harness/run/out/"
     ]  # fmt: skip
     assert found["working_dir"] == "/harness/source"
@@ -94,7 +95,7 @@ def test_a_run_is_the_caller_s_and_never_root(
 
 def test_podman_gets_a_first_process_and_limits_of_its_own(run: PreparedRun) -> None:
     found = asked(run, which=PODMAN)
-    assert found["entrypoint"][:3] == ["/bin/sh", "-c", '"$@"; exit $?']
+    assert found["entrypoint"][:3] == ["/bin/sh", "-c", '"$@" 2>&1; exit $?']
     assert not found["init"]
     assert {limit["Name"] for limit in found["ulimits"]} == {"fsize", "core", "nofile", "nproc"}
 
