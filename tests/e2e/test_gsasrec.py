@@ -103,7 +103,7 @@ def test_the_grid_point_of_one_negative_without_calibration_is_sasrec(real_proje
 def test_our_gbce_trains_as_the_code_base_s_own(real_project: Project) -> None:
     """The same draws, another way to write it: no clipping, float32."""
     name = "gsasrec/gbce-16-0.75"
-    own = ("--loss", "gbce:k=16+t=0.75+form=naive")
+    own = ("--loss", "gbce:k=16,t=0.75,form=naive")
     records = reproduced(real_project, "fig3", f"sasrec/bce|{name}", *own)
     ours = next(record for key, record in records.items() if "form=naive" in key)
     theirs, mine = curve(real_project, records[name]), curve(real_project, ours)
