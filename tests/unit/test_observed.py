@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,17 +23,28 @@ ROOT = Path(__file__).parents[2]
 RUNS = sorted((ROOT / "results" / "runs").glob("*/record.json"))
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the project's recipes with the records of LastFM's GRU4Rec, seed 42."""
+def with_records(folder: Path, wanted: Callable[[dict[str, Any]], bool]) -> Path:
+    """A copy of the project's recipes in a folder, with those of its records that are wanted."""
     for part in ("harness.toml", "recipes", "patches", "dockerfiles"):
         source = ROOT / part
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, tmp_path / part)
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, folder / part)
     for path in RUNS:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["model"] == "gru4rec" and content["seed"] == 42 and content["dataset"] == "lastfm":
-            shutil.copytree(path.parent, tmp_path / "results" / "runs" / path.parent.name)
-    return tmp_path
+        if wanted(json.loads(path.read_text(encoding="utf-8"))):
+            shutil.copytree(path.parent, folder / "results" / "runs" / path.parent.name)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with the records of LastFM's GRU4Rec, seed 42."""
+    cell = ("gru4rec", 42, "lastfm")
+    return with_records(tmp_path, lambda c: (c["model"], c["seed"], c["dataset"]) == cell)
+
+
+@pytest.fixture
+def variants(tmp_path: Path) -> Path:
+    """A project with the records of BCE with 1000 negatives on LastFM, in both forms."""
+    return with_records(tmp_path, lambda c: c["system"].startswith("sasrec/bce-1000-as-") and c["dataset"] == "lastfm")
 
 
 def test_p_values_are_those_of_scipy() -> None:
@@ -65,19 +78,6 @@ def test_a_printed_metric_that_its_ranks_do_not_give_is_found(project: Path) -> 
     path.write_text(json.dumps(content), encoding="utf-8")
     found = [f for f in collect(project, *own_rows(project)) if f.verdict == "disagrees" and f.kind == "runs"]
     assert [f.reported for f in found] == ["0.9999"]
-
-
-@pytest.fixture
-def variants(tmp_path: Path) -> Path:
-    """A copy of the project's recipes with the records of BCE with 1000 negatives on LastFM, in both forms."""
-    for part in ("harness.toml", "recipes", "patches", "dockerfiles"):
-        source = ROOT / part
-        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, tmp_path / part)
-    for path in RUNS:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["system"].startswith("sasrec/bce-1000-as-") and content["dataset"] == "lastfm":
-            shutil.copytree(path.parent, tmp_path / "results" / "runs" / path.parent.name)
-    return tmp_path
 
 
 def test_a_system_as_published_stands_beside_what_was_released(variants: Path) -> None:
