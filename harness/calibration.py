@@ -64,6 +64,7 @@ def save(
     """Draw, and write beside the table."""
     said = signature(table_spec(job))
     words = [job.data[dataset].label, *([f"profile {job.settings.profile}"] if job.settings.profile else [])]
+    words += [f"{name} {value}" for name, value in sorted(job.settings.options.items())]
     words += [f"not run: {', '.join(absent)}"] if absent else []
     place = "; ".join(words)
     files: dict[str, bytes] = {}
