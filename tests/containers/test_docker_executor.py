@@ -268,13 +268,18 @@ def test_data_are_generated_in_a_container(tmp_path: Path, inside: InContainers)
     tree.mkdir(mode=0o755)
     code = "import os, sys; open(sys.argv[1] + '/data.txt', 'w').write(os.getcwd() + ' ' + __file__)"
     (tree / "generate.py").write_text(code)
-    file = SimpleNamespace(name="data.txt", path="")
-    dataset: Any = SimpleNamespace(name="made", generate=["python", "generate.py", "{data}"], files=[file])
-    found = generation.generate(dataset, tree, inside, 1, 60)
-    assert found == {"data.txt": b"/harness/source /harness/source/generate.py"}
+    files = [SimpleNamespace(name="data.txt", path="", url=""), SimpleNamespace(name="given", path="given", url="")]
+    dataset: Any = SimpleNamespace(name="made", generate=["python", "generate.py", "{data}"], files=files)
+
+    def generate() -> dict[str, bytes]:
+        return generation.generate(dataset, lambda name: f"{name} as it lies elsewhere".encode(), tree, inside, 60)
+
+    assert generate() == {"data.txt": b"/harness/source /harness/source/generate.py"}
+    (tree / "generate.py").write_text("import os, sys; os.rename(sys.argv[1] + '/given', sys.argv[1] + '/data.txt')")
+    assert generate() == {"data.txt": b"given as it lies elsewhere"}
     (tree / "generate.py").write_text("import os, sys; os.symlink('/etc/passwd', sys.argv[1] + '/data.txt')")
     with pytest.raises(SetupError, match=r"left 'out/data\.txt', a link"):
-        generation.generate(dataset, tree, inside, 1, 60)
+        generate()
     (tree / "generate.py").write_text("raise SystemExit('no data today')")
     with pytest.raises(SetupError, match=r"status 1\n    no data today"):
-        generation.generate(dataset, tree, inside, 1, 60)
+        generate()
