@@ -46,7 +46,7 @@ class Workshop:
     surroundings: Surroundings
     threads: int
     timeout_s: float
-    _data: dict[str, Path] = field(default_factory=dict)
+    _data: dict[Dataset, Path] = field(default_factory=dict)
 
     @property
     def upstream(self) -> Upstream:
@@ -136,9 +136,9 @@ class Workshop:
         Raises:
             SourceError, DatasetError: a file cannot be had or is another one.
         """
-        if dataset.name not in self._data:
-            self._data[dataset.name] = self.make_data(dataset)
-        return self._data[dataset.name]
+        if dataset not in self._data:
+            self._data[dataset] = self.make_data(dataset)
+        return self._data[dataset]
 
     def make_data(self, dataset: Dataset) -> Path:
         """Put a dataset's files together; see `data`."""
@@ -223,7 +223,7 @@ class Workshop:
 
     def is_intact(self, run: Run, dataset: Dataset) -> bool:
         """Whether what a run started from is still all there and unchanged."""
-        data = self._data.get(dataset.name)
+        data = self._data.get(dataset)
         there = data is not None and all((data / f.name).is_file() for f in dataset.files)
         there &= all(is_content(self.loss_path(digest), digest) for digest in run.inputs.get("loss", {}).values())
         return there and self.surroundings.is_whole() and tree_is_as_made(self.tree, self.tree.with_suffix(".json"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import RunError
-from harness.files import sha256_file, write_whole
+from harness.files import sha256_bytes, sha256_file, write_whole
 from harness.plan import Run
 
 
@@ -25,8 +25,9 @@ class Weights:
         Raises:
             StoreError: the disk is full or not writable.
         """
-        digest = sha256_file(made)
-        write_whole(self.folder / stage.key / digest / stage.gives, made.read_bytes())
+        content = made.read_bytes()
+        digest = sha256_bytes(content)
+        write_whole(self.folder / stage.key / digest / stage.gives, content)
         return {stage.gives: digest}
 
     def path(self, stage: Run) -> Path | None:
