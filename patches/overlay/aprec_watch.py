@@ -1,7 +1,9 @@
 """What the harness is told of a run of the gsasrec code base: epochs, network, ranks, calibration, printed metrics.
 
 Ranks come from the very scores that the code base ranks in its test, as they pass by; nothing is scored twice. An item
-of the test that nobody had in training has no score there: it can never be recommended, so it is put last.
+of the test that nobody had in training has no score there: it can never be recommended, so it is put last. So is one
+that the code base does not list: it asks for 200 items more than it lists and drops a user's seen items from these,
+however many there are, so the list of a user who has seen more than 200 of them ends early.
 Calibration is petrov2023's section 6.2.2: of the first K places of each user's list, K up to 100, the share that is
 the test item (precision), and the mean predicted probability: the logistic function of a score, or for a loss that is
 a softmax over the catalogue the softmax over all items.
@@ -68,7 +70,7 @@ class Watch:
             trained = time.time() - self.start
             inner = getattr(recommender, "recommender", recommender)
             scored = scores_of(inner)
-            ranks = Ranked(self, inner, test_actions, filtered=inner is not recommender)
+            ranks = Ranked(self, inner, test_actions, getattr(recommender, "extra_items", None))
             scored(ranks.add)
             result = evaluate(recommender, test_actions, *arguments, **options)
             self.tell(inner, ranks, result, trained)
@@ -134,10 +136,15 @@ def heard(system, tell):
 
 
 class Ranked:
-    """Ranks and predicted probabilities of the users of a test, as their scores pass by."""
+    """Ranks and predicted probabilities of the users of a test, as their scores pass by.
 
-    def __init__(self, watch, system, test_actions, filtered):
-        self.watch, self.filtered, self.system = watch, filtered, system
+    Args:
+        extra: how many items more than it lists the code base asks for, to drop seen items; None where it drops none.
+    """
+
+    def __init__(self, watch, system, test_actions, extra):
+        self.watch, self.filtered, self.system = watch, extra is not None, system
+        self.asked = watch.listed + (extra or 0)
         self.truth = {action.user_id: action.item_id for action in test_actions}
         self.rows = {}
         self.precision, self.probability = np.zeros(PLACES), np.zeros(PLACES)
@@ -154,7 +161,8 @@ class Ranked:
         own = columns.get(self.truth[user])
         views = {"all": np.ones(len(scores), dtype=bool), "unseen": allowed}
         self.n_cold += own is None
-        self.rows[user] = {name: place(scores, own, view) for name, view in views.items()}
+        self.rows[user] = row = {name: place(scores, own, view) for name, view in views.items()}
+        row["printed"] = listed(row["all"], row["unseen"], self.asked) if self.filtered else row["all"]
         if self.calibrated:
             self.calibrate(user, scores, views["unseen" if self.filtered else "all"], own)
 
@@ -174,10 +182,10 @@ class Ranked:
         users = sorted(self.rows, key=int)
         views = {
             name: [np.array([self.rows[user][name][i] for user in users], dtype=np.int32) for i in range(3)]
-            for name in ("all", "unseen")
+            for name in ("all", "unseen", "printed")
         }
-        views["printed"] = views["unseen" if self.filtered else "all"]
         protocol = {"split": "leave-one-out", "ranking": "full", "seen": "excluded" if self.filtered else "included"}
+        protocol["listed"] = f"{self.watch.listed} of the best {self.asked}"
         protocol.update(cold="test items that no training has come last", n_cold=str(self.n_cold))
         probe.write_ranks("test", np.array([int(user) for user in users]), views, protocol)
         if self.calibrated:
@@ -200,6 +208,22 @@ def place(scores, own, allowed):
         n = int(allowed.sum())
         return n, 1, n + 1
     return tuple(int(column[0]) for column in probe.count_ranks(scores[None], np.array([own]), allowed[None]))
+
+
+def listed(everything, unseen, asked):
+    """The place of a test item in a list made of the best `asked` items without the seen ones.
+
+    Args:
+        everything, unseen: (above, tied, candidates) among all items, and among those that the user has not seen.
+    Returns:
+        (above, tied, candidates): that among unseen items; last where the list lacks the item; where the order of ties
+        decides that, tied with all that come after.
+    """
+    above, tied, _ = everything
+    n = unseen[2]
+    if above >= asked:
+        return n - 1, 1, n
+    return (unseen[0], n - unseen[0], n) if above + tied > asked else unseen
 
 
 def probabilities(scores, loss):

@@ -52,6 +52,9 @@ def test_unknown_models_and_abbreviations_are_refused(capsys: pytest.CaptureFixt
     assert "invalid choice: 'gru'" in capsys.readouterr().err
 
 
+Place = tuple[int, int, int]
+
+
 def test_places_of_items_with_and_without_a_score() -> None:
     watch = pytest.importorskip("overlay.aprec_watch", exc_type=ImportError)
     scores, allowed = np.array([3.0, 1.0, 2.0, 2.0]), np.array([False, True, True, True])
@@ -59,6 +62,20 @@ def test_places_of_items_with_and_without_a_score() -> None:
     assert watch.place(scores, 1, allowed) == (2, 1, 3)
     assert watch.place(scores, 0, allowed) == (0, 1, 4)  # the test item is a candidate, also where it was seen
     assert watch.place(scores, None, allowed) == (3, 1, 4)  # never recommended
+
+
+@pytest.mark.parametrize(
+    ("everything", "unseen", "expected"),
+    [
+        ((4, 1, 9), (1, 1, 5), (1, 1, 5)),  # the last of five that are asked for
+        ((5, 1, 9), (1, 1, 5), (4, 1, 5)),  # the sixth: it is not listed, however few unseen items lie above it
+        ((3, 3, 9), (1, 2, 5), (1, 4, 5)),  # the fourth to sixth
+        ((3, 2, 9), (1, 2, 5), (1, 2, 5)),
+    ],
+)
+def test_an_item_that_the_code_base_does_not_list_is_last(everything: Place, unseen: Place, expected: Place) -> None:
+    watch = pytest.importorskip("overlay.aprec_watch", exc_type=ImportError)
+    assert watch.listed(everything, unseen, asked=5) == expected
 
 
 def test_probabilities_by_the_link_of_the_loss() -> None:
@@ -75,10 +92,10 @@ def test_ranks_and_calibration_of_users_as_their_scores_pass_by(
     watch = pytest.importorskip("overlay.aprec_watch", exc_type=ImportError)
     monkeypatch.setenv("HARNESS_PROBE_DIR", str(tmp_path))
     listener = watch.Watch(SimpleNamespace(user="2", loss="bce"))
-    listener.seen = {"1": {"a"}, "2": {"b"}}
+    listener.seen, listener.listed = {"1": {"a"}, "2": {"b"}}, 2
     truth = [SimpleNamespace(user_id="1", item_id="c"), SimpleNamespace(user_id="2", item_id="new")]
     system = SimpleNamespace(config=None, items=SimpleNamespace(size=lambda: 3))
-    ranked = watch.Ranked(listener, system, truth, filtered=True)
+    ranked = watch.Ranked(listener, system, truth, extra=1)
     columns = {"a": 0, "b": 1, "c": 2}
     ranked.add("1", columns, np.array([5.0, 1.0, 2.0]))
     ranked.add("2", columns, np.array([0.0, 1.0, -1.0]))
@@ -88,7 +105,8 @@ def test_ranks_and_calibration_of_users_as_their_scores_pass_by(
         assert file["above_printed"].tolist() == [0, 2]
         assert file["candidates_printed"].tolist() == [2, 3]
         assert file["above_all"].tolist() == [1, 3]
-        assert json.loads(str(file["protocol"]))["n_cold"] == "1"
+        protocol = json.loads(str(file["protocol"]))
+        assert (protocol["n_cold"], protocol["listed"]) == ("1", "2 of the best 3")
     events = {e["event"]: e for e in map(json.loads, (tmp_path / "events.jsonl").read_text().splitlines())}
     assert events["probabilities"]["user"] == "2"
     assert events["probabilities"]["sum"] == pytest.approx(0.5 + 1 / (1 + np.exp(-1)) + 1 / (1 + np.exp(1)))
