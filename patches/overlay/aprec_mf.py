@@ -46,7 +46,8 @@ class LightFM:
         """One batch of triples; those whose negative the user has are left out."""
         u, i = self.users[rows], self.items[rows]
         j = self.items[self.random.integers(len(self.items), size=len(rows))]
-        fresh = ~np.isin(u * self.n_items + j, self.had)
+        pairs = u * self.n_items + j
+        fresh = self.had[np.searchsorted(self.had[:-1], pairs)] != pairs
         u, i, j = u[fresh], i[fresh], j[fresh]
         apart = (self.p[u] * (self.q[i] - self.q[j])).sum(1) + self.b[i] - self.b[j]
         pull = (1.0 / (1.0 + np.exp(apart)))[:, None]  # minus the derivative of the loss
