@@ -32,6 +32,7 @@ class PrintedValue(BaseModel, frozen=True):
     value: float
     decimals: int
     mark: str = ""
+    unit: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -74,7 +75,7 @@ def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Publis
         for key, system in recipe.systems.items():
             if system.published and names(system.published, row):
                 metric = RECALL.sub("HIT@", row.metric)
-                yield Published(row.dataset, key, metric, row.value, row.decimals, row.mark, beside)
+                yield Published(row.dataset, key, metric, row.value, row.decimals, row.mark, beside, row.unit)
 
 
 def names(told: PublishedAs, row: PrintedValue) -> bool:

@@ -33,6 +33,7 @@ class Recipe(Strict):
         published: `paper#artifact` in recipes/papers, "" for none; what verdicts on values are about.
         published_in: what a table calls the place where those numbers stand.
         beside: further published numbers to look at, by what a table calls the place where they stand.
+        timed: its table shows minutes of training until the best epoch, which the upstream prints, beside the paper's.
         demonstration: it shows the machinery and proves nothing about a paper.
     """
 
@@ -60,6 +61,7 @@ class Recipe(Strict):
     published: str = ""
     published_in: str = "paper"
     beside: dict[str, str] = {}
+    timed: bool = False
     demonstration: bool = False
 
     @field_validator("metrics", "seeds", "datasets", "systems", "command")

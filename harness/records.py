@@ -11,6 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+SECONDS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0}
+#: What a run's printed metrics call the minutes until its best epoch, and papers' files a system's time.
+MINUTES, TRAINING_TIME = "minutes to converge", "training_time"
 Status = Literal["finished", "failed", "missing"]
 
 
@@ -63,6 +66,11 @@ class RunResult:
     printed: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def minutes(self) -> float | None:
+        """Minutes of training until the best epoch, as the upstream tells them; None where it does not."""
+        return float(self.printed[MINUTES]) if MINUTES in self.printed else None
+
 
 @dataclass(frozen=True)
 class Published:
@@ -71,6 +79,7 @@ class Published:
     Attributes:
         decimals: printed decimals, so that the rounding interval is value ± 0.5 · 10^-decimals.
         mark: the paper's own significance mark, "" if none.
+        unit: "" where the number has none.
         beside: "" for the number that a verdict is about; else what a table calls the place where this one stands.
     """
 
@@ -81,6 +90,12 @@ class Published:
     decimals: int
     mark: str = ""
     beside: str = ""
+    unit: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """A duration in seconds; what has no unit is in seconds."""
+        return self.value * SECONDS[self.unit]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import added, drawn, plan, render, tables
+from harness import added, drawn, papermarks, plan, render, tables
 from harness.changes import changes
 from harness.config import Config
 from harness.errors import ArgumentError, near_misses
@@ -16,6 +16,7 @@ from harness.job import DEMONSTRATION, Job
 from harness.plan import Run
 from harness.records import RunResult
 from harness.store import Record, Store
+from harness.systems import System
 from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec
 from harness.verdicts import judge
 
@@ -63,9 +64,7 @@ def table_spec(job: Job) -> TableSpec:
         title=recipe.title,
         metrics=recipe.metrics,
         datasets=tuple(DatasetSpec(name, job.data[name].label, job.data[name].users) for name in names),
-        systems=tuple(
-            SystemSpec(key, s.label, s.floor, s.published.text if s.published else "") for key, s in chosen.items()
-        ),
+        systems=tuple(system_spec(key, system) for key, system in chosen.items()),
         claims=(
             *(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
             *added.comparisons(chosen, recipe.metrics),
@@ -85,7 +84,16 @@ def table_spec(job: Job) -> TableSpec:
             for name in sorted(settings.options)
         ),
         demonstration=recipe.demonstration,
+        timed=recipe.timed,
+        said=papermarks.said(job.config.root, recipe),
     )
+
+
+def system_spec(key: str, system: System) -> SystemSpec:
+    """A system as a table has it."""
+    options = {name: float(value) for name, value in system.loss_options.items() if not isinstance(value, str)}
+    published = system.published.text if system.published else ""
+    return SystemSpec(key, system.label, system.floor, published, system.model, system.loss, options)
 
 
 def signature(job: Job) -> dict[str, str]:

@@ -18,9 +18,10 @@ from matplotlib.lines import Line2D
 from harness.figures import look
 from harness.figures.data import FigureData
 from harness.figures.sheet import sheet
+from harness.records import TRAINING_TIME
 from harness.tables import DatasetSpec, SeedLine, Table
 
-TIME, MEMORY = "training_time", "gpu_memory"  # in recipes/papers; seconds and MB
+TIME, MEMORY = TRAINING_TIME, "gpu_memory"  # in recipes/papers; a time with its unit, and MB
 _CROSS: Any = {"marker": "x", "color": look.INK, "markersize": 4, "markeredgewidth": 0.6, "linestyle": "none"}
 _LARGEST_PT = 18.0  # diameter of the bubble of the most memory
 
@@ -93,7 +94,8 @@ def told(data: FigureData, dataset: str) -> list[Told]:
     numbers: dict[tuple[str, str], dict[str, float]] = {}
     for own in data.published:
         if own.dataset == dataset:
-            numbers.setdefault((own.beside or data.table.spec.published_in, own.system), {})[own.metric] = own.value
+            where = (own.beside or data.table.spec.published_in, own.system)
+            numbers.setdefault(where, {})[own.metric] = own.seconds if own.metric == TIME else own.value
     found: dict[tuple[str, str], Told] = {}
     for system in data.table.spec.columns:
         for (place, key), values in numbers.items():

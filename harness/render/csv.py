@@ -10,25 +10,27 @@ import io
 from collections.abc import Iterable, Sequence
 
 from harness.records import Published
+from harness.render.marks import marked
 from harness.render.words import signature
-from harness.tables import Cell, ClaimRow, Comparison, Row, Table
+from harness.tables import Cell, ClaimRow, Comparison, Row, Table, Time
 
 VALUE_COLUMNS = (
     "artifact", "dataset", "metric", "system", "mean", "low", "high", "interval_over", "n_seeds", "published",
     "difference", "verdict", "runs", "signature",
 )  # fmt: skip
 CLAIM_COLUMNS = (
-    "artifact", "dataset", "metric", "better", "worse", "gain", "relative", "paper_relative", "t", "p", "p_adjusted",
-    "d_z", "low", "high", "interval_over", "n_users", "n_seeds", "wins", "ties", "losses", "overruled_by_seeds",
-    "p_randomisation", "p_mcnemar", "bootstrap_low", "bootstrap_high", "d_z_low", "d_z_high", "detectable", "verdict",
-    "claimed_by", "signature",
+    "artifact", "dataset", "metric", "better", "worse", "gain", "relative", "paper_relative", "paper_significant", "t",
+    "p", "p_adjusted", "d_z", "low", "high", "interval_over", "n_users", "n_seeds", "wins", "ties", "losses",
+    "overruled_by_seeds", "p_randomisation", "p_mcnemar", "bootstrap_low", "bootstrap_high", "d_z_low", "d_z_high",
+    "detectable", "verdict", "claimed_by", "signature",
 )  # fmt: skip
 
 
 def values(table: Table) -> str:
     """One row for each cell; empty fields where there is nothing; several runs set apart by semicolons."""
     columns = (*VALUE_COLUMNS[:-1], *table.spec.beside, VALUE_COLUMNS[-1])
-    return _text(table, columns, [_value(row, cell) for row in table.rows for cell in row.cells])
+    rows = [_value(row, cell) for row in table.rows for cell in row.cells]
+    return _text(table, columns, [*rows, *(_minutes(time, len(table.spec.beside)) for time in table.times)])
 
 
 def claims(table: Table) -> str:
@@ -36,7 +38,7 @@ def claims(table: Table) -> str:
 
     A comparison that nobody claims is one of a loss that the command line put in.
     """
-    return _text(table, CLAIM_COLUMNS, [_claim(row) for row in table.claims])
+    return _text(table, CLAIM_COLUMNS, [_claim(row, marked(table.spec, row)) for row in table.claims])
 
 
 def _value(row: Row, cell: Cell) -> tuple[object, ...]:
@@ -47,16 +49,33 @@ def _value(row: Row, cell: Cell) -> tuple[object, ...]:
     return (row.dataset, row.metric, cell.system, *ours, *judged, *beside)
 
 
+def _minutes(time: Time, n_beside: int) -> tuple[object, ...]:
+    """A row of a metric of its own, without interval."""
+    paper = f"{time.published.seconds / 60:.8g}" if time.published else ""
+    return (
+        time.dataset,
+        "minutes",
+        time.system,
+        time.minutes,
+        *("",) * 4,
+        paper,
+        "",
+        "not judged",
+        "",
+        *("",) * n_beside,
+    )
+
+
 def _printed(number: Published | None) -> str:
     return f"{number.value:.{number.decimals}f}" if number else ""
 
 
-def _claim(row: ClaimRow) -> tuple[object, ...]:
+def _claim(row: ClaimRow, mark: str) -> tuple[object, ...]:
     c, head = row.comparison, (row.dataset, row.claim.metric, row.claim.better, row.claim.worse)
     end = (row.verdict, "nobody" if row.claim.own else "recipe")
     if c is None:
-        return (*head, "", "", row.paper_relative, *("",) * 20, *end)
-    return (*head, c.gain, c.relative, row.paper_relative, *_tested(c), *end)
+        return (*head, "", "", row.paper_relative, mark, *("",) * 20, *end)
+    return (*head, c.gain, c.relative, row.paper_relative, mark, *_tested(c), *end)
 
 
 def _tested(c: Comparison) -> tuple[object, ...]:

@@ -44,6 +44,11 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 
+def minutes(value: float) -> str:
+    """Minutes of training: whole ones from ten on, as papers print them."""
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
+
+
 def megabytes(value: float | None) -> str:
     """A size in MB, from 10,000 MB on in GB."""
     if value is None:

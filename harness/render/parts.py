@@ -33,12 +33,17 @@ class ValueText:
 
 @dataclass(frozen=True)
 class ValueLine:
-    """A system with a cell for each metric of the block; its runs are listed at `anchor`."""
+    """A system with a cell for each metric of the block; its runs are listed at `anchor`.
+
+    Attributes:
+        times: its minutes of training and the paper's, where the block is timed.
+    """
 
     system: str
     anchor: str
     is_floor: bool
     cells: tuple[ValueText, ...]
+    times: tuple[str, ...] = ()
 
     @property
     def linked(self) -> bool:
@@ -48,10 +53,11 @@ class ValueLine:
 
 @dataclass(frozen=True)
 class ValueBlock:
-    """Values on one dataset for as many metrics as fit side by side."""
+    """Values on one dataset for as many metrics as fit side by side; the last block of a timed table has times too."""
 
     metrics: tuple[str, ...]
     lines: tuple[ValueLine, ...]
+    timed: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from harness.classical import SignedRanks
 from harness.records import Published
-from harness.render import numbers, words
+from harness.render import marks, numbers, words
 from harness.render.parts import (
     ABSENT,
     ClaimLine,
@@ -26,7 +26,7 @@ from harness.render.parts import (
     ValueLine,
     ValueText,
 )
-from harness.tables import Cell, ClaimRow, Comparison, DatasetSpec, SeedLine, SystemSeeds, Table
+from harness.tables import Cell, ClaimRow, Comparison, DatasetSpec, SeedLine, SystemSeeds, Table, Time
 
 _METRICS_ABREAST, _SEEDS_ABREAST = 2, 5
 
@@ -45,7 +45,7 @@ def view(table: Table) -> TableView:
         words.summary(table),
         tuple(_with_details(dataset, shown) for dataset in datasets),
         words.value_caption(table),
-        words.claim_caption(table),
+        words.claim_caption(table) + marks.caption(table),
         "comparison" if table.spec.compared else "put in, no claim of the paper",
         words.own_caption(table),
         words.detail_caption(table.spec),
@@ -86,8 +86,8 @@ def _dataset(table: Table, dataset: DatasetSpec) -> DatasetView:
         _slug(dataset.key),
         dataset.label,
         f"{numbers.count(n_users)} users" if n_users else "no usable run",
-        tuple(_value_block(table, dataset.key, metrics) for metrics in _abreast(table.spec.metrics, _METRICS_ABREAST)),
-        tuple(note for note in notes if note),
+        tuple(_value_blocks(table, dataset.key)),
+        (*(note for note in notes if note), *marks.lines(table, dataset.key)),
         _claim_lines(table, dataset.key, own=False),
         _claim_lines(table, dataset.key, own=True),
         tuple(words.alarms(table, dataset.key)),
@@ -106,6 +106,21 @@ def _keys(table: Table, block: SystemSeeds) -> str:
 
 def _abreast(metrics: tuple[str, ...], n: int) -> Iterator[tuple[str, ...]]:
     return (metrics[start : start + n] for start in range(0, len(metrics), n))
+
+
+def _value_blocks(table: Table, dataset: str) -> Iterator[ValueBlock]:
+    times = {t.system: _times(t) for t in table.times if t.dataset == dataset}
+    for metrics in _abreast(table.spec.metrics, _METRICS_ABREAST):
+        block = _value_block(table, dataset, metrics)
+        if times and metrics[-1] == table.spec.metrics[-1]:
+            keyed = zip(block.lines, table.spec.columns, strict=True)
+            block = replace(block, lines=tuple(replace(ln, times=times[s.key]) for ln, s in keyed), timed=True)
+        yield block
+
+
+def _times(time: Time) -> tuple[str, str]:
+    ours = ABSENT if time.minutes is None else numbers.minutes(time.minutes)
+    return ours, numbers.minutes(time.published.seconds / 60) if time.published else ABSENT
 
 
 def _value_block(table: Table, dataset: str, metrics: tuple[str, ...]) -> ValueBlock:
@@ -149,7 +164,8 @@ def _claim_lines(table: Table, dataset: str, *, own: bool) -> tuple[ClaimLine, .
 
 
 def _claim_line(table: Table, row: ClaimRow) -> ClaimLine:
-    paper, c = numbers.percent(row.paper_relative) or ABSENT, row.comparison
+    paper = " ".join(filter(None, (numbers.percent(row.paper_relative), marks.marked(table.spec, row)))) or ABSENT
+    c = row.comparison
     line = ClaimLine(words.claim_name(table.spec, row), row.claim.metric, paper, row.verdict)
     if c is None:
         return replace(line, details=(ABSENT,) * len(DETAILS))

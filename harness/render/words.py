@@ -20,6 +20,7 @@ LEGEND = (
 )
 
 
+TIMES = "Minutes: of training until the best epoch, here and on the {}'s machine, so nothing is judged. "
 INTERVAL = "Interval: 95 %, uncorrected, over users × seeds where there are two or more seeds, else over users."
 WILCOXON = (
     "Wilcoxon: signed ranks of users' differences, zeros left out; it asks about ranks and not about the mean, and "
@@ -212,7 +213,8 @@ def value_caption(table: Table) -> str:
     return (
         f"{over} over users; ± half the 95 % t interval over seeds, or over users where marked u (one seed, or "
         f"nothing random). Difference: ours against the {spec.published_in}'s, in percent. Verdict: {how} "
-        f"against the printed value ± {margin} and its rounding. Best bold, second underlined. {legend(table)}"
+        f"against the printed value ± {margin} and its rounding. Best bold, second underlined. "
+        f"{TIMES.format(spec.published_in) if table.times else ''}{legend(table)}"
     ).rstrip()
 
 

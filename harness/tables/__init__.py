@@ -22,18 +22,20 @@ from harness.tables.cells import (
     SystemSpec,
     Table,
     TableSpec,
+    Time,
     ValueVerdict,
 )
 from harness.tables.claims import claim_rows, corrected
 from harness.tables.gains import ClaimRow, ClaimVerdict, Comparison, Gap, SeedGain
 from harness.tables.notes import dataset_notes, general_notes
 from harness.tables.sample import sample
-from harness.tables.seeds import spreads, system_seeds
+from harness.tables.seeds import spreads, system_seeds, times
 from harness.tables.values import value_rows
 
 __all__ = [
     "NO_SEED", "Cell", "ClaimRow", "ClaimVerdict", "Comparison", "DatasetSpec", "Gap", "Note", "Row", "SeedGain",
-    "SeedLine", "Spread", "SystemSeeds", "SystemSpec", "Table", "TableSpec", "ValueVerdict", "build",
+    "SeedLine", "Spread", "SystemSeeds", "SystemSpec", "Table", "TableSpec", "Time", "ValueVerdict",
+    "build",
 ]  # fmt: skip
 
 
@@ -54,6 +56,7 @@ def build(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Pub
     gaps = tuple(gap for s in samples for gap in s.gaps)
     notes = [note for s in samples for note in dataset_notes(spec, s, rows[s.dataset])]
     every = [row for found in claims.values() for row in found]
+    seeds = {s.dataset: system_seeds(spec, s) for s in samples}
     papers = _in_families(spec, [row for row in every if not row.claim.own])
     own = corrected([row for row in every if row.claim.own], spec.correction)
     return Table(
@@ -61,12 +64,13 @@ def build(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Pub
         {s.dataset: len(s.users) for s in samples},
         tuple(row for found in rows.values() for row in found),
         (*papers, *own),
-        tuple(block for s in samples for block in system_seeds(spec, s)),
+        tuple(block for blocks in seeds.values() for block in blocks),
         tuple(line for s in samples for line in spreads(s, claims[s.dataset])),
         (*general_notes(spec, gaps), *notes),
         gaps,
         sum(row.comparison is not None for row in papers),
         sum(row.comparison is not None for row in own),
+        tuple(time for key, blocks in seeds.items() for time in times(spec, key, blocks, published)),
     )
 
 

@@ -35,12 +35,21 @@ class DatasetSpec:
 
 @dataclass(frozen=True)
 class SystemSpec:
-    """A system of a table; `is_floor` marks the baseline that everything should beat."""
+    """A system of a table.
+
+    Attributes:
+        is_floor: it is the baseline that everything should beat.
+        model, loss: what is the same in systems that differ in options of their loss alone.
+        options: of the loss, those that are numbers.
+    """
 
     key: str
     label: str
     is_floor: bool = False
     published_label: str = ""
+    model: str = ""
+    loss: str = ""
+    options: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,9 @@ class TableSpec:
         wilcoxon: whether the signed-rank test was asked for.
         changed: options that were set by hand, each with the recipe's own value.
         footnotes: what the losses are that the command line put in, and in whose place.
+        timed: it shows minutes of training beside the paper's.
+        said: by dataset and metric, the paper's marks: of two systems, whether it calls their difference significant;
+            both where it says both.
     """
 
     artifact: str
@@ -85,6 +97,8 @@ class TableSpec:
     wilcoxon: bool = False
     changed: tuple[str, ...] = ()
     footnotes: tuple[str, ...] = ()
+    timed: bool = False
+    said: Mapping[tuple[str, str], Mapping[frozenset[str], frozenset[bool]]] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[SystemSpec, ...]:
@@ -172,6 +186,7 @@ class SeedLine:
     epoch_cap: int | None = None
     seconds: float | None = None
     peak_memory_mb: float | None = None
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +197,19 @@ class SystemSeeds:
     system: str
     lines: tuple[SeedLine, ...]
     ranges: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Time:
+    """Minutes of training until the best epoch: a system's mean over its counted runs that tell them, and the paper's.
+
+    Nothing is judged: they were measured on different machines.
+    """
+
+    dataset: str
+    system: str
+    minutes: float | None = None
+    published: Published | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +255,7 @@ class Table:
     gaps: tuple[Gap, ...]
     n_tests: int
     n_own_tests: int = 0
+    times: tuple[Time, ...] = ()
 
     @property
     def seedless(self) -> bool:

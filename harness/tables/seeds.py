@@ -6,9 +6,11 @@ difference then looks like that of a loss.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from harness.tables.cells import SeedLine, Spread, SystemSeeds, TableSpec
+from harness.records import TRAINING_TIME, Published
+from harness.tables.cells import SeedLine, Spread, SystemSeeds, TableSpec, Time
 from harness.tables.gains import ClaimRow
 from harness.tables.sample import Sample
 
@@ -36,12 +38,25 @@ def _line(spec: TableSpec, sample: Sample, system: str, seed: int | None) -> See
         run.epoch_cap,
         run.seconds,
         run.peak_memory_mb,
+        run.minutes,
     )
 
 
 def _ranges(spec: TableSpec, lines: Sequence[SeedLine]) -> dict[str, tuple[float, float]]:
     values = {metric: [line.values[metric] for line in lines if line.values] for metric in spec.metrics}
     return {metric: (min(of), max(of)) for metric, of in values.items() if of}
+
+
+def times(spec: TableSpec, dataset: str, blocks: Sequence[SystemSeeds], published: Sequence[Published]) -> list[Time]:
+    """Minutes of training of each system with any, ours or the paper's; none where the table has no place for them."""
+    papers = {p.system: p for p in published if (p.dataset, p.metric, p.beside) == (dataset, TRAINING_TIME, "")}
+    found = []
+    for system in spec.columns if spec.timed else ():
+        lines = [line for block in blocks if block.system == system.key for line in block.lines if line.values]
+        told = [line.minutes for line in lines if line.minutes is not None]
+        ours = math.fsum(told) / len(told) if told else None
+        found.append(Time(dataset, system.key, ours, papers.get(system.key)))
+    return found if any(t.published or t.minutes is not None for t in found) else []
 
 
 def spreads(sample: Sample, rows: Sequence[ClaimRow]) -> list[Spread]:

@@ -1,0 +1,46 @@
+"""What a paper marks as significant, beside what is found here."""
+
+from __future__ import annotations
+
+from harness.render import numbers, words
+from harness.tables import ClaimRow, Comparison, Table, TableSpec
+
+SAID = {True: "sig.", False: "n.s."}
+
+
+def marked(spec: TableSpec, row: ClaimRow) -> str:
+    """What the paper's marks say of a claim's difference, "" where they say nothing."""
+    return "/".join(SAID[mark] for mark in sorted(_said(spec, row), reverse=True))
+
+
+def _said(spec: TableSpec, row: ClaimRow) -> frozenset[bool]:
+    told = spec.said.get((row.dataset, row.claim.metric), {})
+    return told.get(frozenset((row.claim.better, row.claim.worse)), frozenset())
+
+
+def lines(table: Table, dataset: str) -> list[str]:
+    """In how many of the paper's marks ours agree, and in which they do not; nothing for trainings cut short."""
+    rows = [(r, r.comparison, _said(table.spec, r)) for r in table.claims if r.dataset == dataset and not r.claim.own]
+    tested = [(row, c, next(iter(marks))) for row, c, marks in rows if c and len(marks) == 1]
+    if table.spec.quick or not tested:
+        return []
+    other = [_mark_here(table.spec, row, c) for row, c, mark in tested if not _same(row, c, mark)]
+    where = table.spec.published_in
+    text = f"The {where}'s marks of significance: found here in {len(tested) - len(other)} of {len(tested)}"
+    return [f"{text}; otherwise here: {'; '.join(other)}." if other else f"{text}."]
+
+
+def _same(row: ClaimRow, c: Comparison, mark: bool) -> bool:
+    """Whether we find what the paper marks, in its direction."""
+    return c.significant == mark and not (mark and (row.paper_gain or c.gain) * c.gain < 0)
+
+
+def _mark_here(spec: TableSpec, row: ClaimRow, c: Comparison) -> str:
+    return f"{words.claim_name(spec, row)} ({row.claim.metric}: {numbers.signed(c.gain)}, {SAID[c.significant]})"
+
+
+def caption(table: Table) -> str:
+    """What the marks at the paper's gains mean, "" where there are none."""
+    if not any(marked(table.spec, row) for row in table.claims):
+        return ""
+    return f" sig., n.s.: what the {table.spec.published_in} marks as significant, and what it says is not."

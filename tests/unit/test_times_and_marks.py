@@ -1,0 +1,124 @@
+"""Minutes of training and a paper's marks of significance, beside ours, in every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_tables import hits, published, run, spec
+
+from harness import papermarks, recipes
+from harness.figures.cost import told
+from harness.figures.data import FigureData
+from harness.records import MINUTES, Published
+from harness.render import files
+from harness.tables import Table, build
+from harness.verdicts import judge
+
+ROOT = Path(__file__).resolve().parents[2]
+AB = frozenset("ab")
+
+
+def made(*papers: Published, gap: int = 40, **more: Any) -> Table:
+    """A and b with three seeds, b better for `gap` of 100 users; a tells 2 and 4 minutes, of its third run nothing."""
+    runs = [run("pop", None, hits(5, 100), printed={MINUTES: "0.04"})]
+    for seed in (1, 2, 3):
+        minutes = {MINUTES: str(2.0 * seed)} if seed < 3 else {}
+        runs += [run("a", seed, hits(10, 100), printed=minutes), run("b", seed, hits(10 + gap, 100))]
+    return judge(build(spec(**more), runs, papers))
+
+
+def time(system: str, value: float, unit: str) -> Published:
+    return Published("d", system, "training_time", value, 0, unit=unit)
+
+
+def test_minutes_stand_beside_the_papers_in_every_format() -> None:
+    table = made(time("a", 23, "min"), time("b", 4.8, "h"), timed=True)
+    text = files(table, ("md", "tex", "csv", "html"))
+    assert [(t.system, t.minutes) for t in table.times] == [("pop", 0.04), ("a", 3.0), ("b", None)]
+    rows = {
+        line.split("|")[1].split("]")[0].strip(" *["): line for line in text[".md"].splitlines() if line[:2] == "| "
+    }
+    assert rows["A"].endswith("| 3.0 | 23 |")
+    assert rows["B"].endswith("| – | 288 |")
+    assert rows["Popularity"].endswith("| 0.0 | – |")
+    assert "minutes | paper |" in text[".md"]
+    assert "on the paper's machine, so nothing is judged" in text[".md"]
+    assert r"& minutes & paper\\" in text[".tex"]
+    assert "& 3.0 & 23" in text[".tex"]
+    assert "<td>3.0</td><td>23</td></tr>" in text[".html"]
+    found = [row for row in csv.DictReader(io.StringIO(text[".csv"])) if row["metric"] == "minutes"]
+    assert [(row["system"], row["mean"], row["published"]) for row in found] == [
+        ("pop", "0.04000000", ""), ("a", "3.00000000", "23"), ("b", "", "288"),
+    ]  # fmt: skip
+    assert all(row["signature"].startswith("ties:") for row in found)
+
+
+def test_no_minutes_where_no_recipe_asks_for_them_and_where_nobody_tells_any() -> None:
+    assert not made(time("a", 23, "min")).times
+    silent = build(spec(timed=True), [run("a", 1, hits(1, 100))])
+    assert not silent.times
+    assert "minutes" not in files(silent, ("md",))[".md"]
+
+
+def test_a_paper_that_prints_minutes_is_drawn_at_its_seconds() -> None:
+    papers = (time("a", 23, "min"), published("a", 0.2), time("b", 541, "s"), published("b", 0.3))
+    points = told(FigureData(made(*papers), published=papers), made().spec.datasets[0].key)
+    assert {point.system: point.seconds for point in points} == {"a": 1380.0, "b": 541.0}
+
+
+@pytest.mark.parametrize(
+    ("gap", "gain", "marks", "line"),
+    [
+        (40, 0.1, {True}, "The paper's marks of significance: found here in 1 of 1."),
+        (1, 0.1, {False}, "The paper's marks of significance: found here in 1 of 1."),
+        (1, 0.1, {True}, "found here in 0 of 1; otherwise here: B > A (HIT@10: +0.0100, n.s.)."),
+        (40, 0.1, {False}, "found here in 0 of 1; otherwise here: B > A (HIT@10: +0.4000, sig.)."),
+        (40, -0.1, {True}, "found here in 0 of 1; otherwise here: B > A (HIT@10: +0.4000, sig.)."),
+    ],
+)
+def test_a_papers_mark_is_held_against_ours(gap: int, gain: float, marks: set[bool], line: str) -> None:
+    papers = (published("a", 0.5), published("b", 0.5 + gain))
+    table = made(*papers, gap=gap, said={("d", "HIT@10"): {AB: frozenset(marks)}})
+    text = files(table, ("md", "csv"))
+    assert line in text[".md"].replace("\\", "")
+    mark = "sig." if marks == {True} else "n.s."
+    assert f"{gain / 0.5:+.1%} {mark} |".replace("%", "") in text[".md"]
+    assert next(csv.DictReader(io.StringIO(text["-claims.csv"])))["paper_significant"] == mark
+
+
+def test_a_paper_that_says_both_is_quoted_and_not_counted() -> None:
+    table = made(said={("d", "HIT@10"): {AB: frozenset({True, False})}})
+    text = files(table, ("md",))[".md"]
+    assert "sig./n.s." in text
+    assert "found here" not in text
+
+
+def test_marks_say_nothing_of_trainings_cut_short() -> None:
+    made_spec = replace(made().spec, signature={"profile": "quick"}, said={("d", "HIT@10"): {AB: frozenset({True})}})
+    runs = [run("a", 1, hits(10, 100)), run("b", 1, hits(60, 100))]
+    assert "found here" not in files(judge(build(made_spec, runs)), ("md",))[".md"]
+
+
+def test_the_papers_marks_by_systems() -> None:
+    table2 = papermarks.said(ROOT, recipes.load(ROOT, "petrov2023/table2", {}))
+    assert table2["ml-1m", "NDCG@10"] == {
+        frozenset({"sasrec/bce", "sasrec/ce-all"}): {True},
+        frozenset({"bert4rec/bce", "bert4rec/mlm-ce"}): {True},
+        frozenset({"sasrec/bce", "bert4rec/bce"}): {False},
+        frozenset({"sasrec/ce-all", "bert4rec/mlm-ce"}): {False},
+    }
+    table3 = papermarks.said(ROOT, recipes.load(ROOT, "petrov2023/table3", {}))
+    steam = frozenset({"gsasrec/gbce-128-0.9", "bert4rec/mlm-ce"})
+    assert table3["steam", "NDCG@10"][steam] == {True, False}  # sections 1 and 6.2.5 contradict each other
+    assert table3["ml-1m", "HIT@10"][frozenset({"gsasrec/gbce-256-0.75", "bert4rec/mlm-ce"})] == {False}
+    grid = papermarks.said(ROOT, recipes.load(ROOT, "petrov2023/fig3", {}))
+    assert grid["ml-1m", "NDCG@10"][frozenset({"gsasrec/gbce-1-1.0", "sasrec/bce"})] == {True}
+
+
+def test_a_recipe_without_published_numbers_has_no_marks() -> None:
+    assert papermarks.said(ROOT, recipes.load(ROOT, "petrov2023/fig2", {})) == {}
