@@ -17,15 +17,15 @@ def files(data: FigureData) -> dict[str, bytes]:
     """Every figure in every format: file name to content, such as `agreement-lastfm.svg`.
 
     Per dataset: `agreement` (ours against the paper's), `differences` (users, for each claim; one for each metric),
-    `curves` (validation and training) and `cost` (quality against time and memory); what has nothing to show is left
-    out.
+    `grid` and lines named after an option (systems that differ in options of their loss), `curves` (validation and
+    training) and `cost` (quality against time and memory); what has nothing to show is left out.
     """
-    from harness.figures import agreement, cost, curves, differences, sheet
+    from harness.figures import agreement, cost, curves, differences, options, sheet
 
     found: dict[str, bytes] = {}
     with sheet.style():
         for dataset in data.table.spec.datasets:
-            for draw in (agreement.draw, differences.draw, curves.draw, cost.draw):
+            for draw in (agreement.draw, differences.draw, options.draw, curves.draw, cost.draw):
                 for name, figure in draw(data, dataset):
                     sheet.lay_out(figure)
                     own = sheet.free_name(name, {n.rpartition(".")[0] for n in found})

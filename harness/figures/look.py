@@ -26,8 +26,8 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "
 #: The note beside a figure in which some interval is cut.
 CUT = "An arrow head: the interval goes on."
 INK, GREY, BAND, FAINT = "#000000", "#6E6E6E", "#D6D6D6", "#EDEDED"
-_HUES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
-_MARKERS = "osD^vP*X<>"
+HUES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+MARKERS = "osD^vP*X<>"
 _FILLS: tuple[Literal["none", "full", "left", "bottom", "right", "top"], ...] = (
     "none",
     "full",
@@ -78,7 +78,7 @@ def marks(spec: TableSpec) -> dict[str, Mark]:
             found |= _many(keys)
             continue
         for variant, key in enumerate(keys):
-            found[key] = Mark(_HUES[place % len(_HUES)], _MARKERS[place % len(_MARKERS)], _FILLS[variant % len(_FILLS)])
+            found[key] = Mark(HUES[place % len(HUES)], MARKERS[place % len(MARKERS)], _FILLS[variant % len(_FILLS)])
     return found
 
 
@@ -89,10 +89,10 @@ def _many(keys: Iterable[str]) -> dict[str, Mark]:
         kinds.setdefault(_VARIANTS.sub("", key), []).append(key)
     found = {}
     for place, variants in enumerate(kinds.values()):
-        shape = _MARKERS[place // len(_HUES) % len(_MARKERS)]
+        shape = MARKERS[place // len(HUES) % len(MARKERS)]
         for key in variants:
             released = len(variants) > 1 and key.endswith("released")
-            found[key] = Mark(_HUES[place % len(_HUES)], shape, "full" if released else "none")
+            found[key] = Mark(HUES[place % len(HUES)], shape, "full" if released else "none")
     return found
 
 

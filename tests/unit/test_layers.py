@@ -79,7 +79,7 @@ ROWS = (
     ("render.csv", "render.view"),
     ("render.latex", "render.markdown", "render.html", "render.terminal"),
     ("figures.agreement", "figures.cost", "figures.curves"),
-    ("figures.differences",),
+    ("figures.differences", "figures.options"),
     ("figures",),
     ("render", "render.counts", "render.findings"),
     ("doctor.lines", "job"),
