@@ -194,7 +194,7 @@ def child_env(base_env: Mapping[str, str], python: Path, threads: int, device: s
     count = str(threads)
     env = dict(base_env)
     env.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), count))
-    env.update(PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1", PYTHONHASHSEED="0", TQDM_MININTERVAL="30")
+    env.update(PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1", PYTHONHASHSEED="0", TQDM_MININTERVAL="30", TZ="UTC")
     if device == "cpu":
         env["CUDA_VISIBLE_DEVICES"] = ""
     if python.is_absolute():

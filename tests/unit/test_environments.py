@@ -182,9 +182,9 @@ def test_a_package_without_a_name_does_not_end_everything(tmp_path: Path) -> Non
 
 def test_children_get_a_fixed_number_of_threads_and_no_gpu_unless_asked() -> None:
     python = Path("/env/bin/python")
-    env = child_env({"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "1"}, python, 3, "cpu")
+    env = child_env({"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "1", "TZ": "Asia/Tokyo"}, python, 3, "cpu")
     assert {env[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")} == {"3"}
-    assert (env["CUDA_VISIBLE_DEVICES"], env["PYTHONHASHSEED"]) == ("", "0")
+    assert (env["CUDA_VISIBLE_DEVICES"], env["PYTHONHASHSEED"], env["TZ"]) == ("", "0", "UTC")
     assert env["PATH"] == f"/env/bin{os.pathsep}/bin"
     assert child_env({"CUDA_VISIBLE_DEVICES": "1"}, python, 1, "cuda")["CUDA_VISIBLE_DEVICES"] == "1"
 
