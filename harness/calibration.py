@@ -9,6 +9,7 @@ from typing import Any
 from harness import plan
 from harness.errors import StoreError
 from harness.job import Job
+from harness.records import Published
 from harness.render import calibration as shown
 from harness.render.words import signature
 from harness.reported import read_events
@@ -16,6 +17,7 @@ from harness.store import Record
 from harness.workflow import table_spec
 
 SIGMOID = ("bce", "gbce")
+SUM, FIRST = "sum_of_probabilities", "mean_predicted_probability@1"  # what recipes/papers calls them
 
 
 def write(job: Job, dataset: str) -> list[Path]:
@@ -25,6 +27,7 @@ def write(job: Job, dataset: str) -> list[Path]:
         ArgumentError: no such dataset. StoreError: no run reported predicted probabilities.
     """
     plan.check_where(job.recipe, {"dataset": (dataset,)})
+    told = {(p.system, p.metric): p for p in job.published if p.dataset == dataset and not p.beside}
     ranks, means, absent = [], [], []
     for run in (r for r in job.runs if r.dataset == dataset and not job.recipe.systems[r.system].floor):
         label, record = job.recipe.systems[run.system].label, job.store.read(run.key)
@@ -32,22 +35,25 @@ def write(job: Job, dataset: str) -> list[Path]:
             absent.append(label)
             continue
         events = {str(e.get("event")): e for e in read_events(record.folder / "events.jsonl")}
-        ranks += by_rank(label, events.get("probabilities"))
-        means += calibrated(label, events.get("calibration"), record)
+        ranks += by_rank(label, events.get("probabilities"), told.get((run.system, SUM)))
+        means += calibrated(label, events.get("calibration"), record, told.get((run.system, FIRST)))
     if not means:
         fix = f"`harness reproduce {job.name}` runs what is lacking; not every recipe reports them"
         raise StoreError(job.recipe.artifact, f"no run on {dataset} reported predicted probabilities", fix)
     return save(job, dataset, ranks, means, absent)
 
 
-def by_rank(label: str, event: Mapping[str, Any] | None) -> list[shown.ByRank]:
+def by_rank(label: str, event: Mapping[str, Any] | None, told: Published | None) -> list[shown.ByRank]:
     """One user's probabilities, if a run reported them."""
     if not event:
         return []
-    return [shown.ByRank(label, str(event["user"]), tuple(event["by_rank"]), float(event["sum"]))]
+    printed = f"{told.value:.{told.decimals}f}" if told else ""
+    return [shown.ByRank(label, str(event["user"]), tuple(event["by_rank"]), float(event["sum"]), printed)]
 
 
-def calibrated(label: str, event: Mapping[str, Any] | None, record: Record) -> list[shown.Calibrated]:
+def calibrated(
+    label: str, event: Mapping[str, Any] | None, record: Record, told: Published | None
+) -> list[shown.Calibrated]:
     """Means over users at every cut-off, if a run reported them, with what theory says of its loss."""
     if not event:
         return []
@@ -55,7 +61,8 @@ def calibrated(label: str, event: Mapping[str, Any] | None, record: Record) -> l
     theory = None
     if record.content["loss"] in SIGMOID and "k" in options:
         theory = shown.theorem(int(options["k"]), float(options.get("t", 0.0)), int(event["items"]))
-    return [shown.Calibrated(label, tuple(event["precision"]), tuple(event["probability"]), theory)]
+    printed = told.value if told else None
+    return [shown.Calibrated(label, tuple(event["precision"]), tuple(event["probability"]), theory, printed)]
 
 
 def save(

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from harness.render.timesteps import COLOURS, LINES, STYLE
 
 TITLE_WIDTH = 95
+HOLLOW: dict[str, Any] = {"marker": "D", "markersize": 5, "color": "none", "linestyle": "none"}
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class ByRank:
 
     Attributes:
         total: the sum over all items.
+        printed: the paper's sum for that user, as it prints it; "" for none.
     """
 
     label: str
     user: str
     probabilities: tuple[float, ...]
     total: float
+    printed: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,14 @@ class Calibrated:
 
     Attributes:
         theory: what the loss makes of a precision, None where nothing is predicted.
+        printed: the paper's mean predicted probability at cut-off 1, None for none.
     """
 
     label: str
     precision: tuple[float, ...]
     probability: tuple[float, ...]
     theory: Callable[[float], float] | None
+    printed: float | None = None
 
 
 def theorem(k: int, t: float, n_items: int) -> Callable[[float], float]:
@@ -64,7 +69,8 @@ def by_rank_figure(curves: Sequence[ByRank], title: str, signature: str) -> dict
     def draw(axes: Any) -> None:
         for place, curve in enumerate(curves):
             ranks = range(1, len(curve.probabilities) + 1)
-            label = f"{curve.label}: {curve.total:.2f} over all items"
+            paper = f" (paper: {curve.printed})" if curve.printed else ""
+            label = f"{curve.label}: {curve.total:.2f} over all items{paper}"
             axes.plot(ranks, curve.probabilities, label=label, linewidth=1.3, **look(place))
         axes.set_xlabel(f"rank (user {curves[0].user})")
         axes.set_ylabel("predicted probability")
@@ -87,7 +93,11 @@ def calibration_figure(curves: Sequence[Calibrated], title: str, signature: str)
             axes.plot(*zip(*points, strict=True), ".", color=colour, markersize=4, label=curve.label)
             if curve.theory:
                 axes.plot(grid, [curve.theory(p) for p in grid], color=colour, linestyle="-", linewidth=1)
+            if curve.printed is not None and curve.precision[0] > 0:
+                axes.plot(curve.precision[:1], [curve.printed], **HOLLOW, markeredgecolor=colour)
         axes.plot([], [], color="#555555", linewidth=1, label="Theorem 5.1 for the same loss")
+        if any(curve.printed is not None for curve in curves):
+            axes.plot([], [], **HOLLOW, markeredgecolor="#555555", label="printed in the paper for K = 1")
         axes.plot(ends, ends, color="#999999", linestyle=":", linewidth=1, label="calibrated")
         axes.set(xscale="log", yscale="log", xlabel="mean precision@K, K = 1 to 100")
         axes.set_ylabel("mean predicted probability@K")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.render import calibration as shown
@@ -23,5 +25,11 @@ def test_figures_are_the_same_bytes_twice_and_tables_have_a_row_each() -> None:
     assert first == second
     assert b"Theorem 5.1" in first[".svg"]
     assert b"338.03" in shown.by_rank_figure(ranks, "title", "signature")[".svg"]
+    paper = replace(ranks[0], printed="338.03", total=344.2)
+    assert b"344.20 over all items (paper: 338.03)" in shown.by_rank_figure([paper], "title", "s")[".svg"]
+    assert b"(paper" not in shown.by_rank_figure(ranks, "title", "s")[".svg"]
+    assert b"printed in the paper" not in first[".svg"]
+    told = shown.calibration_figure([replace(means[0], printed=0.57)], "title", "signature")[".svg"]
+    assert b"printed in the paper for K = 1" in told
     assert len(shown.calibration_table(means, "s").splitlines()) == 4
     assert shown.by_rank_table(ranks, "s").splitlines()[1] == "SASRec,963,1,0.9,338.030000,s"
