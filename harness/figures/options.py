@@ -65,7 +65,7 @@ def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]
 
 
 def families(systems: Sequence[SystemSpec]) -> list[Family]:
-    """Systems that differ in options of their loss alone; those that vary in none or in more than two are left out."""
+    """Systems that differ in options of their loss alone, in one or two of them, with every combination of values."""
     groups: dict[tuple[str, str], list[SystemSpec]] = {}
     for system in systems:
         if system.options:
@@ -75,7 +75,8 @@ def families(systems: Sequence[SystemSpec]) -> list[Family]:
         known = [name for name in own[0].options if all(name in s.options for s in own)]
         names = tuple(name for name in known if len({s.options[name] for s in own}) > 1)
         placed = {tuple(s.options[name] for name in names): s.key for s in own}
-        if len(names) in (1, 2) and len(placed) == len(own):
+        every = math.prod(len({values[place] for values in placed}) for place in range(len(names)))
+        if len(names) in (1, 2) and len(placed) == len(own) == every:
             found.append(Family(model, loss, names, placed))
     return found
 

@@ -120,7 +120,11 @@ def _value_blocks(table: Table, dataset: str) -> Iterator[ValueBlock]:
 
 def _times(time: Time) -> tuple[str, str]:
     ours = ABSENT if time.minutes is None else numbers.minutes(time.minutes)
-    return ours, numbers.minutes(time.published.seconds / 60) if time.published else ABSENT
+    paper = time.published
+    if paper is None:
+        return ours, ABSENT
+    printed = f"{paper.value:.{paper.decimals}f}" if paper.unit == "min" else numbers.minutes(paper.seconds / 60)
+    return ours, printed
 
 
 def _value_block(table: Table, dataset: str, metrics: tuple[str, ...]) -> ValueBlock:

@@ -57,6 +57,8 @@ def test_systems_that_differ_in_options_of_their_loss_belong_together() -> None:
     alone = [SystemSpec("a", "A", model="net", loss="gbce", options={"k": 1.0})]
     assert options.families([*alone, SystemSpec("b", "B", model="net", loss="bce")]) == []
     assert options.families([*alone, replace(alone[0], key="b")]) == []  # told apart by something else
+    corners = [s for s in grid().table.spec.systems if s.key != "net/4-0.5"]
+    assert options.families(corners) == []  # a grid with a hole in it is none
 
 
 def test_each_point_of_a_grid_has_our_mean_with_its_sign_and_the_papers_number() -> None:
