@@ -154,6 +154,9 @@ def note_line(spec: TableSpec, note: Note) -> str:
         "same digits": lambda s, n: (
             f"{n.metric}: single runs that print the {s.published_in}'s number: {_seeded(s, n)}."
         ),
+        "cut digits": lambda s, n: (
+            f"{n.metric}: the {s.published_in}'s number is ours cut off, not rounded: {_seeded(s, n)}."
+        ),
     }
     return writers[note.kind](spec, note) if note.kind in writers else ""
 

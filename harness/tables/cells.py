@@ -17,7 +17,7 @@ from harness.tables.gains import ClaimRow, Gap
 ValueVerdict = Literal["reproduced", "differs", "inconclusive", "failed", "not run", "unpublished", "not judged"]
 NoteKind = Literal[
     "demonstration", "quick", "changed", "failed", "missing", "disagrees", "ties", "floor", "paper floor", "one seed",
-    "two seeds", "unequal seeds", "same digits",
+    "two seeds", "unequal seeds", "same digits", "cut digits",
 ]  # fmt: skip
 Method = Literal["holm", "bonferroni", "benjamini-hochberg", "none"]
 NO_SEED = -1

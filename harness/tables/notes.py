@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
-from harness.tables.cells import NO_SEED, Note, Row, TableSpec
+from harness.tables.cells import NO_SEED, Cell, Note, Row, TableSpec
 from harness.tables.gains import Gap
 from harness.tables.sample import Sample
 
@@ -56,10 +57,20 @@ def _below_floor(spec: TableSpec, row: Row) -> Iterator[Note]:
 
 
 def _same_digits(row: Row) -> Iterator[Note]:
-    """Runs that print the paper's very number."""
+    """Runs that print the paper's very number, and values without randomness that do so where digits are cut off."""
     runs = [(cell.system, float(NO_SEED if seed is None else seed)) for cell in row.cells for seed in cell.same_digits]
     if runs:
         yield Note("same digits", row.dataset, metric=row.metric, values=tuple(runs))
+    if cut := [(cell.system, float(NO_SEED)) for cell in row.cells if _is_cut(cell)]:
+        yield Note("cut digits", row.dataset, metric=row.metric, values=tuple(cut))
+
+
+def _is_cut(cell: Cell) -> bool:
+    """Whether the paper's number is ours without its further digits, and not ours rounded."""
+    if cell.estimate is None or cell.published is None or not cell.seedless or cell.same_digits:
+        return False
+    shift = 10.0**cell.published.decimals
+    return math.floor(cell.estimate.mean * shift + 1e-9) == round(cell.published.value * shift)
 
 
 def _seed_notes(sample: Sample, spec: TableSpec) -> Iterator[Note]:

@@ -303,3 +303,14 @@ def test_a_comparison_has_every_test() -> None:
     assert more.t.mean == pytest.approx(row.comparison.gain)
     assert more.bootstrap.low < row.comparison.gain < more.bootstrap.high
     assert row.comparison.detectable > 0
+
+
+@pytest.mark.parametrize(("printed", "cut"), [(0.1, True), (0.2, False), (0.3, False), (0.175, False)])
+def test_a_number_of_the_paper_that_is_ours_cut_off_is_told(printed: float, cut: bool) -> None:
+    """Of popularity alone, where nothing is random: 35 hits of 200 users are 0.175, which rounds to 0.2."""
+    runs = [run("pop", None, hits(35, 200)), run("a", 1, hits(35, 200)), run("b", 1, hits(60, 200))]
+    made = spec(datasets=(DatasetSpec("d", "Data", 200),), seeds=(1,))
+    decimals = 3 if printed == 0.175 else 1
+    papers = [published(system, printed, decimals=decimals) for system in ("pop", "a")]
+    found = [note for note in build(made, runs, papers).notes if note.kind == "cut digits"]
+    assert [note.values for note in found] == ([(("pop", -1.0),)] if cut else [])
