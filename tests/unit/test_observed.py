@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from harness import observed
+from harness import contrast, observed
 from harness.cli.findings import own_rows
 from harness.config import load
 from harness.findings import collect
@@ -178,3 +178,13 @@ def test_runs_of_two_code_bases_that_were_not_alike_are_no_pair(twins: Path, old
             assert old in text
             path.write_text(text.replace(old, new), encoding="utf-8")
     assert list(observed.twin_rows(load(twins))) == []
+
+
+def test_compare_names_both_code_bases(twins: Path) -> None:
+    config = load(twins)
+    table = contrast.runs(config, *next(observed.twin_rows(config)).runs, ("HIT@10",))
+    assert [system.label for system in table.spec.systems] == [
+        "sasrec/bce, seed 42, gsasrec",
+        "sasrec/bce, seed 42, gsasrec-pytorch",
+    ]
+    assert table.spec.signature["upstream"] == "gsasrec and gsasrec-pytorch"
