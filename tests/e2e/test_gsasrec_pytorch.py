@@ -123,9 +123,10 @@ def test_nothing_is_patched(real_project: Project) -> None:
 
 
 def test_a_run_proves_its_loss_and_prints_what_its_ranks_say(real_project: Project) -> None:
-    record = reproduced(real_project, "gsasrec/gbce-256-0.75")["gsasrec/gbce-256-0.75"]
+    name = "sasrec/gbce:k=16+t=0.75"
+    record = reproduced(real_project, name, "--loss", "gbce:k=16,t=0.75")[name]
     proof = record["proof"]
-    assert (proof["computed"], proof["by"], proof["rows"]) == (["gbce"], "code base", 257)
+    assert (proof["computed"], proof["by"], proof["rows"]) == (["gbce"], "code base", 17)
     assert 0 < proof["cut_off"] < proof["positions"]
     assert record["disagreements"] == []
     assert set(record["printed"]) == {"HIT@1", "HIT@10", "NDCG@10", "minutes to converge"}
@@ -137,8 +138,8 @@ def test_a_run_proves_its_loss_and_prints_what_its_ranks_say(real_project: Proje
 
 def test_one_negative_without_calibration_is_sasrec(real_project: Project) -> None:
     """Under another name, so its proof recognises it as both."""
-    found = reproduced(real_project, "sasrec/bce|sasrec/gbce:k=1+t=0", "--loss", "gbce:k=1,t=0")
-    sasrec, same = found["sasrec/bce"], found["sasrec/gbce:k=1+t=0"]
+    found = reproduced(real_project, "sasrec/bce|sasrec/gbce:k=1+t=0.0", "--loss", "gbce:k=1,t=0.0")
+    sasrec, same = found["sasrec/bce"], found["sasrec/gbce:k=1+t=0.0"]
     assert curve(real_project, sasrec) == curve(real_project, same)
     assert len(curve(real_project, sasrec)) == 2
     assert same["proof"]["options"] == {"k": 1, "t": 0}
