@@ -36,7 +36,10 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
     records = [finished(workflow.find_record(config, key)) for key in (a, b)]
     if records[0].content["key"] == records[1].content["key"]:
         raise ArgumentError("compare", f"{a} and {b} are one run", "name two")
+    upstreams = [str(record.content["upstream"]) for record in records]
     names = [told(record) for record in records]
+    if upstreams[0] != upstreams[1]:
+        names = [f"{name}, {upstream}" for name, upstream in zip(names, upstreams, strict=True)]
     if names[0] == names[1]:
         names = [f"{name}, run {record.content['key'][:8]}" for name, record in zip(names, records, strict=True)]
     dataset = records[0].content["dataset"]
@@ -53,7 +56,7 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
         claims=tuple(Claim(results[0].system, results[1].system, metric, own=True) for metric in metrics or USUAL),
         compared=True,
         wilcoxon=wilcoxon,
-        signature={"upstream": str(records[0].content["upstream"]), **protocol(results)},
+        signature={"upstream": " and ".join(dict.fromkeys(upstreams)), **protocol(results)},
     )
     return judge(build(spec, results))
 

@@ -1,15 +1,16 @@
 """What own records say of the papers' experiments, as rows for `harness.findings`.
 
 Things that every paper's tables rest on: whether the metrics that a code base prints are those of its ranks, whether it
-matters that a test pairs users, and whether a system as published is what its authors' code computes. Demonstrations
-are left out; printed metrics and variants count for cut-short trainings too, tests by a recipe's own settings or, where
-there are no such runs, by a profile that is named.
+matters that a test pairs users, whether a system as published is what its authors' code computes, and whether two code
+bases that have one system give it one value. Demonstrations are left out; printed metrics, variants and twins count for
+cut-short trainings too, tests by a recipe's own settings or, where there are no such runs, by a profile that is named.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from scipy.special import stdtr  # type: ignore[import-untyped]
@@ -20,16 +21,17 @@ from harness.errors import HarnessError, RecipeError
 from harness.estimates import limits
 from harness.executors.contract import RunFolder
 from harness.files import canonical_json
-from harness.findings.runs import MetricRow, PairingRow, VariantRow
+from harness.findings.runs import MetricRow, PairingRow, TwinRow, VariantRow
 from harness.job import Job
 from harness.plan import Settings
 from harness.recipes import Recipe
 from harness.reported import read_ranks
-from harness.stats import Floats, paired_t
+from harness.stats import Floats, align, paired_t
 from harness.store import Record, Store
 from harness.tables.sample import sample
 
 PUBLISHED, RELEASED = "as-published", "as-released"
+OWN_WORDS = ("data", "dataset", "out", "batches", "listed")  # options that each code base has a value of its own for
 
 
 def metric_rows(config: Config) -> Iterator[MetricRow]:
@@ -123,6 +125,58 @@ def of_variants(config: Config, published: Record, released: Record) -> Iterator
         yield VariantRow(
             recipe.artifact.partition("/")[0], dataset, label, metric, settings, keys, *means, paired_p(a, b)
         )
+
+
+def twin_rows(config: Config) -> Iterator[TwinRow]:
+    """One row for each metric of two records of one system in two code bases, on the same data with the same options.
+
+    Batches in an epoch may differ, since code bases count them in their own ways; then both numbers are told.
+    """
+    found: dict[str, list[Record]] = {}
+    for record in Store(config.results, config.cache).records:
+        if record.finished and record.content["proof"]:
+            found.setdefault(in_any_code_base(record.content), []).append(record)
+    for records in found.values():
+        for pair in combinations(sorted(records, key=lambda r: str(r.content["upstream"])), 2):
+            if pair[0].content["upstream"] != pair[1].content["upstream"]:
+                yield from of_twins(config, pair)
+
+
+def in_any_code_base(content: Mapping[str, Any]) -> str:
+    """What two records share that are of one system, data and options, whatever code trained them."""
+    inputs = content["inputs"]
+    options = {n: v for n, v in options_of(inputs["command"]).items() if n not in OWN_WORDS}
+    same = [content[part] for part in ("system", "dataset", "seed")]
+    return canonical_json([*same, options, *(inputs.get(part) for part in ("data", "device", "threads"))])
+
+
+def options_of(command: Sequence[str]) -> dict[str, str]:
+    """A command's options that are written `--epochs=3`."""
+    parts = (word.lstrip("-").partition("=") for word in command if word.startswith("--"))
+    return {name: value for name, equals, value in parts if equals}
+
+
+def of_twins(config: Config, pair: Sequence[Record]) -> Iterator[TwinRow]:
+    """The rows of one pair, for the metrics of the first one's recipe."""
+    first, second = (record.content for record in pair)
+    try:
+        recipe = recipes.load(config.root, first["artifact"], {})
+    except RecipeError:  # a record whose recipe is gone
+        return
+    label = recipe.systems[first["system"]].label
+    dataset = recipes.datasets(config.root, recipe)[first["dataset"]].label
+    batches = [options_of(c["inputs"]["command"]).get("batches") for c in (first, second)]
+    settings = ", ".join(f"{name} {value}" for name, value in limits(first["inputs"]["command"]).items())
+    settings += f", batches up to {batches[0]} and {batches[1]}" if batches[0] != batches[1] else ""
+    ranks = [read_ranks(RunFolder(record.folder).ranks("test")) for record in pair]
+    for metric in recipe.metrics:
+        values = [metrics.per_user(r, metric) for r in ranks]
+        a, b = align(ranks[0].users, values[0], ranks[1].users, values[1])
+        yield TwinRow(
+            recipe.artifact.partition("/")[0], dataset, label, metric, settings + of_seed(first["seed"]),
+            (str(first["key"]), str(second["key"])), (str(first["upstream"]), str(second["upstream"])),
+            (float(a.mean()), float(b.mean())), paired_p(a, b),
+        )  # fmt: skip
 
 
 def paired_p(a: Floats, b: Floats) -> float:

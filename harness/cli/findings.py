@@ -15,7 +15,7 @@ from harness.cli.consoles import NARROWEST, console
 from harness.errors import ArgumentError, near_misses
 from harness.findings import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, Finding, Verdict
-from harness.findings.runs import MetricRow, PairingRow, VariantRow
+from harness.findings.runs import MetricRow, PairingRow, TwinRow, VariantRow
 from harness.render.findings import Section, counted, overview, sections, to_csv, to_markdown
 
 FORMATS = ("md", "csv", "txt")
@@ -50,13 +50,16 @@ def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None
             out.print(part)
 
 
-def own_rows(root: Path) -> tuple[Iterable[MetricRow], Iterable[PairingRow], Iterable[VariantRow]]:
+def own_rows(
+    root: Path,
+) -> tuple[Iterable[MetricRow], Iterable[PairingRow], Iterable[VariantRow], Iterable[TwinRow]]:
     """What the project's records show, none where there is no harness.toml to say where they lie."""
     from harness import observed
     from harness.config import load
 
     config = load(root)
-    return observed.metric_rows(config), observed.pairing_rows(config), observed.variant_rows(config)
+    metrics, tests = observed.metric_rows(config), observed.pairing_rows(config)
+    return metrics, tests, observed.variant_rows(config), observed.twin_rows(config)
 
 
 def blocks(findings: Sequence[Finding], everything: bool) -> Iterator[RenderableType]:

@@ -21,7 +21,7 @@ from harness.findings import (
 )
 from harness.findings.finding import KINDS, VERDICTS, Finding
 from harness.findings.library import Library, load
-from harness.findings.runs import MetricRow, PairingRow, VariantRow, records_findings
+from harness.findings.runs import MetricRow, PairingRow, TwinRow, VariantRow, records_findings
 
 CHECKS = (percentages, counts, values, statements, rules, across, quoted, plausibility, released)
 
@@ -31,17 +31,18 @@ def collect(
     metrics: Iterable[MetricRow] = (),
     tests: Iterable[PairingRow] = (),
     variants: Iterable[VariantRow] = (),
+    twins: Iterable[TwinRow] = (),
 ) -> tuple[Finding, ...]:
     """All findings of a project, by kind and verdict, those that agree last.
 
     Args:
         root: the project folder.
-        metrics, tests, variants: rows of own runs, none by default.
+        metrics, tests, variants, twins: rows of own runs, none by default.
     Raises:
         RecipeError: a paper's file has mistakes, or names numbers that it does not have.
     """
     found = of_library(load(root))
-    return ordered((*found, *records_findings(metrics, tests, variants)))
+    return ordered((*found, *records_findings(metrics, tests, variants, twins)))
 
 
 def of_library(library: Library) -> tuple[Finding, ...]:

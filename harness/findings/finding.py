@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 Kind = Literal[
     "percentage", "dataset", "value", "statement", "across", "gain", "order", "quoted", "protocol", "plausible",
-    "released", "runs",
+    "released", "runs", "twins",
 ]  # fmt: skip
 Verdict = Literal["disagrees", "not from print", "differs", "open", "not printed", "agrees"]
 
@@ -26,6 +26,7 @@ TITLES: dict[Kind, str] = {
     "plausible": "What one held-out item per user allows",
     "released": "A paper against the code, logs and data released with it",
     "runs": "Own runs",
+    "twins": "One system in two code bases: own runs alike",
 }
 COUNTED: dict[Verdict, str] = {  # as said of several
     "disagrees": "disagree", "not from print": "not from print", "differs": "differ", "open": "open",

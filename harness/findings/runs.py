@@ -66,11 +66,35 @@ class VariantRow:
     p: float
 
 
+@dataclass(frozen=True)
+class TwinRow:
+    """One system in two code bases, run alike.
+
+    Attributes:
+        settings: what the two runs share, and which of their own limits differ.
+        runs: their keys. upstreams: their code bases. means: of the metric over users, in the same order.
+        p: of the paired t-test over users, two-sided.
+    """
+
+    paper: str
+    dataset: str
+    system: str
+    metric: str
+    settings: str
+    runs: tuple[str, str]
+    upstreams: tuple[str, str]
+    means: tuple[float, float]
+    p: float
+
+
 def records_findings(
-    metrics: Iterable[MetricRow] = (), tests: Iterable[PairingRow] = (), variants: Iterable[VariantRow] = ()
+    metrics: Iterable[MetricRow] = (),
+    tests: Iterable[PairingRow] = (),
+    variants: Iterable[VariantRow] = (),
+    twins: Iterable[TwinRow] = (),
 ) -> Iterator[Finding]:
     """What own runs show: printed metrics that do not follow from the ranks, tests that depend on pairing, released
-    code that does not do what its paper publishes.
+    code that does not do what its paper publishes, code bases that do not give one system one value.
 
     Raises:
         MetricsError: a printed metric that is no number.
@@ -85,6 +109,7 @@ def records_findings(
             "agrees" if same else "differs", "" if same else f"the test decides at {ALPHA}",
         )  # fmt: skip
     yield from map(variant_finding, variants)
+    yield from map(twin_finding, twins)
 
 
 def metric_finding(row: MetricRow) -> Finding:
@@ -110,4 +135,15 @@ def variant_finding(row: VariantRow) -> Finding:
         f"{row.dataset}, {row.system}, {row.metric} ({row.settings})", f"{row.released:.4f} as released",
         f"{row.published:.4f} as published", "differs" if differ else "agrees",
         f"{ratio}p = {row.p:.3g} over users" if differ else f"no difference shown: p = {row.p:.3g} over users",
+    )  # fmt: skip
+
+
+def twin_finding(row: TwinRow) -> Finding:
+    """A system in one code base beside the same in another."""
+    first, second = (f"{mean:.4f} in {name}" for mean, name in zip(row.means, row.upstreams, strict=True))
+    differ = row.p < ALPHA
+    return Finding(
+        "twins", (row.paper,), f"own runs {row.runs[0][:8]}, {row.runs[1][:8]}",
+        f"{row.dataset}, {row.system}, {row.metric} ({row.settings})", first, second, "differs" if differ else "agrees",
+        f"p = {row.p:.3g} over users, paired" if differ else f"no difference shown: p = {row.p:.3g} over users, paired",
     )  # fmt: skip

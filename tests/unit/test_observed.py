@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from harness import observed
+from harness import contrast, observed
 from harness.cli.findings import own_rows
 from harness.config import load
 from harness.findings import collect
@@ -120,3 +120,71 @@ def test_forms_that_were_not_run_alike_are_no_pair(variants: Path, old: str, new
             assert old in text
             path.write_text(text.replace(old, new), encoding="utf-8")
     assert list(observed.variant_rows(load(variants))) == []
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> Path:
+    """A project with the records of SASRec on Beauty's 10-core, three epochs, in both code bases of gSASRec."""
+
+    def wanted(c: dict[str, Any]) -> bool:
+        return c["system"] == "sasrec/bce" and c["dataset"] == "beauty-core" and "--epochs=3" in c["inputs"]["command"]
+
+    return with_records(tmp_path, wanted)
+
+
+def test_one_system_in_two_code_bases_is_tested_on_the_same_users(twins: Path) -> None:
+    """Also where their records hold the users in different orders."""
+    before = list(observed.twin_rows(load(twins)))
+    path = twins / "results" / "runs" / before[0].runs[1] / "ranks-test.npz"
+    with np.load(path) as file:
+        turned = {name: file[name][::-1] if file[name].ndim else file[name] for name in file.files}
+    np.savez(path, **turned)
+    rows = list(observed.twin_rows(load(twins)))
+    assert [row.p for row in rows] == pytest.approx([row.p for row in before])
+    assert [(row.dataset, row.system, row.metric) for row in rows] == [
+        ("Beauty, 10-core", "SASRec", metric) for metric in ("HIT@1", "HIT@10", "NDCG@10")
+    ]
+    for row in rows:
+        assert row.upstreams == ("gsasrec", "gsasrec-pytorch")
+        assert row.settings == "epochs 3, patience 200, batches up to 256 and 100, seed 42"
+        assert [f"{mean:.10f}" for mean in row.means] == [printed(twins, key)[row.metric] for key in row.runs]
+    ranks = [np.load(twins / "results" / "runs" / key / "ranks-test.npz") for key in rows[1].runs]
+    hits = [dict(zip(f["user"], f["above_printed"] < 10, strict=True)) for f in ranks]  # nothing is tied
+    assert list(hits[0]) != list(hits[1])
+    pairs = np.array([[hits[0][user], hits[1][user]] for user in hits[0]], dtype=float)
+    assert rows[1].p == pytest.approx(scipy.stats.ttest_rel(pairs[:, 0], pairs[:, 1]).pvalue)
+    found = [f for f in collect(twins, twins=rows) if f.kind == "twins"]
+    assert {f.verdict for f in found} == {"agrees"}
+    assert found[1].reported.endswith(" in gsasrec")
+    equal = dataclasses.replace(rows[0], p=0.01)
+    assert [f.verdict for f in records_findings(twins=[equal])] == ["differs"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"--epochs=3"', '"--epochs=4"'),
+        ('"--sequence=20"', '"--sequence=50"'),
+        ('"seed": 42', '"seed": 43'),
+        ('"dataset": "beauty-core"', '"dataset": "other"'),
+        ('"upstream": "gsasrec-pytorch"', '"upstream": "gsasrec"'),
+        ('"beauty-core.txt": "0', '"beauty-core.txt": "1'),
+    ],
+)
+def test_runs_of_two_code_bases_that_were_not_alike_are_no_pair(twins: Path, old: str, new: str) -> None:
+    for path in (twins / "results" / "runs").glob("*/record.json"):
+        text = path.read_text(encoding="utf-8")
+        if json.loads(text)["upstream"] == "gsasrec-pytorch":
+            assert old in text
+            path.write_text(text.replace(old, new), encoding="utf-8")
+    assert list(observed.twin_rows(load(twins))) == []
+
+
+def test_compare_names_both_code_bases(twins: Path) -> None:
+    config = load(twins)
+    table = contrast.runs(config, *next(observed.twin_rows(config)).runs, ("HIT@10",))
+    assert [system.label for system in table.spec.systems] == [
+        "sasrec/bce, seed 42, gsasrec",
+        "sasrec/bce, seed 42, gsasrec-pytorch",
+    ]
+    assert table.spec.signature["upstream"] == "gsasrec and gsasrec-pytorch"

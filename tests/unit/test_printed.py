@@ -96,3 +96,18 @@ def test_a_row_with_another_calibration_is_another_row() -> None:
     row = {"dataset": "small", "model": "gSASRec", "loss": "gbce", "negatives": 1, "metric": "NDCG@10"}
     assert names(told, PrintedValue(**row, t=1, value=0.158, decimals=3))
     assert not names(told, PrintedValue(**row, t=0, value=0.126, decimals=3))
+
+
+@pytest.mark.parametrize("artifact", ["port", "port-released"])
+def test_the_port_is_held_against_its_readme_and_the_paper_stands_beside(artifact: str) -> None:
+    found = published(ROOT, recipes.load(ROOT, f"petrov2023/{artifact}", {}))
+    ml1m = {
+        (p.system.partition("/")[0], p.beside): p.value for p in found if (p.dataset, p.metric) == ("ml-1m", "NDCG@10")
+    }
+    assert ml1m == {
+        ("sasrec", ""): 0.1259,
+        ("gsasrec", ""): 0.1726,
+        ("popularity", "paper"): 0.017,
+        ("sasrec", "paper"): 0.131,
+        ("gsasrec", "paper"): 0.176,
+    }
