@@ -37,8 +37,9 @@ class PrintedValue(BaseModel, frozen=True):
     @model_validator(mode="before")
     @classmethod
     def counts_are_whole(cls, raw: Any) -> Any:
-        """A number with a unit, which no metric has, need not say how many decimals it has."""
-        return {"decimals": 0, **raw} if isinstance(raw, dict) and "unit" in raw else raw
+        """A number with a unit, which no metric has, and a whole one need not say how many decimals they have."""
+        whole = isinstance(raw, dict) and ("unit" in raw or isinstance(raw.get("value"), int))
+        return {"decimals": 0, **raw} if whole else raw
 
 
 class PrintedTable(BaseModel, frozen=True):

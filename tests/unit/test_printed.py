@@ -26,6 +26,20 @@ def test_numbers_are_found_by_the_paper_s_names_with_their_printed_digits(tmp_pa
     )
 
 
+def test_a_fraction_says_its_decimals_and_a_whole_number_need_not() -> None:
+    row = {"dataset": "d", "metric": "m"}
+    assert PrintedValue.model_validate({**row, "value": 1}).decimals == 0
+    with pytest.raises(ValueError, match="decimals"):
+        PrintedValue.model_validate({**row, "value": 0.5})
+
+
+@pytest.mark.parametrize("artifact", recipes.artifacts(ROOT))
+def test_the_published_numbers_of_every_recipe_can_be_read(artifact: str) -> None:
+    recipe = recipes.load(ROOT, artifact, {})
+    named = [system for system in recipe.systems.values() if system.published]
+    assert bool(published(ROOT, recipe)) == bool(named)
+
+
 def test_table_2_has_its_eighty_numbers() -> None:
     recipe = recipes.load(ROOT, "li2023/table2", {})
     found = [p for p in published(ROOT, recipe) if not p.beside]
