@@ -17,7 +17,7 @@ from scipy.special import stdtr  # type: ignore[import-untyped]
 
 from harness import contrast, metrics, recipes, workflow
 from harness.config import Config
-from harness.errors import HarnessError, RecipeError
+from harness.errors import HarnessError, MetricsError, RecipeError
 from harness.estimates import limits
 from harness.executors.contract import RunFolder
 from harness.files import canonical_json
@@ -168,10 +168,15 @@ def of_twins(config: Config, pair: Sequence[Record]) -> Iterator[TwinRow]:
     batches = [options_of(c["inputs"]["command"]).get("batches") for c in (first, second)]
     settings = ", ".join(f"{name} {value}" for name, value in limits(first["inputs"]["command"]).items())
     settings += f", batches up to {batches[0]} and {batches[1]}" if batches[0] != batches[1] else ""
+    best = [str(c["end"].get("best_epoch")) for c in (first, second)]
+    settings += f", weights of epochs {best[0]} and {best[1]}"
     ranks = [read_ranks(RunFolder(record.folder).ranks("test")) for record in pair]
     for metric in recipe.metrics:
         values = [metrics.per_user(r, metric) for r in ranks]
-        a, b = align(ranks[0].users, values[0], ranks[1].users, values[1])
+        try:
+            a, b = align(ranks[0].users, values[0], ranks[1].users, values[1])
+        except MetricsError:  # other users, so nothing to pair
+            return
         yield TwinRow(
             recipe.artifact.partition("/")[0], dataset, label, metric, settings + of_seed(first["seed"]),
             (str(first["key"]), str(second["key"])), (str(first["upstream"]), str(second["upstream"])),

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from harness.findings.library import Library, Placed, load, metric_of
 from harness.findings.statements import operands, star
+from harness.printed import names
 from harness.recipes import Recipe
-from harness.systems import PublishedAs
 
 Pair = frozenset[str]
 Said = Mapping[tuple[str, str], Mapping[Pair, frozenset[bool]]]
@@ -29,6 +29,7 @@ def said(root: Path, recipe: Recipe) -> Said:
     if not artifact or not recipe.claims:
         return {}
     library = load(root)
+    paper = paper if paper in library.files else paper.replace("_", "-")  # a file is named after its key
     found: dict[tuple[str, str], dict[Pair, frozenset[bool]]] = {}
     for of, over, significant in _marks(library, paper, artifact):
         place = (of.number.dataset, metric_of(of.number.metric))
@@ -56,13 +57,7 @@ def _marks(library: Library, paper: str, artifact: str) -> Iterator[tuple[Placed
 
 def _pairs(recipe: Recipe, of: Placed, over: Placed) -> Iterator[Pair]:
     """The systems that two numbers are of; one number stands for every system that names it."""
-    ours = [[key for key, system in recipe.systems.items() if _is(system.published, p)] for p in (of, over)]
+    ours = [
+        [key for key, s in recipe.systems.items() if s.published and names(s.published, p.number)] for p in (of, over)
+    ]
     return (frozenset((a, b)) for a in ours[0] for b in ours[1] if a != b)
-
-
-def _is(told: PublishedAs | None, placed: Placed) -> bool:
-    n = placed.number
-    if told is None or (told.model, told.loss) != (n.model, n.loss or "none"):
-        return False
-    same_t = told.t is None or (n.t is not None and float(n.t) == told.t)
-    return told.label in ("", n.label) and told.negatives in (None, n.negatives) and same_t

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError, model_validator
 
@@ -79,7 +80,23 @@ def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Publis
                 yield Published(row.dataset, key, metric, row.value, row.decimals, row.mark, beside, row.unit)
 
 
-def names(told: PublishedAs, row: PrintedValue) -> bool:
+class Named(Protocol):
+    """What tells printed numbers apart."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def loss(self) -> str | None: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def negatives(self) -> int | None: ...
+    @property
+    def t(self) -> float | Decimal | None: ...
+
+
+def names(told: PublishedAs, row: Named) -> bool:
     """Whether a recipe means this row; a row without a label stands for all that is printed of its loss."""
     same = (told.model, told.loss) == (row.model, row.loss or "none") and told.label in ("", row.label)
-    return same and told.negatives in (None, row.negatives) and told.t in (None, row.t)
+    t = None if row.t is None else float(row.t)
+    return same and told.negatives in (None, row.negatives) and told.t in (None, t)

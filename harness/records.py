@@ -5,6 +5,7 @@ Plain frozen data, no behaviour beyond derived properties; nothing here reads or
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -69,7 +70,8 @@ class RunResult:
     @property
     def minutes(self) -> float | None:
         """Minutes of training until the best epoch, as the upstream tells them; None where it does not."""
-        return float(self.printed[MINUTES]) if MINUTES in self.printed else None
+        told = float(self.printed.get(MINUTES, "nan"))
+        return told if math.isfinite(told) else None
 
 
 @dataclass(frozen=True)

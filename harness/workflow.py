@@ -16,7 +16,7 @@ from harness.job import DEMONSTRATION, Job
 from harness.plan import Run
 from harness.records import RunResult
 from harness.store import Record, Store
-from harness.systems import System
+from harness.systems import AddedSystem, System
 from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec
 from harness.verdicts import judge
 
@@ -90,8 +90,9 @@ def table_spec(job: Job) -> TableSpec:
 
 
 def system_spec(key: str, system: System) -> SystemSpec:
-    """A system as a table has it."""
-    options = {name: float(value) for name, value in system.loss_options.items() if not isinstance(value, str)}
+    """A system as a table has it; the options of a loss that the command line put in tell it from no other system."""
+    told = {} if isinstance(system, AddedSystem) else system.loss_options
+    options = {name: float(value) for name, value in told.items() if not isinstance(value, str)}
     published = system.published.text if system.published else ""
     return SystemSpec(key, system.label, system.floor, published, system.model, system.loss, options)
 

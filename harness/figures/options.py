@@ -207,8 +207,8 @@ def _called(table: Table, own: Sequence[Family]) -> str:
 
 def _panel(axes: Axes, table: Table, row: Row, own: Sequence[Family], losses: Sequence[str]) -> None:
     look.plain(axes)
-    axes.set_xscale("log")
     ticks = sorted({value for family in own for value in family.values(0)})
+    axes.set_xscale("log" if ticks[0] > 0 else "linear")
     axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
     axes.minorticks_off()
     look.number_axis(axes, "y")
@@ -242,7 +242,8 @@ def _lines_legend(table: Table, losses: Sequence[str], rows: Sequence[Row], foun
         label = f"95 % interval over {' or '.join(sorted(basis))}"
         handles.append(Line2D([], [], color=look.GREY, linewidth=0.6, label=label))
     if any(cell.published for cell in cells):
-        handles.append(Line2D([], [], **look.PAPER, label=f"the {table.spec.published_in}'s"))
+        paper = {**look.PAPER, "markeredgecolor": look.GREY}
+        handles.append(Line2D([], [], **paper, label=f"the {table.spec.published_in}'s"))
     if floors := [s.label for s in table.spec.columns if s.is_floor]:
         label = look.clean(" / ".join(floors))
         handles.append(Line2D([], [], color=look.GREY, linewidth=0.8, linestyle=(0, (4, 2)), label=f"{label} (floor)"))

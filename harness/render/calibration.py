@@ -85,6 +85,7 @@ def calibration_figure(curves: Sequence[Calibrated], title: str, signature: str)
 
     def draw(axes: Any) -> None:
         shown = [p for c in curves for p in c.precision if p > 0]
+        told = [c for c in curves if c.printed is not None and c.precision[0] > 0]
         ends = (min(shown, default=1e-4) / 1.5, min(1.0, max(shown, default=1.0) * 1.5))
         grid = [ends[0] * (ends[1] / ends[0]) ** (step / 100) for step in range(101)]
         for place, curve in enumerate(curves):
@@ -93,10 +94,10 @@ def calibration_figure(curves: Sequence[Calibrated], title: str, signature: str)
             axes.plot(*zip(*points, strict=True), ".", color=colour, markersize=4, label=curve.label)
             if curve.theory:
                 axes.plot(grid, [curve.theory(p) for p in grid], color=colour, linestyle="-", linewidth=1)
-            if curve.printed is not None and curve.precision[0] > 0:
+            if curve in told:
                 axes.plot(curve.precision[:1], [curve.printed], **HOLLOW, markeredgecolor=colour)
         axes.plot([], [], color="#555555", linewidth=1, label="Theorem 5.1 for the same loss")
-        if any(curve.printed is not None for curve in curves):
+        if told:
             axes.plot([], [], **HOLLOW, markeredgecolor="#555555", label="printed in the paper for K = 1")
         axes.plot(ends, ends, color="#999999", linestyle=":", linewidth=1, label="calibrated")
         axes.set(xscale="log", yscale="log", xlabel="mean precision@K, K = 1 to 100")

@@ -21,7 +21,11 @@ def _said(spec: TableSpec, row: ClaimRow) -> frozenset[bool]:
 def lines(table: Table, dataset: str) -> list[str]:
     """In how many of the paper's marks ours agree, and in which they do not; nothing for trainings cut short."""
     rows = [(r, r.comparison, _said(table.spec, r)) for r in table.claims if r.dataset == dataset and not r.claim.own]
-    tested = [(row, c, next(iter(marks))) for row, c, marks in rows if c and len(marks) == 1]
+    pairs = {
+        (row.claim.metric, frozenset((row.claim.better, row.claim.worse))): (row, c, marks)
+        for row, c, marks in reversed(rows)
+    }
+    tested = [(row, c, next(iter(marks))) for row, c, marks in reversed(pairs.values()) if c and len(marks) == 1]
     if table.spec.quick or not tested:
         return []
     other = [_mark_here(table.spec, row, c) for row, c, mark in tested if not _same(row, c, mark)]
@@ -31,8 +35,8 @@ def lines(table: Table, dataset: str) -> list[str]:
 
 
 def _same(row: ClaimRow, c: Comparison, mark: bool) -> bool:
-    """Whether we find what the paper marks, in its direction."""
-    return c.significant == mark and not (mark and (row.paper_gain or c.gain) * c.gain < 0)
+    """Whether we find what the paper marks, in its direction; where it prints no values, in that of the claim."""
+    return c.significant == mark and not (mark and (row.paper_gain or 1.0) * c.gain < 0)
 
 
 def _mark_here(spec: TableSpec, row: ClaimRow, c: Comparison) -> str:

@@ -31,5 +31,7 @@ def test_figures_are_the_same_bytes_twice_and_tables_have_a_row_each() -> None:
     assert b"printed in the paper" not in first[".svg"]
     told = shown.calibration_figure([replace(means[0], printed=0.57)], "title", "signature")[".svg"]
     assert b"printed in the paper for K = 1" in told
+    unseen = replace(means[0], printed=0.57, precision=(0.0, *PRECISION[1:]))
+    assert b"printed in the paper" not in shown.calibration_figure([unseen], "title", "signature")[".svg"]
     assert len(shown.calibration_table(means, "s").splitlines()) == 4
     assert shown.by_rank_table(ranks, "s").splitlines()[1] == "SASRec,963,1,0.9,338.030000,s"

@@ -98,6 +98,15 @@ def test_lines_over_one_option_by_model_loss_and_metric() -> None:
     assert len(lines_of(figure.axes[0], "interval")) == 6
 
 
+def test_an_option_that_may_be_0_is_drawn_to_scale() -> None:
+    cells = [SystemSpec(f"net/{t:g}", f"Net {t:g}", False, "", "net", "gbce", {"t": t}) for t in TS]
+    made = spec(systems=(POP, *cells), claims=(), seeds=(1,))
+    (figure,) = drawn(options.draw, data(made, [run(c.key, 1, hits(10, 100)) for c in cells]))
+    low, high = figure.axes[0].get_xlim()
+    assert low <= 0 < 1 <= high
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["0", "0.5", "1"]
+
+
 def test_nothing_is_drawn_where_no_system_varies_or_none_has_a_number() -> None:
     assert drawn(options.draw, data(spec(), [run("a", 1, hits(1, 100))])) == []
     bare = grid().table.spec

@@ -14,7 +14,7 @@ from made_tables import hits, published, run, spec
 from harness import papermarks, recipes
 from harness.figures.cost import told
 from harness.figures.data import FigureData
-from harness.records import MINUTES, Published
+from harness.records import MINUTES, Claim, Published
 from harness.render import files
 from harness.tables import Table, build
 from harness.verdicts import judge
@@ -120,4 +120,22 @@ def test_the_papers_marks_by_systems() -> None:
 
 
 def test_a_recipe_without_published_numbers_has_no_marks() -> None:
-    assert papermarks.said(ROOT, recipes.load(ROOT, "petrov2023/fig2", {})) == {}
+    demo = recipes.load(ROOT, "demo/demo", {})
+    assert demo.claims
+    assert papermarks.said(ROOT, demo) == {}
+
+
+def test_a_difference_that_is_claimed_in_both_directions_has_one_mark() -> None:
+    both = (Claim("b", "a", "HIT@10"), Claim("a", "b", "HIT@10"))
+    papers = (published("a", 0.5), published("b", 0.6))
+    table = made(*papers, claims=both, said={("d", "HIT@10"): {AB: frozenset({True})}})
+    assert "found here in 1 of 1." in files(table, ("md",))[".md"]
+
+
+def test_a_mark_without_values_is_of_the_claim_s_direction() -> None:
+    table = made(claims=(Claim("a", "b", "HIT@10"),), said={("d", "HIT@10"): {AB: frozenset({True})}})
+    assert "found here in 0 of 1; otherwise here" in files(table, ("md",))[".md"]
+
+
+def test_minutes_that_are_no_number_are_not_told() -> None:
+    assert run("a", 1, hits(1, 100), printed={MINUTES: "nan"}).minutes is None
