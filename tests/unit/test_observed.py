@@ -147,7 +147,7 @@ def test_one_system_in_two_code_bases_is_tested_on_the_same_users(twins: Path) -
     for row in rows:
         assert row.upstreams == ("gsasrec", "gsasrec-pytorch")
         shared = "epochs 3, patience 200, batches up to 256 and 100"
-            assert row.settings == f"{shared}, weights of epochs 1 and 1, seed 42"
+        assert row.settings == f"{shared}, weights of epochs 1 and 1, seed 42"
         assert [f"{mean:.10f}" for mean in row.means] == [printed(twins, key)[row.metric] for key in row.runs]
     ranks = [np.load(twins / "results" / "runs" / key / "ranks-test.npz") for key in rows[1].runs]
     hits = [dict(zip(f["user"], f["above_printed"] < 10, strict=True)) for f in ranks]  # nothing is tied
