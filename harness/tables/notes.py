@@ -61,13 +61,15 @@ def _same_digits(row: Row) -> Iterator[Note]:
     runs = [(cell.system, float(NO_SEED if seed is None else seed)) for cell in row.cells for seed in cell.same_digits]
     if runs:
         yield Note("same digits", row.dataset, metric=row.metric, values=tuple(runs))
-    if cut := [(cell.system, float(NO_SEED)) for cell in row.cells if _is_cut(cell)]:
+    fixed = [cell for cell in row.cells if cell.seedless and cell.estimate and cell.published]
+    cut = [(cell.system, float(NO_SEED)) for cell in fixed if _is_cut(cell) and not cell.same_digits]
+    if cut and all(_is_cut(cell) for cell in fixed if cell.same_digits):  # who rounds one number up cuts none off
         yield Note("cut digits", row.dataset, metric=row.metric, values=tuple(cut))
 
 
 def _is_cut(cell: Cell) -> bool:
-    """Whether the paper's number is ours without its further digits, and not ours rounded."""
-    if cell.estimate is None or cell.published is None or not cell.seedless or cell.same_digits:
+    """Whether the paper's number is ours without its further digits."""
+    if cell.estimate is None or cell.published is None:
         return False
     shift = 10.0**cell.published.decimals
     return math.floor(cell.estimate.mean * shift + 1e-9) == round(cell.published.value * shift)

@@ -314,3 +314,5 @@ def test_a_number_of_the_paper_that_is_ours_cut_off_is_told(printed: float, cut:
     papers = [published(system, printed, decimals=decimals) for system in ("pop", "a")]
     found = [note for note in build(made, runs, papers).notes if note.kind == "cut digits"]
     assert [note.values for note in found] == ([(("pop", -1.0),)] if cut else [])
+    up = [*runs[:2], run("b", None, hits(58, 200))]  # 0.29, printed as 0.3
+    assert not notes(build(made, up, [*papers, published("b", 0.3, decimals=1)]), "cut digits")
