@@ -75,7 +75,7 @@ def by_rank_figure(curves: Sequence[ByRank], title: str, signature: str) -> dict
         axes.set_xlabel(f"rank (user {curves[0].user})")
         axes.set_ylabel("predicted probability")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="upper right")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
     return drawn(draw, title, signature)
 
