@@ -141,7 +141,7 @@ def _tile(axes: Axes, table: Table, row: Row, cell: Cell | None, at: tuple[int, 
 
 
 def sign(table: Table, row: Row, system: str) -> str:
-    """What the corrected tests of a system's claims say of these runs: ∗ better, ↓ worse, all of them alike; else ""."""
+    """What the corrected tests of a system's claims say of these runs: ∗ better, ↓ worse, all alike; else ""."""
     rows = [r for r in table.claims if (r.dataset, r.claim.metric, r.claim.better) == (row.dataset, row.metric, system)]
     tested = [r.comparison for r in rows if r.comparison]
     if not tested or not all(c.significant for c in tested):

@@ -194,7 +194,8 @@ def test_losses_are_listed_and_one_is_explained(project: Project, one_error: Che
     assert listed.returncode == 0, listed.stderr
     assert max(map(len, listed.stdout.splitlines())) <= 120
     into = "s3rec (torch), gsasrec (tensorflow)"
-    assert f"--loss mine.py:my_loss, goes into: {into}\nnot into: gsasrec-pytorch (torch), demo (numpy)" in listed.stdout
+    others = "gsasrec-pytorch (torch), demo (numpy)"
+    assert f"--loss mine.py:my_loss, goes into: {into}\nnot into: {others}" in listed.stdout
     one = project.run("losses", "gbce")
     for text in ("petrov2023 eq. 8", "t         0.75       number from 0 to 1", "upstreams  s3rec, gsasrec, demo"):
         assert text in one.stdout
