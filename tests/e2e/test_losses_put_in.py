@@ -197,6 +197,10 @@ def test_losses_are_listed_and_one_is_explained(project: Project, one_error: Che
     others = "gsasrec-pytorch (torch), demo (numpy)"
     assert f"--loss mine.py:my_loss, goes into: {into}\nnot into: {others}" in listed.stdout
     one = project.run("losses", "gbce")
-    for text in ("petrov2023 eq. 8", "t         0.75       number from 0 to 1", "upstreams  s3rec, gsasrec, demo"):
+    for text in (
+        "petrov2023 eq. 8",
+        "t         0.75       number from 0 to 1",
+        "upstreams  s3rec, gsasrec, gsasrec-pytorch, demo",
+    ):
         assert text in one.stdout
     assert "did you mean 'gbce'" in one_error(project.run("losses", "gbc"), 2)
