@@ -75,7 +75,7 @@ def by_rank_figure(curves: Sequence[ByRank], title: str, signature: str) -> dict
         axes.set_xlabel(f"rank (user {curves[0].user})")
         axes.set_ylabel("predicted probability")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        axes.figure.legend(loc="outside lower center", ncols=2)
 
     return drawn(draw, title, signature)
 
@@ -102,7 +102,7 @@ def calibration_figure(curves: Sequence[Calibrated], title: str, signature: str)
         axes.plot(ends, ends, color="#999999", linestyle=":", linewidth=1, label="calibrated")
         axes.set(xscale="log", yscale="log", xlabel="mean precision@K, K = 1 to 100")
         axes.set_ylabel("mean predicted probability@K")
-        axes.legend(loc="best")
+        axes.figure.legend(loc="outside lower center", ncols=3)
 
     return drawn(draw, title, signature)
 
@@ -112,7 +112,7 @@ def drawn(draw: Callable[[Any], None], title: str, signature: str) -> dict[str, 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
-        figure = Figure(figsize=(6.3, 4.2), layout="constrained")
+        figure = Figure(figsize=(6.3, 4.7), layout="constrained")
         axes = figure.subplots()
         draw(axes)
         axes.spines[["top", "right"]].set_visible(False)
