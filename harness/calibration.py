@@ -82,6 +82,4 @@ def save(
     drawn = shown.calibration_figure(means, f"Predicted probability and precision ({place})", said)
     files |= {f"calibration-{dataset}{ending}": content for ending, content in drawn.items()}
     files[f"calibration-{dataset}.csv"] = shown.calibration_table(means, said).encode()
-    folder = job.store.table_folder(job.recipe.artifact, job.variant)
-    job.store.write_table(folder, files)
-    return [folder / name for name in files]
+    return job.keep(files)

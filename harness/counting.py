@@ -104,9 +104,8 @@ def one_row(config: Config, upstream: str, name: str, numbers: dict[str, Decimal
     if dataset.layout == "other":
         reason = f"{file.name} has a layout that only {upstream} reads"
         return Row(name, dataset.label, tuple(uncounted(numbers)), reason=reason)
-    count = datasets.count_pairs if dataset.layout == "pairs" else datasets.count_sequences
     try:
-        counts = count(sequences(config, upstream, file) / file.name)
+        counts = gathering.counted(dataset, sequences(config, upstream, file))
     except (SourceError, DatasetError) as error:
         reason = f"{error.where}: {error.what}".replace(f"{config.root}/", "")
         return Row(name, dataset.label, tuple(uncounted(numbers)), reason=reason)

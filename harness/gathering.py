@@ -57,7 +57,15 @@ def elsewhere(config: Config, name: str) -> tuple[Path, sources.Pin]:
     if known is None:
         names = [*upstreams, *releases]
         raise ConfigError("recipes/data: from", f"unknown upstream or release {name!r}", near_misses(name, names))
-    pin = sources.Pin(name, known.url, known.commit)
+    return cloned(config, sources.Pin(name, known.url, known.commit))
+
+
+def cloned(config: Config, pin: sources.Pin) -> tuple[Path, sources.Pin]:
+    """The clone of a pinned repository, with its pin.
+
+    Raises:
+        SourceError: it cannot be had.
+    """
     return sources.clone(pin, config.cache, config.git_mirror), pin
 
 
@@ -107,8 +115,13 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
     folder = datasets.materialise(files, read_file, config.cache, recheck=True)
     if dataset.layout == "other":
         return folder
-    count = datasets.count_pairs if dataset.layout == "pairs" else datasets.count_sequences
     expected = datasets.Counts(dataset.users, dataset.items, dataset.interactions)
-    if odd := datasets.compare(count(folder / dataset.sequences), expected, dataset.name):
+    if odd := datasets.compare(counted(dataset, folder), expected, dataset.name):
         raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
     return folder
+
+
+def counted(dataset: Dataset, folder: Path) -> datasets.Counts:
+    """What a dataset's file of sequences in this folder has; of a layout that this can read."""
+    count = datasets.count_pairs if dataset.layout == "pairs" else datasets.count_sequences
+    return count(folder / dataset.sequences)

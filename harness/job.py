@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from harness import added, environments, losses, plan, printed, recipes
+from harness import added, environments, losses, papermarks, plan, printed, recipes
 from harness.config import EXECUTORS, Config
 from harness.datafiles import Dataset
 from harness.errors import ArgumentError, near_misses
@@ -84,6 +85,11 @@ class Job:
         """The paper's numbers."""
         return printed.published(self.config.root, self.recipe)
 
+    @cached_property
+    def said(self) -> papermarks.Said:
+        """What the paper's marks say of its differences."""
+        return papermarks.said(self.config.root, self.recipe)
+
     @property
     def executor(self) -> str:
         """`local` or `docker`."""
@@ -123,6 +129,16 @@ class Job:
     def runs(self) -> list[Run]:
         """The planned runs."""
         return plan.runs(self.recipe, self.data, self.workshop.pinned, self.settings)
+
+    def keep(self, files: Mapping[str, bytes]) -> list[Path]:
+        """Write files of the table by name, beside what is there; where they lie.
+
+        Raises:
+            StoreError: the disk is full or not writable.
+        """
+        folder = self.store.table_folder(self.recipe.artifact, self.variant)
+        self.store.write_table(folder, files)
+        return [folder / name for name in files]
 
     @property
     def stages(self) -> list[Run]:

@@ -21,7 +21,7 @@ from harness.errors import HarnessError, MetricsError, RecipeError
 from harness.estimates import limits
 from harness.executors.contract import RunFolder
 from harness.files import canonical_json
-from harness.findings.runs import MetricRow, PairingRow, TwinRow, VariantRow
+from harness.findings.runs import MetricRow, PairingRow, PairRow, TwinRow, VariantRow
 from harness.job import Job
 from harness.plan import Settings
 from harness.recipes import Recipe
@@ -109,22 +109,35 @@ def alike(content: Mapping[str, Any], system: str) -> tuple[str, ...]:
 
 def of_variants(config: Config, published: Record, released: Record) -> Iterator[VariantRow]:
     """The rows of one pair, for the metrics of its recipe."""
-    c = published.content
+    for row in of_pair(config, (published, released)):
+        yield VariantRow(**{**vars(row), "system": row.system.replace(" (as published)", "")})
+
+
+def of_pair(config: Config, pair: Sequence[Record], more: str = "") -> Iterator[PairRow]:
+    """A row for each metric of the first one's recipe; none where the recipe is gone or the users are others.
+
+    Args:
+        more: told of the settings, before the seed.
+    """
+    first, second = (record.content for record in pair)
     try:
-        recipe = recipes.load(config.root, c["artifact"], {})
-    except RecipeError:  # a record whose recipe is gone
+        recipe = recipes.load(config.root, first["artifact"], {})
+    except RecipeError:
         return
-    label = recipe.systems[c["system"]].label.replace(" (as published)", "")
-    dataset = recipes.datasets(config.root, recipe)[c["dataset"]].label
-    settings = ", ".join(f"{name} {value}" for name, value in limits(c["inputs"]["command"]).items())
-    settings += of_seed(c["seed"])
+    label = recipe.systems[first["system"]].label
+    dataset = recipes.datasets(config.root, recipe)[first["dataset"]].label
+    settings = ", ".join(f"{name} {value}" for name, value in limits(first["inputs"]["command"]).items())
+    settings += more + of_seed(first["seed"])
+    keys = (str(first["key"]), str(second["key"]))
+    one, other = (read_ranks(RunFolder(record.folder).ranks("test")) for record in pair)
     for metric in recipe.metrics:
-        a, b = (metrics.per_user(read_ranks(RunFolder(r.folder).ranks("test")), metric) for r in (published, released))
-        keys = (str(c["key"]), str(released.content["key"]))
+        try:
+            a, b = align(one.users, metrics.per_user(one, metric), other.users, metrics.per_user(other, metric))
+        except MetricsError:
+            return
         means = (float(a.mean()), float(b.mean()))
-        yield VariantRow(
-            recipe.artifact.partition("/")[0], dataset, label, metric, settings, keys, *means, paired_p(a, b)
-        )
+        paper = recipe.artifact.partition("/")[0]
+        yield PairRow(paper, dataset, label, metric, settings, keys, means, paired_p(a, b))
 
 
 def twin_rows(config: Config) -> Iterator[TwinRow]:
@@ -157,31 +170,14 @@ def options_of(command: Sequence[str]) -> dict[str, str]:
 
 
 def of_twins(config: Config, pair: Sequence[Record]) -> Iterator[TwinRow]:
-    """The rows of one pair, for the metrics of the first one's recipe."""
-    first, second = (record.content for record in pair)
-    try:
-        recipe = recipes.load(config.root, first["artifact"], {})
-    except RecipeError:  # a record whose recipe is gone
-        return
-    label = recipe.systems[first["system"]].label
-    dataset = recipes.datasets(config.root, recipe)[first["dataset"]].label
-    batches = [options_of(c["inputs"]["command"]).get("batches") for c in (first, second)]
-    settings = ", ".join(f"{name} {value}" for name, value in limits(first["inputs"]["command"]).items())
-    settings += f", batches up to {batches[0]} and {batches[1]}" if batches[0] != batches[1] else ""
-    best = [str(c["end"].get("best_epoch")) for c in (first, second)]
-    settings += f", weights of epochs {best[0]} and {best[1]}"
-    ranks = [read_ranks(RunFolder(record.folder).ranks("test")) for record in pair]
-    for metric in recipe.metrics:
-        values = [metrics.per_user(r, metric) for r in ranks]
-        try:
-            a, b = align(ranks[0].users, values[0], ranks[1].users, values[1])
-        except MetricsError:  # other users, so nothing to pair
-            return
-        yield TwinRow(
-            recipe.artifact.partition("/")[0], dataset, label, metric, settings + of_seed(first["seed"]),
-            (str(first["key"]), str(second["key"])), (str(first["upstream"]), str(second["upstream"])),
-            (float(a.mean()), float(b.mean())), paired_p(a, b),
-        )  # fmt: skip
+    """The rows of one pair, with what each code base counts in its own way."""
+    contents = [record.content for record in pair]
+    batches = [options_of(c["inputs"]["command"]).get("batches") for c in contents]
+    best = [str(c["end"].get("best_epoch")) for c in contents]
+    more = f", batches up to {batches[0]} and {batches[1]}" if batches[0] != batches[1] else ""
+    upstreams = (str(contents[0]["upstream"]), str(contents[1]["upstream"]))
+    for row in of_pair(config, pair, f"{more}, weights of epochs {best[0]} and {best[1]}"):
+        yield TwinRow(**vars(row), upstreams=upstreams)
 
 
 def paired_p(a: Floats, b: Floats) -> float:

@@ -46,12 +46,9 @@ def _marks(library: Library, paper: str, artifact: str) -> Iterator[tuple[Placed
             of, over = operands(library, paper, claim)
             if {of.artifact, over.artifact} == {artifact}:
                 yield of, over, claim.significant
-    columns: dict[tuple[str, str], list[Placed]] = {}
-    for placed in library.numbers:
-        if (placed.paper, placed.artifact) == (paper, artifact):
-            columns.setdefault((placed.number.dataset, placed.number.metric), []).append(placed)
-    for column in columns.values():
-        for of, over in combinations(column, 2):
+    own = [placed for placed in library.numbers if (placed.paper, placed.artifact) == (paper, artifact)]
+    for of, over in combinations(own, 2):
+        if (of.number.dataset, of.number.metric) == (over.number.dataset, over.number.metric):
             yield from ((of, over, significant) for _, significant in star(library, of, over))
 
 

@@ -235,8 +235,7 @@ class Workshop:
             return self.clone, self.pin
         name = self.recipe.checkpoints.release
         release = self.config.release(name)
-        pin = sources.Pin(name, release.url, release.commit)
-        return sources.clone(pin, self.config.cache, self.config.git_mirror), pin
+        return gathering.cloned(self.config, sources.Pin(name, release.url, release.commit))
 
     def checkpoint(self, checkpoint: Checkpoint) -> bytes:
         """The bytes of a checkpoint, checked against its pin.

@@ -54,10 +54,8 @@ def write(job: Job, dataset: str, k: int) -> list[Path]:
         raise StoreError(job.recipe.artifact, f"no run on {dataset} reported time steps", fix)
     said = signature(table_spec(job))
     title = f"{job.recipe.title} ({job.data[dataset].label})" + (f"; not run: {', '.join(absent)}" if absent else "")
-    folder = job.store.table_folder(job.recipe.artifact, job.variant)
     files = {
         f"steps-{dataset}.svg": timesteps.svg(curves, k, title, said).encode(),
         f"steps-{dataset}.csv": timesteps.table(curves, k, said).encode(),
     }
-    job.store.write_table(folder, files)
-    return [folder / name for name in files]
+    return job.keep(files)

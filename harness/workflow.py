@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import added, drawn, papermarks, plan, render, tables
+from harness import added, drawn, plan, render, tables
 from harness.changes import changes
 from harness.config import Config
 from harness.errors import ArgumentError, near_misses
@@ -85,7 +85,7 @@ def table_spec(job: Job) -> TableSpec:
         ),
         demonstration=recipe.demonstration,
         timed=recipe.timed,
-        said=papermarks.said(job.config.root, recipe),
+        said=job.said,
     )
 
 
@@ -131,7 +131,6 @@ def publish(
     known = (*render.FORMATS, FIGURES)
     if unknown := [name for name in formats if name not in known]:
         raise ArgumentError("--format", f"unknown format {unknown[0]!r}", near_misses(unknown[0], known))
-    folder = job.store.table_folder(job.recipe.artifact, job.variant)
     texts = render.files(table, [name for name in formats if name != FIGURES])
     files: dict[str, bytes] = {f"table{ending}": text.encode() for ending, text in texts.items()}
     if FIGURES in formats:
@@ -139,8 +138,7 @@ def publish(
 
         drawn_from = drawn.figure_data(table, results, job.store, job.published)
         files |= {f"{FIGURES}/{name}": content for name, content in figures.files(drawn_from).items()}
-    job.store.write_table(folder, files)
-    return [folder / name for name in files]
+    return job.keep(files)
 
 
 def reasons(job: Job, runs: Sequence[Run]) -> dict[str, str]:

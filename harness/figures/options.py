@@ -98,7 +98,7 @@ def _grid(data: FigureData, dataset: DatasetSpec, family: Family, row: Row) -> F
     means = [c.estimate.mean for c in _shown(row, family) if c.estimate]
     for x, column in enumerate(columns):
         for y, line in enumerate(lines):
-            cell = cells.get(family.systems.get((column, line), ""))
+            cell = cells[family.systems[column, line]]
             _tile(axes, table, row, cell, (x, y), _scale(cell, means))
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(-0.5, len(lines) - 0.5)
@@ -112,24 +112,22 @@ def _grid(data: FigureData, dataset: DatasetSpec, family: Family, row: Row) -> F
     return figure
 
 
-def _scale(cell: Cell | None, means: Sequence[float]) -> float:
+def _scale(cell: Cell, means: Sequence[float]) -> float:
     """Where a cell's mean lies between the least, 0, and the greatest, 1."""
-    if cell is None or cell.estimate is None:
+    if cell.estimate is None:
         return math.nan
     low, high = min(means), max(means)
     return (cell.estimate.mean - low) / (high - low) if high > low else 0.0
 
 
-def _tile(axes: Axes, table: Table, row: Row, cell: Cell | None, at: tuple[int, int], depth: float) -> None:
+def _tile(axes: Axes, table: Table, row: Row, cell: Cell, at: tuple[int, int], depth: float) -> None:
     """A cell of a grid: our mean with its claim's sign, the paper's number below."""
     known = not math.isnan(depth)
     color: Any = tuple(p + depth * (d - p) for p, d in zip(_PALE, _DEEP, strict=True)) if known else "white"
     corner = (at[0] - 0.48, at[1] - 0.47)
-    against = cell is not None and any(r.claim.worse == cell.system for r in table.claims)
+    against = any(r.claim.worse == cell.system for r in table.claims)
     edge = {"edgecolor": look.INK, "linewidth": 1.2} if against else {"edgecolor": look.BAND, "linewidth": 0.4}
     axes.add_patch(Rectangle(corner, 0.96, 0.94, facecolor=color, **edge))  # type: ignore[arg-type]
-    if cell is None:
-        return
     ours = numbers.metric(cell.estimate.mean) + sign(table, row, cell.system) if cell.estimate else "–"
     ink = "white" if known and depth > 0.6 else look.INK
     paper = f"{cell.published.value:.{cell.published.decimals}f}" if cell.published else ""
@@ -142,11 +140,8 @@ def _tile(axes: Axes, table: Table, row: Row, cell: Cell | None, at: tuple[int, 
 
 def sign(table: Table, row: Row, system: str) -> str:
     """What the corrected tests of a system's claims say of these runs: ∗ better, ↓ worse, all alike; else ""."""
-    rows = [r for r in table.claims if (r.dataset, r.claim.metric, r.claim.better) == (row.dataset, row.metric, system)]
-    tested = [r.comparison for r in rows if r.comparison]
-    if not tested or not all(c.significant for c in tested):
-        return ""
-    return "∗" if all(c.gain > 0 for c in tested) else "↓" if all(c.gain < 0 for c in tested) else ""
+    found = words.agreeing(table, row, system)
+    return ("∗" if found[0].gain > 0 else "↓") if found else ""
 
 
 def _notes(table: Table, row: Row, family: Family) -> str:

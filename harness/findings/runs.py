@@ -45,13 +45,12 @@ class PairingRow:
 
 
 @dataclass(frozen=True)
-class VariantRow:
-    """One system as a paper publishes it and as its authors' code computes it, run alike.
+class PairRow:
+    """Two runs of one system, made alike.
 
     Attributes:
-        settings: what the two runs share: how long they could train, the seed.
-        runs: keys of the one as published and of the one as released.
-        published, released: means of the metric over users.
+        settings: what they share: how long they could train, the seed; and which of their own limits differ.
+        runs: their keys. means: of the metric over users, in the same order.
         p: of the paired t-test over users, two-sided.
     """
 
@@ -61,30 +60,30 @@ class VariantRow:
     metric: str
     settings: str
     runs: tuple[str, str]
-    published: float
-    released: float
+    means: tuple[float, float]
     p: float
 
 
 @dataclass(frozen=True)
-class TwinRow:
-    """One system in two code bases, run alike.
+class VariantRow(PairRow):
+    """A system as a paper publishes it and, second, as its authors' code computes it."""
 
-    Attributes:
-        settings: what the two runs share, and which of their own limits differ.
-        runs: their keys. upstreams: their code bases. means: of the metric over users, in the same order.
-        p: of the paired t-test over users, two-sided.
-    """
+    @property
+    def published(self) -> float:
+        """The mean as published."""
+        return self.means[0]
 
-    paper: str
-    dataset: str
-    system: str
-    metric: str
-    settings: str
-    runs: tuple[str, str]
+    @property
+    def released(self) -> float:
+        """The mean as released."""
+        return self.means[1]
+
+
+@dataclass(frozen=True)
+class TwinRow(PairRow):
+    """A system in two code bases, `upstreams`."""
+
     upstreams: tuple[str, str]
-    means: tuple[float, float]
-    p: float
 
 
 def records_findings(

@@ -20,12 +20,12 @@ def _said(spec: TableSpec, row: ClaimRow) -> frozenset[bool]:
 
 def lines(table: Table, dataset: str) -> list[str]:
     """In how many of the paper's marks ours agree, and in which they do not; nothing for trainings cut short."""
-    rows = [(r, r.comparison, _said(table.spec, r)) for r in table.claims if r.dataset == dataset and not r.claim.own]
-    pairs = {
-        (row.claim.metric, frozenset((row.claim.better, row.claim.worse))): (row, c, marks)
-        for row, c, marks in reversed(rows)
-    }
-    tested = [(row, c, next(iter(marks))) for row, c, marks in reversed(pairs.values()) if c and len(marks) == 1]
+    pairs: dict[tuple[str, frozenset[str]], ClaimRow] = {}  # a recipe may claim both directions
+    for row in table.claims:
+        if row.dataset == dataset and not row.claim.own:
+            pairs.setdefault((row.claim.metric, frozenset((row.claim.better, row.claim.worse))), row)
+    rows = [(row, row.comparison, _said(table.spec, row)) for row in pairs.values()]
+    tested = [(row, c, next(iter(marks))) for row, c, marks in rows if c and len(marks) == 1]
     if table.spec.quick or not tested:
         return []
     other = [_mark_here(table.spec, row, c) for row, c, mark in tested if not _same(row, c, mark)]

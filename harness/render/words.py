@@ -91,14 +91,19 @@ def legend(table: Table) -> str:
 
 def sign(table: Table, row: Row, system: str) -> str:
     """What the tests of a system's claims say of its value in this row: ∗, ° or ↓, all of them alike; else ""."""
+    found = [] if table.spec.quick else agreeing(table, row, system)
+    if not found or found[0].gain < 0:
+        return "↓" if found else ""
+    return "∗" if all(c.seed_aware and not c.open_to_seeds for c in found) else "°"
+
+
+def agreeing(table: Table, row: Row, system: str) -> list[Comparison]:
+    """The tests of a system's claims in this row, if each finds a difference and all in one direction; else none."""
     rows = [r for r in table.claims if (r.dataset, r.claim.metric, r.claim.better) == (row.dataset, row.metric, system)]
     tested = [r.comparison for r in rows if not r.claim.own]
-    if table.spec.quick or not tested or not all(c and c.significant for c in tested):
-        return ""
-    found = [c for c in tested if c]
-    if all(c.gain > 0 for c in found):
-        return "∗" if all(c.seed_aware and not c.open_to_seeds for c in found) else "°"
-    return "↓" if all(c.gain < 0 for c in found) else ""
+    found = [c for c in tested if c and c.significant]
+    alike = all(c.gain > 0 for c in found) or all(c.gain < 0 for c in found)
+    return found if len(found) == len(tested) and alike else []
 
 
 def summary(table: Table) -> str:
