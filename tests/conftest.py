@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import under_way
 
 from harness import engine as engines
 from harness.errors import SetupError
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     import docker
 
 MISSING = "NO CONTAINER ENGINE"
+
+
+@pytest.fixture(autouse=True)
+def no_process_left() -> Iterator[None]:
+    """What a test started ends with it."""
+    yield
+    under_way.end_all()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import under_way
+
 ROOT = Path(__file__).resolve().parents[2]
 ATTACKS = Path(__file__).with_name("attacks.py")
 TEXT = "1 1 2 3 4\n2 2 3 4 5\n"
@@ -72,10 +74,7 @@ class Hostile:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """`harness` with these arguments, under way."""
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            self.command(*arguments), cwd=self.folder, env=self.env, stdout=pipe, stderr=pipe, text=True
-        )
+        return under_way.start(self.command(*arguments), self.folder, self.env)
 
     @property
     def runs(self) -> Path:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import under_way
 from base_image import python_version
 from made_wheels import wheel
 
@@ -64,10 +65,7 @@ class Small:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """`harness images` with these arguments, under way."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "harness", "images", *arguments],
-            cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        return under_way.start([sys.executable, "-m", "harness", "images", *arguments], self.folder, self.env)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """`harness images` with these arguments: status, standard output, standard error."""

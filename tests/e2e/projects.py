@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import under_way
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PARTS = ("harness.toml", "patches", "recipes", "dockerfiles")
 
@@ -27,10 +29,7 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """`harness` with these arguments, under way."""
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            self.command(*arguments), cwd=self.folder, env=self.env, stdout=pipe, stderr=pipe, text=True
-        )
+        return under_way.start(self.command(*arguments), self.folder, self.env)
 
     def command(self, *arguments: str) -> list[str]:
         """The command line."""

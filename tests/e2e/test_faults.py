@@ -128,9 +128,11 @@ def await_child(project: Project) -> int:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for run in (project.folder / ".cache" / "work").glob("*"):
-            events = run / "events.jsonl"
-            began = events.is_file() and '"epoch"' in events.read_text(encoding="utf-8")
-            if began and (found := marked(f"{run.name}@{run}")):
+            try:
+                told = (run / "events.jsonl").read_text(encoding="utf-8")
+            except OSError:  # not begun yet, or of a finished run, whose folder goes
+                continue
+            if '"epoch"' in told and (found := marked(f"{run.name}@{run}")):
                 return found[0]
         time.sleep(0.02)
     raise AssertionError("no training began")
