@@ -5,7 +5,7 @@ Nothing is run, so there are no runs and no statistics.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from harness import datasets, gathering
 from harness.config import Config
-from harness.datafiles import DataFile
+from harness.datafiles import DataFile, Dataset
 from harness.errors import DatasetError, RecipeError, SourceError, near_misses
 from harness.findings.facts import PaperFile
 from harness.preparation import clone_of, pin_of
@@ -66,17 +66,61 @@ def carry_out(config: Config, artifact: str, tick: Callable[[str], None] = lambd
     """
     recipe = load(config.root, artifact)
     rows = []
-    for dataset, numbers in printed(config.root, recipe).items():
-        if dataset not in recipe.files:
-            fix = "name its upstream under `files`, or say why not under `absent`"
-            if dataset not in recipe.absent:
-                raise RecipeError(f"recipes/{artifact}{SUFFIX}.yaml", f"nothing about {dataset}", fix)
-            label, told = recipe.labels.get(dataset, dataset), tuple(uncounted(numbers))
-            rows.append(Row(dataset, label, told, reason=recipe.absent[dataset]))
+    for name, numbers in printed(config.root, recipe).items():
+        dataset = described(config.root, recipe, name)
+        if dataset is None:
+            label, told = recipe.labels.get(name, name), tuple(uncounted(numbers))
+            rows.append(Row(name, label, told, reason=recipe.absent[name]))
             continue
-        tick(dataset)
-        rows.append(one_row(config, recipe.files[dataset], dataset, numbers))
+        tick(name)
+        rows.append(one_row(config, recipe.files[name], name, dataset, numbers))
     return Counted(artifact, recipe.title, tuple(rows))
+
+
+def plan(config: Config, artifact: str) -> Iterator[tuple[str, str]]:
+    """What would be counted of a table: each dataset, and its file or why it has none. Nothing is fetched.
+
+    Raises:
+        RecipeError: as `carry_out`.
+    """
+    recipe = load(config.root, artifact)
+    for name in printed(config.root, recipe):
+        dataset = described(config.root, recipe, name)
+        if dataset is None:
+            yield name, f"not counted: {recipe.absent[name]}"
+        elif dataset.layout == "other":
+            yield name, f"not counted: {unreadable(dataset, recipe.files[name])}"
+        else:
+            file = sequence_file(dataset)
+            yield name, f"count {file.name} of {file.url or file.source or recipe.files[name]}"
+
+
+def described(root: Path, recipe: CountRecipe, name: str) -> Dataset | None:
+    """A dataset of the recipe, None where the recipe says why it has no file.
+
+    Raises:
+        RecipeError: nobody says anything about it.
+    """
+    if name in recipe.files:
+        path = root / "recipes" / "data" / f"{recipe.files[name]}.yaml"
+        known = parse(path, DatasetFile).datasets
+        if name not in known:
+            raise RecipeError(str(path), f"no dataset {name!r}", near_misses(name, known))
+        return known[name]
+    if name not in recipe.absent:
+        fix = "name its upstream under `files`, or say why not under `absent`"
+        raise RecipeError(f"recipes/{recipe.artifact}{SUFFIX}.yaml", f"nothing about {name}", fix)
+    return None
+
+
+def sequence_file(dataset: Dataset) -> DataFile:
+    """The file of a dataset that holds its sequences."""
+    return next(file for file in dataset.files if file.name == dataset.sequences)
+
+
+def unreadable(dataset: Dataset, upstream: str) -> str:
+    """Why a dataset in a layout of a code base's own is not counted."""
+    return f"{sequence_file(dataset).name} has a layout that only {upstream} reads"
 
 
 def printed(root: Path, recipe: CountRecipe) -> dict[str, dict[str, Decimal]]:
@@ -93,17 +137,11 @@ def printed(root: Path, recipe: CountRecipe) -> dict[str, dict[str, Decimal]]:
     return found
 
 
-def one_row(config: Config, upstream: str, name: str, numbers: dict[str, Decimal]) -> Row:
+def one_row(config: Config, upstream: str, name: str, dataset: Dataset, numbers: dict[str, Decimal]) -> Row:
     """One dataset, counted; not counted, with the reason, where its file cannot be had."""
-    path = config.root / "recipes" / "data" / f"{upstream}.yaml"
-    known = parse(path, DatasetFile).datasets
-    if name not in known:
-        raise RecipeError(str(path), f"no dataset {name!r}", near_misses(name, known))
-    dataset = known[name]
-    file = next(f for f in dataset.files if f.name == dataset.sequences)
+    file = sequence_file(dataset)
     if dataset.layout == "other":
-        reason = f"{file.name} has a layout that only {upstream} reads"
-        return Row(name, dataset.label, tuple(uncounted(numbers)), reason=reason)
+        return Row(name, dataset.label, tuple(uncounted(numbers)), reason=unreadable(dataset, upstream))
     try:
         counts = gathering.counted(dataset, sequences(config, upstream, file))
     except (SourceError, DatasetError) as error:

@@ -34,6 +34,9 @@ def reproduce(
     if (job.config.root / "recipes" / f"{name}.counts.yaml").is_file():
         from harness.cli import counting
 
+        if dry_run:
+            counting.print_plan(job.config, name)
+            return
         raise typer.Exit(counting.reproduce(job.config, name))
     if dry_run:
         reporting.print_plan(job)

@@ -32,6 +32,12 @@ def reproduce(config: Config, artifact: str) -> int:
     return 0 if set(table.verdicts) == {"reproduced"} else 1
 
 
+def print_plan(config: Config, artifact: str) -> None:
+    """What would be counted, on the console."""
+    for dataset, text in counting.plan(config, artifact):
+        console().print(Text(f"{dataset}: {text}"), soft_wrap=True)
+
+
 def show(table: Counted) -> None:
     """The table on the console."""
     out = console()

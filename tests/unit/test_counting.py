@@ -11,8 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from harness import counting
+from harness.cli.app import app
 from harness.config import load
 from harness.errors import RecipeError, SourceError
 from harness.render import counts
@@ -157,3 +159,26 @@ def test_it_is_no_table_of_runs(root: Path) -> None:
     with pytest.raises(RecipeError, match="counts files and has no runs"):
         recipes.load(root, "toy2020/table1", {})
     assert SourceError("a", "b").exit_code == 3
+
+
+def test_a_dry_run_says_what_would_be_counted_and_touches_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    change(root, "harness.toml", "/upstream", "/nowhere")
+    before = set(root.rglob("*"))
+    done = CliRunner().invoke(app, ["reproduce", "toy2020/table1", "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert done.output == "small: count small.txt of toy\nbig: not counted: nobody has it\n"
+    assert set(root.rglob("*")) == before
+
+
+def test_a_dry_run_tells_mistakes_too(root: Path) -> None:
+    change(root, "recipes/data/toy.yaml", "  small:", "  smal:")
+    with pytest.raises(RecipeError, match="did you mean 'smal'"):
+        list(counting.plan(load(root, {}), "toy2020/table1"))
+
+
+def test_a_layout_of_a_code_base_s_own_is_not_counted(root: Path) -> None:
+    change(root, "recipes/data/toy.yaml", "label: Small", "label: Small\n    layout: other")
+    said = "small.txt has a layout that only toy reads"
+    assert next(counting.plan(load(root, {}), "toy2020/table1")) == ("small", f"not counted: {said}")
+    assert table(root).rows[0].reason == said
