@@ -1,23 +1,21 @@
 """Predicted probabilities as figures and as CSV: by rank for one user, and beside precision at every cut-off.
 
-Curves are told apart by line and by colour, so a figure can be read in grey. Nothing is judged here.
+Nothing is judged here.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
-from harness.render.timesteps import COLOURS, LINES, STYLE
+from harness.render.plots import COLOURS, drawn, look
 
-TITLE_WIDTH = 95
+HEIGHT_IN = 4.7
 HOLLOW: dict[str, Any] = {"marker": "D", "markersize": 5, "color": "none", "linestyle": "none"}
 
 
@@ -66,7 +64,8 @@ def theorem(k: int, t: float, n_items: int) -> Callable[[float], float]:
 def by_rank_figure(curves: Sequence[ByRank], title: str, signature: str) -> dict[str, bytes]:
     """Probability by rank for one user; the sum over all items stands in the legend."""
 
-    def draw(axes: Any) -> None:
+    def draw(figure: Figure) -> None:
+        axes: Any = figure.subplots()
         for place, curve in enumerate(curves):
             ranks = range(1, len(curve.probabilities) + 1)
             paper = f" (paper: {curve.printed})" if curve.printed else ""
@@ -75,15 +74,16 @@ def by_rank_figure(curves: Sequence[ByRank], title: str, signature: str) -> dict
         axes.set_xlabel(f"rank (user {curves[0].user})")
         axes.set_ylabel("predicted probability")
         axes.set_ylim(bottom=0)
-        axes.figure.legend(loc="outside lower center", ncols=2)
+        figure.legend(loc="outside lower center", ncols=2)
 
-    return drawn(draw, title, signature)
+    return drawn(draw, HEIGHT_IN, title, signature)
 
 
 def calibration_figure(curves: Sequence[Calibrated], title: str, signature: str) -> dict[str, bytes]:
     """Mean predicted probability against mean precision, both to scale by powers of ten, with what theory says."""
 
-    def draw(axes: Any) -> None:
+    def draw(figure: Figure) -> None:
+        axes: Any = figure.subplots()
         shown = [p for c in curves for p in c.precision if p > 0]
         told = [c for c in curves if c.printed is not None and c.precision[0] > 0]
         ends = (min(shown, default=1e-4) / 1.5, min(1.0, max(shown, default=1.0) * 1.5))
@@ -102,31 +102,9 @@ def calibration_figure(curves: Sequence[Calibrated], title: str, signature: str)
         axes.plot(ends, ends, color="#999999", linestyle=":", linewidth=1, label="calibrated")
         axes.set(xscale="log", yscale="log", xlabel="mean precision@K, K = 1 to 100")
         axes.set_ylabel("mean predicted probability@K")
-        axes.figure.legend(loc="outside lower center", ncols=3)
+        figure.legend(loc="outside lower center", ncols=3)
 
-    return drawn(draw, title, signature)
-
-
-def drawn(draw: Callable[[Any], None], title: str, signature: str) -> dict[str, bytes]:
-    """A figure by file ending; the same bytes for the same curves."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
-        figure = Figure(figsize=(6.3, 4.7), layout="constrained")
-        axes = figure.subplots()
-        draw(axes)
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.suptitle(textwrap.fill(title, TITLE_WIDTH), fontsize=9)
-        text, image = io.StringIO(), io.BytesIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Description": signature})
-        figure.savefig(image, format="png", dpi=150, metadata={"Software": None})
-    svg = "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
-    return {".svg": svg.encode(), ".png": image.getvalue()}
-
-
-def look(place: int) -> dict[str, str]:
-    """How the curve at a place is drawn."""
-    return {"color": COLOURS[place % len(COLOURS)], "linestyle": LINES[place % len(LINES)]}
+    return drawn(draw, HEIGHT_IN, title, signature)
 
 
 def by_rank_table(curves: Sequence[ByRank], signature: str) -> str:

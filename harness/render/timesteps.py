@@ -1,7 +1,6 @@
 """HIT@k at every time step of the sequences, one curve for each system: as a figure and as CSV.
 
-Curves are told apart by line and by colour, so the figure can be read in grey. A step that few users reach is noise:
-each step's number of users is drawn below the curves.
+A step that few users reach is noise: each step's number of users is drawn below the curves.
 """
 
 from __future__ import annotations
@@ -10,14 +9,12 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
-LINES = ("-", "--", "-.", ":")
-STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "seqrec-harness", "font.size": 8.0, "legend.frameon": False}
+from harness.render.plots import drawn, look
+
+HEIGHT_IN = 4.2
 
 
 @dataclass(frozen=True)
@@ -39,15 +36,12 @@ class Curve:
 
 def svg(curves: Sequence[Curve], k: int, title: str, signature: str) -> str:
     """The figure; the same bytes for the same curves."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
-        figure = Figure(figsize=(6.3, 4.2), layout="constrained")
+
+    def draw(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         for place, curve in enumerate(curves):
             steps, rates = [s.step for s in curve.steps], [s.hits / s.users for s in curve.steps]
-            look = {"color": COLOURS[place % len(COLOURS)], "linestyle": LINES[place % len(LINES)]}
-            above.plot(steps, rates, label=curve.label, linewidth=1.3, marker="o", markersize=2.5, **look)
+            above.plot(steps, rates, label=curve.label, linewidth=1.3, marker="o", markersize=2.5, **look(place))
         counts = curves[0].steps
         below.bar([s.step for s in counts], [s.users for s in counts], color="#999999")
         above.set_ylabel(f"HIT@{k}")
@@ -55,12 +49,8 @@ def svg(curves: Sequence[Curve], k: int, title: str, signature: str) -> str:
         above.legend(loc="upper left")
         below.set_ylabel("users")
         below.set_xlabel("time step (the last is the test, the one before it the validation)")
-        for axes in (above, below):
-            axes.spines[["top", "right"]].set_visible(False)
-        figure.suptitle(title, fontsize=9)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Description": signature})
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+    return drawn(draw, HEIGHT_IN, title, signature)[".svg"].decode()
 
 
 def table(curves: Sequence[Curve], k: int, signature: str) -> str:

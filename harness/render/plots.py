@@ -1,0 +1,47 @@
+"""What the plain figures of curves have in common: their look, and how one becomes files.
+
+Curves are told apart by line and by colour, so a figure can be read in grey.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
+LINES = ("-", "--", "-.", ":")
+STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "seqrec-harness", "font.size": 8.0, "legend.frameon": False}
+WIDTH_IN = 6.3
+TITLE_WIDTH = 95  # letters
+
+
+def drawn(draw: Callable[[Figure], None], height_in: float, title: str, signature: str) -> dict[str, bytes]:
+    """A figure by file ending, .svg and .png; the same bytes for the same curves.
+
+    Args:
+        draw: makes the axes of a figure.
+        signature: what the figure was made of, for its metadata.
+    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        draw(figure)
+        for axes in figure.axes:
+            axes.spines[["top", "right"]].set_visible(False)
+        figure.suptitle(textwrap.fill(title, TITLE_WIDTH), fontsize=9)
+        text, image = io.StringIO(), io.BytesIO()
+        figure.savefig(text, format="svg", metadata={"Date": None, "Description": signature})
+        figure.savefig(image, format="png", dpi=150, metadata={"Software": None})
+    svg = "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+    return {".svg": svg.encode(), ".png": image.getvalue()}
+
+
+def look(place: int) -> dict[str, Any]:
+    """How the curve at a place is drawn."""
+    return {"color": COLOURS[place % len(COLOURS)], "linestyle": LINES[place % len(LINES)]}
