@@ -14,6 +14,7 @@ import tensorflow as tf
 from . import probe, proof_losses
 
 TOLERANCE = 2e-5  # relative; float32 sums over a batch agree with float64 to about 1e-6
+OF_DIFFERENCES = ("ssm", "sampled-ce", "bpr", "bpr-max")  # of the scores: constant where negative and target are one
 
 
 class Spy:
@@ -84,8 +85,11 @@ class Spy:
         """The event; shapes as in `proof_losses.references`, with `slope` (B, L, D)."""
         wide = hidden.astype(np.float64), table.astype(np.float64)
         values = proof_losses.references(*wide, targets, mask, negatives, excluded, self.options)
-        pulled = (slope != 0).any(-1)
-        computed = sorted(n for n, (v, at) in values.items() if close(v, value) and np.array_equal(pulled, at))
+        pulled, idle = (slope != 0).any(-1), without_contrast(targets, negatives)
+        computed = sorted(
+            name for name, (known, at) in values.items()
+            if close(known, value) and np.array_equal(pulled | (at & idle & (name in OF_DIFFERENCES)), at)
+        )  # fmt: skip
         if self.chosen is not None and self.chosen.path:
             again = self.chosen.again(hidden, table, targets, mask)
             computed += [self.chosen.name] if close(again, value) else []
@@ -93,6 +97,14 @@ class Spy:
         facts = {"name": self.name, "options": self.options, "value": value, "rows": rows, "computed": computed}
         by = "code base" if self.chosen is None else "overlay"
         probe.event("loss", **facts, positions=int(pulled.sum()), by=by, finite=bool(np.isfinite(value)))
+
+
+def without_contrast(targets, negatives):
+    """Where every negative is the target itself, (B, L) bool."""
+    if negatives is None:
+        return np.zeros(targets.shape, bool)
+    drawn = negatives[:, None, :] if negatives.ndim == 2 else negatives
+    return (drawn == targets[..., None]).all(-1)
 
 
 def close(known, value):

@@ -33,9 +33,8 @@ def batch() -> dict[str, Any]:
     }
 
 
-def trained(loss: Callable[[Any], Any], spy: proof_tf.Spy | None) -> list[np.ndarray]:
+def trained(loss: Callable[[Any], Any], spy: proof_tf.Spy | None, given: dict[str, Any]) -> list[np.ndarray]:
     """Gradients to the hidden states in two steps of a training with this loss, with a spy or without."""
-    given = batch()
     model = SimpleNamespace(optimizer=SimpleNamespace(iterations=tf.Variable(0, dtype=tf.int64)))
 
     @tf.function
@@ -57,9 +56,12 @@ def trained(loss: Callable[[Any], Any], spy: proof_tf.Spy | None) -> list[np.nda
     return found
 
 
-def proven(folder: Path, loss: Callable[[Any], Any], options: dict[str, Any]) -> list[dict[str, Any]]:
+def proven(
+    folder: Path, loss: Callable[[Any], Any], options: dict[str, Any], given: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """What a spy tells of a training with this loss, which it must not change by a bit."""
-    np.testing.assert_array_equal(trained(loss, proof_tf.Spy("asked", options)), trained(loss, None))
+    given = batch() if given is None else given
+    np.testing.assert_array_equal(trained(loss, proof_tf.Spy("asked", options), given), trained(loss, None, given))
     return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
 
 
@@ -70,7 +72,8 @@ def of(name: str, **options: Any) -> Callable[[Any], Any]:
         drawn = {"negatives": given["negatives"]} if "negatives" in options else {}
         plain = {key: value for key, value in options.items() if key != "negatives"}
         parts = (given[part] for part in ("hidden", "table", "targets", "mask"))
-        return losses_tf.LOSSES[name](*parts, form="naive", excluded_rows=(ITEMS, ITEMS + 1), **drawn, **plain)
+        lean = {} if name == "bpr" else {"form": "naive"}
+        return losses_tf.LOSSES[name](*parts, excluded_rows=(ITEMS, ITEMS + 1), **lean, **drawn, **plain)
 
     return loss
 
@@ -99,6 +102,43 @@ def test_a_loss_with_another_calibration_is_none_that_was_asked_for(
     monkeypatch.setenv("HARNESS_PROBE_DIR", str(tmp_path))
     (event,) = proven(tmp_path, of("gbce", negatives=True, t=0.5), {"t": 0.9})
     assert event["computed"] == []
+
+
+def one_negative() -> dict[str, Any]:
+    """The batch with a negative a position, which at one counted position is the target."""
+    given = batch()
+    targets = given["targets"].numpy()
+    drawn = (targets + 1) % ITEMS
+    drawn[0, 2] = targets[0, 2]
+    return {**given, "negatives": tf.constant(drawn[..., None], tf.int64)}
+
+
+@pytest.mark.parametrize(("name", "positions"), [("ssm", 7), ("bpr", 7), ("bce", 8), ("gbce", 8)])
+def test_where_the_one_negative_is_the_target_a_loss_may_pull_at_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, positions: int
+) -> None:
+    monkeypatch.setenv("HARNESS_PROBE_DIR", str(tmp_path))
+    options = {"at": "all"} if name == "bpr" else {}
+    (event,) = proven(tmp_path, of(name, negatives=True, **options), {**options, "t": 0.75}, one_negative())
+    assert name in event["computed"]
+    assert event["positions"] == positions
+
+
+@pytest.mark.parametrize(("name", "position"), [("ssm", 2), ("bce", 2), ("ssm", 1)])
+def test_a_loss_that_lets_a_position_out_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, position: int
+) -> None:
+    """The same value, but nothing pulled at one position: right only for sampled softmax on the target itself."""
+    monkeypatch.setenv("HARNESS_PROBE_DIR", str(tmp_path))
+    given = one_negative()
+
+    def held(parts: Any) -> Any:
+        still = tf.reshape(tf.range(10) == position, (2, 5, 1))
+        hidden = tf.where(still, tf.stop_gradient(parts["hidden"]), parts["hidden"])
+        return of(name, negatives=True)({**parts, "hidden": hidden})
+
+    (event,) = proven(tmp_path, held, {}, given)
+    assert event["computed"] == (["ssm"] if (name, position) == ("ssm", 2) else [])
 
 
 def test_a_loss_is_chosen_with_its_options_or_refused() -> None:
