@@ -84,6 +84,7 @@ def test_control_no_loss_of_ours_is_the_unpatched_code_base(real_project: Projec
         ("table3", "gsasrec/gbce-256-0.75"),
         ("table2", "bert4rec/bce"),
         ("fig4", "bert4rec/gbce-4"),
+        ("fig4", "sasrec/ssm-1"),
         ("fig4", "sasrec/ssm-16"),
     ],
 )
