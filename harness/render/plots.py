@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
@@ -20,8 +20,11 @@ WIDTH_IN = 6.3
 TITLE_WIDTH = 95  # letters
 
 
-def drawn(draw: Callable[[Figure], None], height_in: float, title: str, signature: str) -> dict[str, bytes]:
-    """A figure by file ending, .svg and .png; the same bytes for the same curves.
+def drawn(
+    draw: Callable[[Figure], None], height_in: float, title: str, signature: str,
+    endings: Sequence[str] = (".svg", ".png"),
+) -> dict[str, bytes]:  # fmt: skip
+    """A figure by file ending; the same bytes for the same curves.
 
     Args:
         draw: makes the axes of a figure.
@@ -35,11 +38,19 @@ def drawn(draw: Callable[[Figure], None], height_in: float, title: str, signatur
         for axes in figure.axes:
             axes.spines[["top", "right"]].set_visible(False)
         figure.suptitle(textwrap.fill(title, TITLE_WIDTH), fontsize=9)
-        text, image = io.StringIO(), io.BytesIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Description": signature})
-        figure.savefig(image, format="png", dpi=150, metadata={"Software": None})
-    svg = "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
-    return {".svg": svg.encode(), ".png": image.getvalue()}
+        return {ending: (_svg(figure, signature) if ending == ".svg" else _png(figure)) for ending in endings}
+
+
+def _svg(figure: Figure, signature: str) -> bytes:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Description": signature})
+    return ("\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n").encode()
+
+
+def _png(figure: Figure) -> bytes:
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=150, metadata={"Software": None})
+    return image.getvalue()
 
 
 def look(place: int) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def svg(curves: Sequence[Curve], k: int, title: str, signature: str) -> str:
         below.set_ylabel("users")
         below.set_xlabel("time step (the last is the test, the one before it the validation)")
 
-    return drawn(draw, HEIGHT_IN, title, signature)[".svg"].decode()
+    return drawn(draw, HEIGHT_IN, title, signature, [".svg"])[".svg"].decode()
 
 
 def table(curves: Sequence[Curve], k: int, signature: str) -> str:

@@ -19,6 +19,7 @@ from harness.config import Config, load
 from harness.doctor import containers, gpu, here, reach
 from harness.doctor.lines import Asked, Line
 from harness.engine import Engine
+from harness.process import alive
 
 TOML = """
 [environments.torch]
@@ -267,17 +268,9 @@ def test_a_program_that_hangs_is_ended_with_what_it_started(asked: Asked, monkey
     assert one(here.git(asked)).found == "no answer within 0.3 s"
     pid = int((asked.scratch / "pid").read_text())
     deadline = time.monotonic() + 5
-    while lives(pid):
+    while alive(pid):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def lives(pid: int) -> bool:
-    """Whether the process is there, and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except OSError:
-        return False
 
 
 def test_lines_fold_beside_their_subject_at_80_columns() -> None:
