@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import containment, images
-from harness.config import load
+from harness.core.config import load
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor
 from harness.surroundings import InContainers
@@ -32,7 +32,7 @@ CACHE_HIT = """
 import time
 start = time.monotonic()
 from harness import images
-from harness.config import load
+from harness.core.config import load
 from harness.engine import connect
 config = load()
 images.ensure(connect(config.docker.address), images.request(config, {name!r}, {device!r}), print)

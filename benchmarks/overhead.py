@@ -24,8 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.files import sha256_file
-from harness.gitcommand import must_git
+from harness.core.files import sha256_file
+from harness.core.git import must_git
 
 N_USERS = 100
 N_ITEMS = 60
@@ -85,7 +85,7 @@ rule one:
 """
 STORE_ONLY = """import sys
 from pathlib import Path
-from harness.config import load
+from harness.core.config import load
 from harness.execution import Observer
 from harness.job import Job
 from harness.plan import Settings

@@ -19,7 +19,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness import config, sources
+from harness import sources
+from harness.core import config
 from harness.preparation import clone_of, pin_of
 
 SYSTEM = "sasrec/bce"

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import ownloss, plan
-from harness.errors import ArgumentError, near_misses
+from harness.core.errors import ArgumentError, near_misses
+from harness.core.project_file import Upstream
+from harness.core.results import Claim
 from harness.losses import Catalogue
 from harness.ownloss import FLAG
 from harness.plan import Where
-from harness.projectfile import Upstream
 from harness.recipes import Recipe
-from harness.records import Claim
 from harness.systems import AddedSystem, LossFile, Scalar, System, as_number, written
 
 FILE = re.compile(r"(?P<path>.*?\.py)(?::(?P<function>[^:]*))?(?::(?P<options>.*))?", re.DOTALL)

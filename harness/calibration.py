@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import plan
-from harness.errors import StoreError
+from harness.core.errors import StoreError
+from harness.core.results import Published
 from harness.job import Job
-from harness.records import Published
 from harness.render import calibration as shown
 from harness.render.words import signature
 from harness.reported import read_events

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from harness.errors import near_misses
-from harness.projectfile import Strict
+from harness.core.errors import near_misses
+from harness.core.project_file import Strict
 from harness.systems import System, faulty_variables
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import bdtr, chdtrc, ndtr  # type: ignore[import-untyped]
 
 from harness import stats
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 from harness.paired import SAME, Differences, over_users
 from harness.stats import Floats, TestResult
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import engine
-from harness.errors import SetupError
+from harness.core.errors import SetupError
+from harness.core.process import lives, machine_identity, own_identity
 from harness.executors.contract import INSIDE as OWN
 from harness.executors.contract import PreparedRun, RunFolder
-from harness.process import lives, machine_identity, own_identity
 
 if TYPE_CHECKING:
     import docker

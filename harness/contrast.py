@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import recipes, workflow
-from harness.config import Config
-from harness.errors import ArgumentError, HarnessError, StoreError, near_misses
+from harness.core.config import Config
+from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
+from harness.core.results import Claim, RunResult
 from harness.executors.contract import RunFolder
 from harness.job import Job
 from harness.metrics import parse
-from harness.records import Claim, RunResult
 from harness.reported import read_ranks
 from harness.store import Record
 from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec, build

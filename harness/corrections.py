@@ -11,7 +11,7 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import Literal
 
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 
 Correction = Literal["holm", "bonferroni", "benjamini-hochberg", "none"]
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from pydantic import Field
 
 from harness import datasets, gathering
-from harness.config import Config
+from harness.core.config import Config
+from harness.core.errors import DatasetError, RecipeError, SourceError, near_misses
+from harness.core.project_file import Strict
+from harness.core.yaml_files import parse
 from harness.datafiles import DataFile, Dataset
-from harness.errors import DatasetError, RecipeError, SourceError, near_misses
 from harness.findings.facts import PaperFile
 from harness.preparation import clone_of, pin_of
-from harness.projectfile import Strict
 from harness.recipes import DatasetFile
 from harness.sizes import STATISTICS, Counted, Row, compared, uncounted
-from harness.yamlfiles import parse
 
 SUFFIX = ".counts"
 

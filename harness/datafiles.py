@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harness.checkpoints import Checkpoint, Sha256
-from harness.errors import near_misses
-from harness.projectfile import Strict
+from harness.core.errors import near_misses
+from harness.core.project_file import Strict
 
 UNPINNED = "unknown"
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import DatasetError
-from harness.files import canonical_json, disk_errors, remove_tree, sha256_bytes, sha256_file, write_whole
+from harness.core.errors import DatasetError
+from harness.core.files import canonical_json, disk_errors, remove_tree, sha256_bytes, sha256_file, write_whole
 
 SIZES_FILE = ".sizes"
 BLOB = "blob:"

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.core.results import Claim, Published, RunResult
 from harness.executors.contract import RunFolder
 from harness.figures.data import Curve, FigureData
-from harness.records import Claim, Published, RunResult
 from harness.reported import read_events
 from harness.stats import Floats
 from harness.store import Store

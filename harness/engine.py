@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.errors import SetupError
+from harness.core.errors import SetupError
 
 if TYPE_CHECKING:
     import docker

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.errors import ConfigError, SetupError
-from harness.files import locked, remove_tree, sha256_file, write_json
-from harness.process import capture
-from harness.projectfile import Environment
+from harness.core.errors import ConfigError, SetupError
+from harness.core.files import locked, remove_tree, sha256_file, write_json
+from harness.core.process import capture
+from harness.core.project_file import Environment
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIST_PACKAGES = (  # reversed: of a package that is there twice, the one found first is the one imported

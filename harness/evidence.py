@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
+from harness.core.files import sha256_file
+from harness.core.results import Ranks
 from harness.executors.contract import Outcome, RunFolder
-from harness.files import sha256_file
 from harness.metrics import agrees_with_printed
 from harness.plan import Run
-from harness.records import Ranks
 from harness.reported import read_events, read_ranks
 
 HIGHEST_POWER = 300  # of ten; "0e999999999" is a number too, until somebody reckons with its digits

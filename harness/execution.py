@@ -16,11 +16,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness import recording
+from harness.core.errors import DatasetError, HarnessError, RunError, SetupError, SourceError
+from harness.core.files import disk_errors, remove_tree, write_json
 from harness.datafiles import Dataset
-from harness.errors import DatasetError, HarnessError, RunError, SetupError, SourceError
 from harness.evidence import Evidence, judge
 from harness.executors.contract import Outcome, PreparedRun, RunFolder, wait
-from harness.files import disk_errors, remove_tree, write_json
 from harness.plan import Run
 from harness.preparation import Workshop
 from harness.store import Record, Store

@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from harness import datasets, sources
-from harness.config import Config
+from harness.core.config import Config
+from harness.core.errors import ConfigError, DatasetError, SourceError, near_misses
 from harness.datafiles import UNPINNED, DataFile, Dataset
-from harness.errors import ConfigError, DatasetError, SourceError, near_misses
 
 DATA_VARIABLE = "HARNESS_DATA_MIRROR"
 TIMEOUT_S = 60.0

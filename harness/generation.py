@@ -6,10 +6,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.core.errors import DatasetError
+from harness.core.files import write_whole
 from harness.datafiles import Dataset
-from harness.errors import DatasetError
 from harness.executors.contract import PreparedRun, RunFolder
-from harness.files import write_whole
 from harness.surroundings import Surroundings
 
 MOST_BYTES = 1 << 30

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from harness import added, environments, losses, papermarks, plan, printed, recipes
-from harness.config import EXECUTORS, Config
+from harness.core.config import EXECUTORS, Config
+from harness.core.errors import ArgumentError, near_misses
+from harness.core.files import sha256_bytes
+from harness.core.git import run_git
+from harness.core.results import Published, RunResult
 from harness.datafiles import Dataset
-from harness.errors import ArgumentError, near_misses
 from harness.execution import Execution, Observer
-from harness.files import sha256_bytes
-from harness.gitcommand import run_git
 from harness.machine import describe_machine
 from harness.plan import Run, Settings
 from harness.preparation import Workshop
 from harness.recipes import Recipe
-from harness.records import Published, RunResult
 from harness.store import Store
 from harness.surroundings import InContainers, Surroundings, ThisMachine
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from harness.config import FILE, Config
-from harness.errors import ConfigError, near_misses
-from harness.projectfile import Strict
+from harness.core.config import FILE, Config
+from harness.core.errors import ConfigError, near_misses
+from harness.core.project_file import Strict
+from harness.core.yaml_files import parse
 from harness.systems import Scalar
-from harness.yamlfiles import parse
 
 PATH = Path("patches", "losses.yaml")
 

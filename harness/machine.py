@@ -7,8 +7,8 @@ import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.errors import SetupError
-from harness.process import capture
+from harness.core.errors import SetupError
+from harness.core.process import capture
 
 
 def describe_machine(base_env: Mapping[str, str], device: str) -> dict[str, object]:

@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import ArgumentError, MetricsError
-from harness.records import Ranks
+from harness.core.errors import ArgumentError, MetricsError
+from harness.core.results import Ranks
 
 Floats = npt.NDArray[np.float64]
 TieRule = Literal["mean", "optimistic", "pessimistic"]

@@ -16,11 +16,11 @@ from typing import Any
 from scipy.special import stdtr  # type: ignore[import-untyped]
 
 from harness import contrast, metrics, recipes, workflow
-from harness.config import Config
-from harness.errors import HarnessError, MetricsError, RecipeError
+from harness.core.config import Config
+from harness.core.errors import HarnessError, MetricsError, RecipeError
+from harness.core.files import canonical_json
 from harness.estimates import limits
 from harness.executors.contract import RunFolder
-from harness.files import canonical_json
 from harness.findings.runs import MetricRow, PairingRow, PairRow, TwinRow, VariantRow
 from harness.job import Job
 from harness.plan import Settings

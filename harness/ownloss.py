@@ -12,8 +12,8 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.errors import ArgumentError, near_misses
-from harness.files import sha256_bytes
+from harness.core.errors import ArgumentError, near_misses
+from harness.core.files import sha256_bytes
 from harness.systems import LossFile, Scalar, as_number
 
 FLAG = "--loss"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 from harness.stats import ROUNDING, Floats, Interval, Users, Wins, t_interval
 
 DIGITS = 12

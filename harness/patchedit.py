@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from harness.errors import PatchError
-from harness.files import write_whole
-from harness.gitcommand import blob_hash, must_git, run_git
+from harness.core.errors import PatchError
+from harness.core.files import write_whole
+from harness.core.git import blob_hash, must_git, run_git
 from harness.patches import NAME, SERIES_FILE, Series, load, require_fit
 from harness.patchfiles import KEYS, NO_BLOB, FilePatch, Hunk, Patch, parse, render
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from harness.errors import PatchError, near_misses
-from harness.files import sha256_bytes
-from harness.gitcommand import blob_hash, last_line, must_git, run_git
+from harness.core.errors import PatchError, near_misses
+from harness.core.files import sha256_bytes
+from harness.core.git import blob_hash, last_line, must_git, run_git
 from harness.patchfiles import NO_BLOB, Patch, parse
 from harness.sources import Pin, checkout
 

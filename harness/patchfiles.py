@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import PatchError, near_misses
-from harness.files import canonical_json, sha256_bytes
+from harness.core.errors import PatchError, near_misses
+from harness.core.files import canonical_json, sha256_bytes
 
 NO_BLOB = "0" * 40  # the pre-image of a new file
 REQUIRED = ("Upstream", "Version", "What", "Why")

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.checkpoints import Checkpoint
+from harness.core.errors import ArgumentError, RecipeError, near_misses
+from harness.core.files import canonical_json, sha256_bytes
 from harness.datafiles import Dataset
-from harness.errors import ArgumentError, RecipeError, near_misses
-from harness.files import canonical_json, sha256_bytes
 from harness.recipes import Recipe
 from harness.systems import AddedSystem, Scalar, System, written
 

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from harness import gathering, patches, sources
 from harness.checkpoints import Checkpoint
-from harness.config import EMBEDDED, Config
+from harness.core.config import EMBEDDED, Config
+from harness.core.errors import ConfigError, DatasetError, SourceError
+from harness.core.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
+from harness.core.git import blob_hash
+from harness.core.project_file import Upstream
 from harness.datafiles import Dataset
-from harness.errors import ConfigError, DatasetError, SourceError
 from harness.executors.contract import PreparedRun, RunFolder
-from harness.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
 from harness.generation import generate
-from harness.gitcommand import blob_hash
 from harness.patchfiles import effect
 from harness.plan import Pinned, Run
-from harness.projectfile import Upstream
 from harness.recipes import Recipe
 from harness.stages import Weights
 from harness.surroundings import Surroundings

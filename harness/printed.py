@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from harness.config import problems
-from harness.errors import RecipeError, near_misses
+from harness.core.config import problems
+from harness.core.errors import RecipeError, near_misses
+from harness.core.results import Published
+from harness.core.yaml_files import read_yaml
 from harness.recipes import Recipe
-from harness.records import Published
 from harness.systems import PublishedAs
-from harness.yamlfiles import read_yaml
 
 RECALL = re.compile("^Recall@")  # with one held-out item it is HIT@k
 

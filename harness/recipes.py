@@ -10,13 +10,13 @@ from pydantic import ValidationInfo, field_validator
 
 from harness import losses
 from harness.checkpoints import Checkpoint, Pretraining, Released
+from harness.core.errors import RecipeError, near_misses
+from harness.core.project_file import Strict
+from harness.core.results import Claim
+from harness.core.yaml_files import parse
 from harness.datafiles import Dataset
-from harness.errors import RecipeError, near_misses
-from harness.projectfile import Strict
-from harness.records import Claim
 from harness.systems import VARIABLES, AddedSystem, Scalar, System, faulty_variables, lacking, words_of
 from harness.terms import ClaimText, Correction, Margin
-from harness.yamlfiles import parse
 
 
 class Recipe(Strict):

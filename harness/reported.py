@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
+from harness.core.results import Ranks
 from harness.executors.contract import MOST_EVENTS
-from harness.records import Ranks
 
 DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a flipped byte
     OSError, EOFError, KeyError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error,

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.random import Generator, Philox
 from scipy.special import gammaln, ndtr, ndtri  # type: ignore[import-untyped]
 
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 from harness.paired import Differences
 from harness.stats import CONFIDENCE, ROUNDING, Floats, Users
 

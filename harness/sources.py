@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from harness.errors import ConfigError, SourceError, near_misses
-from harness.files import disk_errors, locked, remove_tree, write_whole
-from harness.gitcommand import Answer, blob_hash, last_line, must_git, run_git
+from harness.core.errors import ConfigError, SourceError, near_misses
+from harness.core.files import disk_errors, locked, remove_tree, write_whole
+from harness.core.git import Answer, blob_hash, last_line, must_git, run_git
 
 MIRROR_VARIABLE = "HARNESS_GIT_MIRROR"
 _REDIRECT = f"to use a mirror, set {MIRROR_VARIABLE}='/srv/mirrors/{{owner}}/{{name}}.git'"

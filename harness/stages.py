@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import RunError
-from harness.files import sha256_bytes, sha256_file, write_whole
+from harness.core.errors import RunError
+from harness.core.files import sha256_bytes, sha256_file, write_whole
 from harness.plan import Run
 
 

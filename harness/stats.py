@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]
 
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 
 Floats = npt.NDArray[np.float64]
 Users = npt.NDArray[np.int64]

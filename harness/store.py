@@ -16,11 +16,11 @@ from typing import Any
 
 from filelock import FileLock
 
-from harness.errors import MetricsError, StoreError
+from harness.core.errors import MetricsError, StoreError
+from harness.core.files import disk_errors, json_text, remove_tree, write_whole
+from harness.core.results import RunResult
 from harness.executors.contract import RunFolder
-from harness.files import disk_errors, json_text, remove_tree, write_whole
 from harness.plan import Run
-from harness.records import RunResult
 from harness.reported import read_ranks
 
 FORMAT = 1

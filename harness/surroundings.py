@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from harness import containment, engine, environments, images
-from harness.config import Config
-from harness.errors import SetupError
+from harness.core.config import Config
+from harness.core.errors import SetupError
+from harness.core.process import capture, end_tree
 from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
 from harness.executors.docker import DockerExecutor
 from harness.executors.local import LocalExecutor
-from harness.process import capture, end_tree
 
 if TYPE_CHECKING:
     import docker

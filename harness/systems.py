@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import Field
 
-from harness.errors import near_misses
-from harness.projectfile import Strict
+from harness.core.errors import near_misses
+from harness.core.project_file import Strict
 
 Scalar = int | float | str
 VARIABLES = (

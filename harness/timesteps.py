@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import plan
-from harness.errors import ArgumentError, StoreError
+from harness.core.errors import ArgumentError, StoreError
 from harness.job import Job
 from harness.render import timesteps
 from harness.render.timesteps import Curve, Step

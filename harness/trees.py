@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from harness.files import sha256_file
+from harness.core.files import sha256_file
 
 
 def tree_hashes(folder: Path) -> dict[str, str]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from harness import added, drawn, plan, render, tables
 from harness.changes import changes
-from harness.config import Config
-from harness.errors import ArgumentError, near_misses
+from harness.core.config import Config
+from harness.core.errors import ArgumentError, near_misses
+from harness.core.results import RunResult
 from harness.execution import Execution, Observer
 from harness.job import DEMONSTRATION, Job
 from harness.plan import Run
-from harness.records import RunResult
 from harness.store import Record, Store
 from harness.systems import AddedSystem, System
 from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec

@@ -15,7 +15,7 @@ import pytest
 import under_way
 
 from harness import engine as engines
-from harness.errors import SetupError
+from harness.core.errors import SetupError
 
 if TYPE_CHECKING:
     import docker

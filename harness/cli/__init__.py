@@ -10,7 +10,7 @@ import signal
 import sys
 from types import FrameType
 
-from harness.errors import HarnessError, Interrupted
+from harness.core.errors import HarnessError, Interrupted
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -107,7 +107,7 @@ def losses(
 ) -> None:
     """List the losses: equation, source, options, and which upstream offers them."""
     from harness.cli import losses as shown
-    from harness.config import load
+    from harness.core.config import load
 
     shown.show(load(project), name)
 
@@ -122,7 +122,7 @@ def findings(
 ) -> None:
     """List what does not fit in the papers' numbers, recomputed from what they print."""
     from harness.cli import findings as shown
-    from harness.config import load
+    from harness.core.config import load
 
     shown.show(load(project).root, paper, kind, everything, form)
 
@@ -134,7 +134,7 @@ def doctor(
 ) -> None:  # fmt: skip
     """Say what of this machine works, what does not and what to do; status 3 if something needed does not."""
     from harness.cli import doctor as shown
-    from harness.config import load
+    from harness.core.config import load
 
     shown.show(load(project), executor, device)
 
@@ -148,7 +148,7 @@ def timesteps(
 ) -> None:
     """Draw HIT@k at every time step from the records at hand, such as those of li2023/fig3."""
     from harness import timesteps as drawn
-    from harness.config import load
+    from harness.core.config import load
     from harness.job import Job
     from harness.plan import Settings
 
@@ -170,6 +170,6 @@ def show(
 ) -> None:
     """Show one record: what went in, what came out, how long it took."""
     from harness.cli import reporting
-    from harness.config import load
+    from harness.core.config import load
 
     reporting.show_run(load(project), key, log)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from harness.errors import ArgumentError
+from harness.core.errors import ArgumentError
 
 if TYPE_CHECKING:
     from harness.job import Job
@@ -131,7 +131,7 @@ def job_of(
     retry_failed: bool = False,
 ) -> Job:  # fmt: skip
     """The request that the arguments make."""
-    from harness.config import load
+    from harness.core.config import load
     from harness.job import Job, Ways, check_ways
     from harness.plan import Settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness import contrast
 from harness.cli.consoles import console
-from harness.errors import ArgumentError
+from harness.core.errors import ArgumentError
 from harness.job import Job
 
 

@@ -7,7 +7,7 @@ from rich.text import Text
 from harness import counting
 from harness.cli.consoles import console
 from harness.cli.reporting import grid_of
-from harness.config import Config
+from harness.core.config import Config
 from harness.render import counts
 from harness.sizes import Counted
 from harness.store import Store

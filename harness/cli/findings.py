@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from harness.cli.consoles import NARROWEST, console
-from harness.errors import ArgumentError, near_misses
+from harness.core.errors import ArgumentError, near_misses
 from harness.findings import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, Finding, Verdict
 from harness.findings.runs import MetricRow, PairingRow, TwinRow, VariantRow
@@ -55,7 +55,7 @@ def own_rows(
 ) -> tuple[Iterable[MetricRow], Iterable[PairingRow], Iterable[VariantRow], Iterable[TwinRow]]:
     """What the project's records show, none where there is no harness.toml to say where they lie."""
     from harness import observed
-    from harness.config import load
+    from harness.core.config import load
 
     config = load(root)
     metrics, tests = observed.metric_rows(config), observed.pairing_rows(config)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.errors import ArgumentError, near_misses
+from harness.core.errors import ArgumentError, near_misses
 
 if TYPE_CHECKING:
-    from harness.config import Config
+    from harness.core.config import Config
     from harness.images import ImageRequest
     from harness.images.inventory import Held
 
@@ -38,7 +38,7 @@ def requests(config: Config, names: list[str] | None, device: str) -> list[Image
 @images_app.command()
 def build(names: Names = None, device: Device = "cpu", project: Project = None) -> None:
     """Build the images that are not there; one that is there takes no time."""
-    from harness.config import load
+    from harness.core.config import load
     from harness.engine import connect
     from harness.images import ensure
 
@@ -52,7 +52,7 @@ def build(names: Names = None, device: Device = "cpu", project: Project = None) 
 @images_app.command("list")
 def list_images(project: Project = None) -> None:
     """List our images with their bytes: in all, shared with others, its own."""
-    from harness.config import load
+    from harness.core.config import load
     from harness.engine import connect
     from harness.images import inventory
 
@@ -93,7 +93,7 @@ def megabytes(count: int) -> str:
 @images_app.command()
 def check(names: Names = None, device: Device = "cpu", project: Project = None) -> None:
     """Say whether each image is there and whole, or would be built again and why; status 1 unless all are."""
-    from harness.config import load
+    from harness.core.config import load
     from harness.engine import connect
     from harness.images import inventory, tag
 
@@ -116,7 +116,7 @@ def prune(
     project: Project = None,
 ) -> None:
     """Remove our images that no environment needs any more, and what builds left; other people's are not looked at."""
-    from harness.config import load
+    from harness.core.config import load
     from harness.engine import connect
     from harness.images import inventory
 

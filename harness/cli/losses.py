@@ -7,8 +7,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from harness.cli.consoles import console
-from harness.config import Config
-from harness.errors import ArgumentError, near_misses
+from harness.core.config import Config
+from harness.core.errors import ArgumentError, near_misses
 from harness.losses import Catalogue, Loss, load
 from harness.systems import written
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.errors import ArgumentError, PatchError
+from harness.core.errors import ArgumentError, PatchError
 
 if TYPE_CHECKING:
-    from harness.config import Config
+    from harness.core.config import Config
     from harness.patches import Series
     from harness.sources import Pin
 
@@ -37,7 +37,7 @@ def chosen(config: Config, upstream: str) -> list[tuple[Pin, Series]]:
 
 def settings(project: Path | None) -> Config:
     """The project's configuration."""
-    from harness.config import load
+    from harness.core.config import load
 
     return load(project)
 
@@ -56,7 +56,7 @@ def show(
     upstream: One, name: Annotated[str, typer.Argument(help="0003-choose-the-loss, or 0003")], project: Project = None
 ) -> None:
     """Show one patch: header, files, blobs, and the lines it inserts."""
-    from harness.errors import near_misses
+    from harness.core.errors import near_misses
     from harness.patches import describe
 
     ((_, series),) = chosen(settings(project), upstream)

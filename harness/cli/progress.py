@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 
-from harness.errors import HarnessError
+from harness.core.errors import HarnessError
 from harness.estimates import Estimates, duration
 from harness.evidence import is_number
 from harness.execution import Observer

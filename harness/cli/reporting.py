@@ -13,8 +13,8 @@ from rich.text import Text
 from harness import estimates, workflow
 from harness.cli.consoles import console
 from harness.cli.progress import Progress
-from harness.config import Config
-from harness.errors import HarnessError, StoreError
+from harness.core.config import Config
+from harness.core.errors import HarnessError, StoreError
 from harness.execution import Observer
 from harness.job import Job
 from harness.store import Record

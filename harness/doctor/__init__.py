@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from harness.config import Config
+from harness.core.config import Config
+from harness.core.errors import HarnessError
 from harness.doctor import containers, gpu, here, reach
 from harness.doctor.lines import BROKEN, Asked, Line
-from harness.errors import HarnessError
 
 __all__ = ["BROKEN", "LIMIT_S", "Line", "examine"]
 

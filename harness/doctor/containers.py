@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import engine, images
-from harness.config import Config
+from harness.core.config import Config
+from harness.core.errors import HarnessError
 from harness.doctor.lines import Asked, Line, gigabytes
-from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     import docker

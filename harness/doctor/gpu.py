@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.core.errors import ConfigError, SetupError
+from harness.core.process import capture
 from harness.doctor.lines import Asked, Line
 from harness.environments import most_specific_lock
-from harness.errors import ConfigError, SetupError
-from harness.process import capture
 
 QUERY = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
 SMI_S = 15.0

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness import environments
+from harness.core.errors import ConfigError, SetupError
+from harness.core.files import disk_errors
+from harness.core.git import must_git
+from harness.core.process import capture
 from harness.doctor.lines import Asked, Line, gigabytes
-from harness.errors import ConfigError, SetupError
-from harness.files import disk_errors
-from harness.gitcommand import must_git
-from harness.process import capture
 
 OLDEST_GIT = (2, 30)
 SPARE = 1_000_000_000  # bytes for clones, data and records beside the environments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config import Config
+from harness.core.config import Config
 
 WORKS, BROKEN, UNNEEDED = "works", "does not", "not needed"
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from functools import partial
 
 from harness import sources
-from harness.config import EMBEDDED, Config
+from harness.core.config import EMBEDDED, Config
+from harness.core.errors import HarnessError, SetupError
+from harness.core.process import capture
 from harness.doctor.here import to_make
 from harness.doctor.lines import Asked, Line
-from harness.errors import HarnessError, SetupError
-from harness.process import capture
 
 INDEX_S = 20.0
 

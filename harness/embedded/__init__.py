@@ -14,8 +14,8 @@ from pathlib import Path
 
 import git
 
-from harness.errors import SourceError
-from harness.files import disk_errors, remove_tree
+from harness.core.errors import SourceError
+from harness.core.files import disk_errors, remove_tree
 
 COMMIT = "07b6082686d41af1a3c7bd0453ba6d41ddd67bf1"
 FILES = ("README.md", "data.py", "evaluate.py", "generate.py", "model.py", "train.py")  # in the order of Git's trees

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness import leavings
-from harness.files import remove_tree
+from harness.core import untrusted_files
+from harness.core.files import remove_tree
 
 FASTEST_POLL_S, SLOWEST_POLL_S = 0.002, 0.1
 INSIDE = "/harness/run"  # what a run in a container calls its folder
@@ -61,7 +61,7 @@ class RunFolder:
             OSError: it cannot be removed.
         """
         most = {self.events.name: MOST_EVENTS, self.ranks("*").name: MOST_RANKS}
-        return leavings.clear(self.path, most, INSIDE)
+        return untrusted_files.clear(self.path, most, INSIDE)
 
     def renew(self) -> None:
         """Make the folder, empty.

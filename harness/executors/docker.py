@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from harness import containment, engine, leavings
+from harness import containment, engine
 from harness.containment import MB, Limits
-from harness.errors import HarnessError, SetupError
+from harness.core import untrusted_files
+from harness.core.errors import HarnessError, SetupError
+from harness.core.files import disk_errors
+from harness.core.process import as_signal
 from harness.executors.contract import Outcome, PreparedRun
-from harness.files import disk_errors
-from harness.process import as_signal
 
 if TYPE_CHECKING:
     import docker
@@ -89,7 +90,7 @@ class DockerExecutor:
         with disk_errors(run.folder.log):
             log = run.folder.log.open("wb", buffering=0)
             if os.geteuid() == 0:
-                leavings.give(run.folder.path, *containment.user())
+                untrusted_files.give(run.folder.path, *containment.user())
         try:
             return self.start(run, log)
         except BaseException:
@@ -151,7 +152,7 @@ class DockerExecutor:
             return replace(self.finish(handle, reason, timed_out=True), seconds=seconds)
         if now - handle.looked < LOOK_S:
             return None
-        reason = leavings.excess(handle.run.folder.path, self.limits.disk_mb * MB) or self.low_disk(handle.run)
+        reason = untrusted_files.excess(handle.run.folder.path, self.limits.disk_mb * MB) or self.low_disk(handle.run)
         handle.looked = time.monotonic()
         return self.finish(handle, reason) if reason else None
 
@@ -196,7 +197,7 @@ class DockerExecutor:
             return f"out of memory: {memory}"
         if error := state.get("Error"):
             return f"the container engine says: {error}"
-        if excess := leavings.excess(handle.run.folder.path, self.limits.disk_mb * MB):
+        if excess := untrusted_files.excess(handle.run.folder.path, self.limits.disk_mb * MB):
             return excess
         if status == KILLED and not timed_out:
             return f"killed, cause unknown, perhaps out of memory: {memory}"
@@ -233,7 +234,7 @@ class DockerExecutor:
         containment.remove(handle.container)
         if os.geteuid() == 0:
             with disk_errors(handle.run.folder.path):
-                leavings.give(handle.run.folder.path, os.geteuid(), os.getegid())
+                untrusted_files.give(handle.run.folder.path, os.geteuid(), os.getegid())
 
     def end_leftovers(self, run: PreparedRun) -> None:
         """Remove what an earlier harness, or an interrupted start, left of this run.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from harness.core.process import Child, spawn
 from harness.executors.contract import Outcome, PreparedRun
-from harness.process import Child, spawn
 
 
 @dataclass

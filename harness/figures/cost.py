@@ -15,10 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from harness.core.results import TRAINING_TIME
 from harness.figures import look
 from harness.figures.data import FigureData
 from harness.figures.sheet import sheet
-from harness.records import TRAINING_TIME
 from harness.tables import DatasetSpec, SeedLine, Table
 
 TIME, MEMORY = TRAINING_TIME, "gpu_memory"  # in recipes/papers; a time with its unit, and MB

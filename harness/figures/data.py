@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.records import Claim, Published
+from harness.core.results import Claim, Published
 from harness.stats import Floats
 from harness.tables import Table
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from harness.core.project_file import Strict
 from harness.findings.numbers import Number, Selector
-from harness.projectfile import Strict
 
 
 class Claim(Strict):

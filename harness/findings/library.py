@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import RecipeError, near_misses
+from harness.core.errors import RecipeError, near_misses
+from harness.core.yaml_files import parse
 from harness.findings.facts import Across, Artifact, Claim, PaperFile
 from harness.findings.numbers import Number, Selector
-from harness.yamlfiles import parse
 
 ACROSS = "across.yaml"
 ONE_METRIC = re.compile(r"^(?:HIT|HR|Recall|Hit)@(\d+)$")

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import model_validator
 
+from harness.core.project_file import Strict
 from harness.findings.intervals import Interval, decimals, exact, printed
-from harness.projectfile import Strict
 from harness.sizes import COUNTED
 
 COUNTS = ("count", "epoch", "epochs")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from harness.errors import RecipeError
+from harness.core.errors import RecipeError
 from harness.findings.facts import Claim
 from harness.findings.finding import VERDICTS, Finding, Verdict
 from harness.findings.intervals import Interval, change, decimals, exact, guesses, judge, printed, shown

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from harness.errors import RecipeError
+from harness.core.errors import RecipeError
 from harness.findings.facts import Rule
 from harness.findings.finding import Finding, Kind, Verdict
 from harness.findings.intervals import Interval, change, shown

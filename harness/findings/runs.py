@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 from harness.findings.finding import Finding
 from harness.findings.intervals import decimals, exact, judge, rounded
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import engine
-from harness.errors import SetupError
-from harness.files import locked
+from harness.core.errors import SetupError
+from harness.core.files import locked
 from harness.images.building import build, packages_inside
 from harness.images.request import INTERPRETER, ImageRequest, content, identity, label, labels, request, tag, workplace
 

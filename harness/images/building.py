@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from harness.core.errors import SetupError
+from harness.core.files import disk_errors, sha256_file, write_whole
 from harness.environments import LIST_PACKAGES
-from harness.errors import SetupError
-from harness.files import disk_errors, sha256_file, write_whole
 from harness.images.reasons import way_out
 from harness.images.request import ImageRequest, cache_label, content, label, workplace
 

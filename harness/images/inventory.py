@@ -17,9 +17,9 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 from harness import engine
-from harness.config import Config
-from harness.errors import ConfigError, StoreError
-from harness.files import locked, sha256_bytes
+from harness.core.config import Config
+from harness.core.errors import ConfigError, StoreError
+from harness.core.files import locked, sha256_bytes
 from harness.images.request import (
     REPOSITORY,
     ImageRequest,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from harness.config import Config
+from harness.core.config import Config
+from harness.core.errors import ConfigError
+from harness.core.files import canonical_json, sha256_bytes, sha256_file
 from harness.environments import most_specific_lock
-from harness.errors import ConfigError
-from harness.files import canonical_json, sha256_bytes, sha256_file
 
 REPOSITORY = "seqrec-harness"
 INTERPRETER = "/opt/environment/bin/python"

@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from harness.records import Published
+from harness.core.results import Published
 from harness.render.marks import marked
 from harness.render.words import signature
 from harness.tables import Cell, ClaimRow, Comparison, Row, Table, Time

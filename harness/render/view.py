@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.classical import SignedRanks
-from harness.records import Published
+from harness.core.results import Published
 from harness.render import marks, numbers, words
 from harness.render.parts import (
     ABSENT,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.core.results import Published, RunResult
 from harness.metrics import parse
-from harness.records import Published, RunResult
 from harness.tables.cells import (
     NO_SEED,
     Cell,

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from harness.errors import ArgumentError, near_misses
-from harness.records import Claim, Published, Status
+from harness.core.errors import ArgumentError, near_misses
+from harness.core.results import Claim, Published, Status
 from harness.stats import Estimate
 from harness.tables.gains import ClaimRow, Gap
 

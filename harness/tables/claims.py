@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from harness.comparing import Options, compare
+from harness.core.results import Claim, Published
 from harness.corrections import adjust
-from harness.records import Claim, Published
 from harness.stats import Floats, count_wins, paired_t, users_by_seeds
 from harness.tables.cells import Method, TableSpec
 from harness.tables.gains import ClaimRow, Comparison, Gap, SeedGain

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.comparing import Compared
+from harness.core.results import Claim, Status
 from harness.power import smallest_detectable
-from harness.records import Claim, Status
 from harness.stats import ALPHA, Interval, TestResult, Wins
 
 ByUsers = Literal["supported by users only", "contradicted by users only"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.records import TRAINING_TIME, Published
+from harness.core.results import TRAINING_TIME, Published
 from harness.tables.cells import SeedLine, Spread, SystemSeeds, TableSpec, Time
 from harness.tables.gains import ClaimRow
 from harness.tables.sample import Sample

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness import metrics
-from harness.records import Published
+from harness.core.results import Published
 from harness.stats import Floats, mean_over_seeds
 from harness.tables.cells import Cell, Row, TableSpec
 from harness.tables.sample import Sample

@@ -15,7 +15,7 @@ from base_image import python_version
 from made_wheels import wheel
 
 from harness import images
-from harness.config import load
+from harness.core.config import load
 from harness.images import ImageRequest
 from harness.images.request import cache_label, label
 

@@ -17,9 +17,9 @@ import hostile
 import pytest
 
 from harness import containment, generation
-from harness.config import load
 from harness.containment import LABEL, Limits
-from harness.errors import SetupError
+from harness.core.config import load
+from harness.core.errors import SetupError
 from harness.executors.contract import Outcome, PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor
 from harness.surroundings import InContainers

@@ -20,8 +20,8 @@ from base_image import python_version
 from made_wheels import wheel
 from small_images import Built, Small, remove_all
 
-from harness.errors import SetupError
-from harness.files import sha256_bytes
+from harness.core.errors import SetupError
+from harness.core.files import sha256_bytes
 from harness.images import INTERPRETER, ImageRequest, ensure, find, identity, tag
 from harness.images.building import build
 from harness.images.request import cache_label, content, label, labels

@@ -10,9 +10,9 @@ import sys
 import time
 from dataclasses import dataclass
 
-from harness.errors import SetupError
+from harness.core.errors import SetupError
+from harness.core.process import MARK, end_tree
 from harness.executors.contract import Outcome, PreparedRun
-from harness.process import MARK, end_tree
 
 SUPERVISOR = """
 import json, os, subprocess, sys

@@ -16,11 +16,11 @@ import pytest
 from detached import DetachedExecutor
 
 from harness.containment import LABEL, Limits, reap
-from harness.errors import Interrupted, SetupError, StoreError
+from harness.core.errors import Interrupted, SetupError, StoreError
+from harness.core.process import alive, end_tree, marked
 from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
 from harness.executors.docker import DockerExecutor
 from harness.executors.local import LocalExecutor
-from harness.process import alive, end_tree, marked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="marks are read from /proc")
 SLEEP = """
@@ -41,7 +41,7 @@ subprocess.Popen([sys.executable, "-c", below], start_new_session=True)
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     """The trees here are deaf to SIGTERM on purpose: no need to wait for them."""
-    monkeypatch.setattr("harness.process.GRACE_S", 0.3)
+    monkeypatch.setattr("harness.core.process.GRACE_S", 0.3)
     monkeypatch.setattr("harness.executors.docker.GRACE_S", 1)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from projects import Project, clean_env
 
-from harness.process import marked
+from harness.core.process import marked
 
 FILES = ("table.csv", "table-claims.csv")  # no times in them
 

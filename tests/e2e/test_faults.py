@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from projects import Project
 
-from harness.process import marked
+from harness.core.process import marked
 
 Check = Callable[[subprocess.CompletedProcess[str], int], str]
 FEW = ("--where", "loss=bce", "--seeds", "42", "--profile", "quick")

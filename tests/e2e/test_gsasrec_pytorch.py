@@ -16,7 +16,7 @@ from projects import ROOT, Project, clean_env
 from toys import committed
 
 from harness import sources
-from harness.gitcommand import blob_hash
+from harness.core.git import blob_hash
 
 PIN = sources.Pin(
     "gsasrec-pytorch", "https://github.com/asash/gSASRec-pytorch", "7e350285fb4721377c96e20ace7c74bf19bea57b"

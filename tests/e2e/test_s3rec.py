@@ -11,7 +11,7 @@ import pytest
 from projects import ROOT, Project, clean_env
 
 from harness import recipes, sources
-from harness.config import load
+from harness.core.config import load
 
 PIN = sources.Pin(
     "s3rec", "https://github.com/aHuiWang/CIKM2020-S3Rec", "49a890dcb516c9ed3126564495234ea74d5cd566"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from projects import Project
 
-from harness.config import read
+from harness.core.config import read
 
 HERE = Path(__file__).parent / "toy_torch"
 N_USERS, N_ITEMS = 40, 30

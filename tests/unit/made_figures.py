@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from harness.core.results import Claim, Published, RunResult
 from harness.drawn import differences
 from harness.figures import Curve, FigureData, agreement, cost, curves, sheet
 from harness.figures import differences as differing
-from harness.records import Claim, Published, RunResult
 from harness.tables import DatasetSpec, SystemSpec, TableSpec, build
 from harness.verdicts import judge
 

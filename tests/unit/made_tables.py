@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.records import Claim, Published, Ranks, RunResult
+from harness.core.results import Claim, Published, Ranks, RunResult
 from harness.tables import DatasetSpec, SystemSpec, TableSpec
 
 PROTOCOL = {"split": "leave-one-out", "ranking": "full", "seen": "excluded"}

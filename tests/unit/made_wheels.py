@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from harness.files import sha256_file
+from harness.core.files import sha256_file
 
 
 def wheel(folder: Path, version: str = "1.0", name: str = "tiny") -> str:

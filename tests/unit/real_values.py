@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness import metrics
-from harness.records import Ranks
+from harness.core.results import Ranks
 from harness.reported import read_ranks
 from harness.stats import Floats, in_order_of
 

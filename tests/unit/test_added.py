@@ -11,11 +11,11 @@ import recipe_texts
 
 from harness import added, losses, plan
 from harness.changes import changes
-from harness.errors import ArgumentError
+from harness.core.errors import ArgumentError
+from harness.core.project_file import Upstream
+from harness.core.results import Claim
 from harness.plan import Pinned, Run, Settings
-from harness.projectfile import Upstream
 from harness.recipes import Recipe
-from harness.records import Claim
 from harness.systems import AddedSystem
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,8 +12,8 @@ from made_tables import hits, published, run, spec
 from rich.console import Console
 
 from harness import recipes, render
+from harness.core.results import Published
 from harness.printed import published as printed
-from harness.records import Published
 from harness.render.terminal import blocks
 from harness.tables import Table, build
 from harness.verdicts import exit_code, judge

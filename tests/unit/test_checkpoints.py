@@ -12,8 +12,8 @@ from recipe_texts import RECIPE, SHA, write
 
 from harness import recipes
 from harness.checkpoints import Checkpoint
-from harness.config import load as load_config
-from harness.errors import ConfigError, RecipeError
+from harness.core.config import load as load_config
+from harness.core.errors import ConfigError, RecipeError
 from harness.plan import Pinned, Run, Settings, runs
 from harness.preparation import Workshop
 

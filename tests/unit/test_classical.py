@@ -9,7 +9,7 @@ from real_values import PAIRS, values
 from statsmodels.stats.contingency_tables import mcnemar as oracle_mcnemar
 
 from harness import classical, paired, stats
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 from harness.stats import Floats
 
 

@@ -12,7 +12,7 @@ from real_values import PAIRS, mean_values, values
 
 from harness import classical, paired, stats
 from harness.comparing import Compared, Options, compare, compare_all
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 from harness.power import EffectSize
 
 SYSTEMS = ("popularity", "sasrec/bce", "sasrec/ce-all", "s3rec/ce-all")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import FILE, find_root, load
-from harness.errors import ConfigError
+from harness.core.config import FILE, find_root, load
+from harness.core.errors import ConfigError
 
 COMMIT = "0123456789" * 4
 GOOD = f"""

@@ -15,11 +15,11 @@ import pytest
 
 from harness import containment
 from harness.containment import MB, NOBODY, Limits, options, places, translated
+from harness.core.errors import SetupError
+from harness.core.process import as_signal, identity_of, lives, machine_identity, own_identity
 from harness.engine import Engine
-from harness.errors import SetupError
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor, keep_log
-from harness.process import as_signal, identity_of, lives, machine_identity, own_identity
 
 DOCKER = Engine("Docker 20.10", podman=False, rootless=False)
 PODMAN = Engine("Podman 4.3", podman=True, rootless=False)
@@ -139,7 +139,7 @@ def test_a_process_is_known_after_its_number_was_given_away() -> None:
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="becomes another user")
 def test_a_living_process_of_another_user_lives_and_is_not_ours_to_judge() -> None:
     """Signalling it is forbidden, which once passed for its death: its container was removed under it."""
-    code = "import sys; from harness.process import *; print(lives(sys.argv[1]), machine_identity())"
+    code = "import sys; from harness.core.process import *; print(lives(sys.argv[1]), machine_identity())"
     root = str(Path(containment.__file__).parents[1])
     environment = {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
     words = ["/usr/bin/python3", "-c", code, own_identity()]

@@ -10,8 +10,8 @@ from real_values import PAIRS, values
 from statsmodels.stats.multitest import multipletests
 
 from harness import corrections, stats
+from harness.core.errors import MetricsError
 from harness.corrections import Correction
-from harness.errors import MetricsError
 
 ORACLES: dict[Correction, str] = {"holm": "holm", "bonferroni": "bonferroni", "benjamini-hochberg": "fdr_bh"}
 P_VALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.05, 1.0])), min_size=1, max_size=30)

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from harness import counting
 from harness.cli.app import app
-from harness.config import load
-from harness.errors import RecipeError, SourceError
+from harness.core.config import load
+from harness.core.errors import RecipeError, SourceError
 from harness.render import counts
 from harness.sizes import Counted, statistic
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.errors import DatasetError, SourceError
+from harness.core.files import sha256_bytes
 from harness.datasets import Counts, DataFile, compare, count_sequences, materialise
-from harness.errors import DatasetError, SourceError
-from harness.files import sha256_bytes
 
 CONTENT = {"data/a.txt": b"1 5 6\n", "data/b.json": b"{}"}
 FILES = tuple(DataFile(path, sha256_bytes(data), Path(path).name) for path, data in CONTENT.items())

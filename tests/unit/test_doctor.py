@@ -15,11 +15,11 @@ from rich.console import Console
 
 from harness import doctor
 from harness.cli.doctor import row
-from harness.config import Config, load
+from harness.core.config import Config, load
+from harness.core.process import alive
 from harness.doctor import containers, gpu, here, reach
 from harness.doctor.lines import Asked, Line
 from harness.engine import Engine
-from harness.process import alive
 
 TOML = """
 [environments.torch]

@@ -21,8 +21,8 @@ import pytest
 from overlay import popularity
 
 from harness import embedded
-from harness.errors import SourceError
-from harness.files import sha256_file
+from harness.core.errors import SourceError
+from harness.core.files import sha256_file
 
 ROOT = Path(__file__).parents[2]
 PATCHES = ROOT / "patches" / "demo"

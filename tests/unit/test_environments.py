@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from made_wheels import wheel
 
+from harness.core.errors import ConfigError, SetupError
+from harness.core.files import sha256_file
+from harness.core.process import capture
+from harness.core.project_file import Environment
 from harness.environments import PYTHON, Request, child_env, identity, packages, realise, resolved
-from harness.errors import ConfigError, SetupError
-from harness.files import sha256_file
-from harness.process import capture
-from harness.projectfile import Environment
 
 ENV = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": "/must/not/matter"}
 SYSTEM, MACHINE, PY = platform.system().lower(), platform.machine().lower(), f"py{PYTHON.replace('.', '')}"

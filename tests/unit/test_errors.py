@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
-from harness import errors
-from harness.errors import HarnessError, near_misses
+from harness.core import errors
+from harness.core.errors import HarnessError, near_misses
 
 CODES = {
     "ArgumentError": 2, "ConfigError": 2, "RecipeError": 2, "PatchError": 2,

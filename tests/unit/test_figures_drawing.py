@@ -14,9 +14,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
+from harness.core.results import Published
 from harness.figures import FigureData, agreement, cost, curves, look, sheet
 from harness.figures import differences as differing
-from harness.records import Published
 from harness.tables import Row, SystemSpec
 
 

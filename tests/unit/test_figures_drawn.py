@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from made_tables import awkward, hits, run, spec
 
+from harness.core.results import RunResult
 from harness.drawn import curve, differences, figure_data
 from harness.figures import FigureData
-from harness.records import RunResult
 from harness.store import Store
 from harness.tables import build
 from harness.verdicts import judge

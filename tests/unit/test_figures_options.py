@@ -10,8 +10,8 @@ from made_figures import data, drawn, lines_of, points, texts
 from made_tables import hits, published, run, spec
 from matplotlib.patches import Rectangle
 
+from harness.core.results import Claim
 from harness.figures import FigureData, options, sheet
-from harness.records import Claim
 from harness.tables import SystemSpec
 
 KS, TS = (1.0, 4.0, 16.0), (0.0, 0.5, 1.0)

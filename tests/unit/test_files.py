@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import StoreError
-from harness.files import (
+from harness.core.errors import StoreError
+from harness.core.files import (
     canonical_json,
     disk_errors,
     remove_tree,
@@ -91,7 +91,7 @@ def test_a_reader_never_sees_half(tmp_path: Path) -> None:
 def test_a_killed_writer_leaves_the_old_content_or_the_new(tmp_path: Path) -> None:
     path = tmp_path / "file"
     code = (
-        "import sys; from pathlib import Path; from harness.files import write_whole\n"
+        "import sys; from pathlib import Path; from harness.core.files import write_whole\n"
         "print('ready', flush=True)\n"
         "while True:\n"
         f"    [write_whole(Path(sys.argv[1]), letter * {LARGE}) for letter in 'ab']\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import MetricsError, RecipeError
+from harness.core.errors import MetricsError, RecipeError
 from harness.findings import of_library
 from harness.findings.finding import Finding
 from harness.findings.library import load, metric_of

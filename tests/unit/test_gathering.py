@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import config, gathering
+from harness import gathering
+from harness.core import config
+from harness.core.errors import ConfigError, DatasetError, SourceError
+from harness.core.files import sha256_bytes
 from harness.datafiles import DataFile, Dataset
-from harness.errors import ConfigError, DatasetError, SourceError
-from harness.files import sha256_bytes
 
 TOML = """
 [environments.numpy]

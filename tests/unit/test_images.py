@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from made_wheels import wheel
 
-from harness.config import Config, load
+from harness.core.config import Config, load
+from harness.core.errors import ConfigError
+from harness.core.files import sha256_bytes, sha256_file
 from harness.environments import LIST_PACKAGES
-from harness.errors import ConfigError
-from harness.files import sha256_bytes, sha256_file
 from harness.images import ImageRequest, identity, request, tag
 from harness.images.building import BuildFailed, explained, in_words, last_id, locked_wheels, write_context
 from harness.images.inventory import (

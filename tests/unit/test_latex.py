@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from made_tables import awkward, published, ranks, run, spec, with_own
 
-from harness.records import Claim
+from harness.core.results import Claim
 from harness.render import latex
 from harness.tables import SystemSpec, Table, build
 from harness.verdicts import judge

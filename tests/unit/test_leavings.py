@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import leavings
-from harness.files import remove_tree
+from harness.core import untrusted_files
+from harness.core.files import remove_tree
 
 MOST = {"events.jsonl": 100, "ranks-*.npz": 100}
 
@@ -39,12 +39,12 @@ def test_what_is_no_plain_file_is_removed_and_told(
     place.mkdir(parents=True)
     (place / "good").write_text("good")
     make(place / "odd")
-    found = leavings.clear(folder, MOST)
+    found = untrusted_files.clear(folder, MOST)
     assert f"'{inner}{'/' if inner else ''}odd', {what}" in found
     assert not os.path.lexists(place / "odd")
     assert (place / "good").read_text() == "good"
     assert Path("/etc/passwd").read_text()
-    assert leavings.clear(folder, MOST) == []
+    assert untrusted_files.clear(folder, MOST) == []
 
 
 def test_a_file_with_a_second_name_is_removed(tmp_path: Path) -> None:
@@ -53,14 +53,14 @@ def test_a_file_with_a_second_name_is_removed(tmp_path: Path) -> None:
     folder.mkdir()
     (tmp_path / "outside").write_text("x")
     os.link(tmp_path / "outside", folder / "odd")
-    assert leavings.clear(folder, MOST) == ["'odd', a file with a second name"]
+    assert untrusted_files.clear(folder, MOST) == ["'odd', a file with a second name"]
     assert (tmp_path / "outside").read_text() == "x"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
 def test_a_device_is_removed(tmp_path: Path) -> None:
     os.mknod(tmp_path / "null", 0o20666, os.makedev(1, 3))
-    assert leavings.clear(tmp_path, MOST) == ["'null', a device"]
+    assert untrusted_files.clear(tmp_path, MOST) == ["'null', a device"]
 
 
 def test_files_that_somebody_reads_whole_are_of_a_size(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_files_that_somebody_reads_whole_are_of_a_size(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x" * size)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "events.jsonl").write_bytes(b"x" * 1000)
-    found = leavings.clear(tmp_path, MOST)
+    found = untrusted_files.clear(tmp_path, MOST)
     assert "'events.jsonl', larger than a record may be" in found
     assert len(found) == 2
     assert len(list(tmp_path.glob("ranks-*.npz"))) == 1
@@ -79,7 +79,7 @@ def test_files_that_somebody_reads_whole_are_of_a_size(tmp_path: Path) -> None:
 def test_a_folder_in_the_place_of_a_file_is_removed(tmp_path: Path) -> None:
     (tmp_path / "ranks-test.npz").mkdir()
     (tmp_path / "ranks-test.npz" / "x").touch()
-    assert leavings.clear(tmp_path, MOST) == ["'ranks-test.npz', a folder"]
+    assert untrusted_files.clear(tmp_path, MOST) == ["'ranks-test.npz', a folder"]
     assert not (tmp_path / "ranks-test.npz").exists()
 
 
@@ -98,38 +98,38 @@ def nest(folder: Path, depth: int) -> None:
 def test_folders_nested_too_deep_are_removed_without_exhausting_anybody(tmp_path: Path) -> None:
     """shutil.rmtree of Python 3.11 ends with a RecursionError on these, or has no descriptors left."""
     nest(tmp_path, 3000)
-    (found,) = leavings.clear(tmp_path, MOST)
+    (found,) = untrusted_files.clear(tmp_path, MOST)
     assert found.endswith("folders nested too deep")
-    assert leavings.excess(tmp_path, 1 << 30) == ""
+    assert untrusted_files.excess(tmp_path, 1 << 30) == ""
     remove_tree(tmp_path / "d")
     (tmp_path / "run").mkdir()
     nest(tmp_path / "run", 3000)
-    assert leavings.excess(tmp_path / "run", 1 << 30) == "made folders nested too deep"
+    assert untrusted_files.excess(tmp_path / "run", 1 << 30) == "made folders nested too deep"
     remove_tree(tmp_path / "run")
     assert os.listdir(tmp_path) == []
 
 
 def test_what_is_too_much(tmp_path: Path) -> None:
-    assert leavings.excess(tmp_path, 1 << 20) == ""
+    assert untrusted_files.excess(tmp_path, 1 << 20) == ""
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x").write_bytes(b"x" * (600 << 10))
-    assert leavings.excess(tmp_path, 1 << 20) == ""
+    assert untrusted_files.excess(tmp_path, 1 << 20) == ""
     (tmp_path / "y").write_bytes(b"x" * (600 << 10))
-    assert leavings.excess(tmp_path, 1 << 20) == "wrote more than 1 MB"
+    assert untrusted_files.excess(tmp_path, 1 << 20) == "wrote more than 1 MB"
 
 
 def test_a_file_that_claims_to_be_large_counts(tmp_path: Path) -> None:
     """It takes no room where it lies, and all of it where it is copied to."""
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 20)
-    assert leavings.excess(tmp_path, 1 << 20) == "wrote more than 1 MB"
+    assert untrusted_files.excess(tmp_path, 1 << 20) == "wrote more than 1 MB"
 
 
 def test_too_many_files_are_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leavings, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(untrusted_files, "MOST_ENTRIES", 3)
     for n in range(4):
         (tmp_path / str(n)).touch()
-    assert leavings.excess(tmp_path, 1 << 20) == "made more than 3 files"
+    assert untrusted_files.excess(tmp_path, 1 << 20) == "made more than 3 files"
 
 
 def test_a_link_is_never_followed_while_looking(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_a_link_is_never_followed_while_looking(tmp_path: Path) -> None:
         path.mkdir()
     (outside / "large").write_bytes(b"x" * (2 << 20))
     (folder / "link").symlink_to(outside)
-    assert leavings.excess(folder, 1 << 20) == ""
-    assert leavings.clear(folder, MOST) == ["'link', a link"]
+    assert untrusted_files.excess(folder, 1 << 20) == ""
+    assert untrusted_files.clear(folder, MOST) == ["'link', a link"]
     assert (outside / "large").is_file()
 
 
@@ -148,7 +148,7 @@ def test_a_folder_that_was_closed_is_opened_again(tmp_path: Path) -> None:
     (folder / "shut" / "inner").mkdir(parents=True)
     (folder / "shut" / "inner" / "odd").symlink_to("/")
     (folder / "shut").chmod(0)
-    assert leavings.clear(folder, MOST) == ["'shut/inner/odd', a link"]
+    assert untrusted_files.clear(folder, MOST) == ["'shut/inner/odd', a link"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -158,7 +158,7 @@ def test_giving_changes_no_file_that_a_link_names(tmp_path: Path) -> None:
     outside.touch()
     (folder / "link").symlink_to(outside)
     (folder / "file").touch()
-    leavings.give(folder, 4321, 4321)
+    untrusted_files.give(folder, 4321, 4321)
     assert (folder / "file").stat().st_uid == (folder / "link").lstat().st_uid == folder.stat().st_uid == 4321
     assert outside.stat().st_uid == os.geteuid()
 
@@ -182,5 +182,5 @@ def test_a_link_within_the_folder_is_removed_and_not_told(tmp_path: Path, target
     folder = tmp_path / "run"
     (folder / "out").mkdir(parents=True)
     (folder / "out" / "odd").symlink_to(target.format(folder=folder))
-    assert leavings.clear(folder, MOST, "/inside") == told
+    assert untrusted_files.clear(folder, MOST, "/inside") == told
     assert not os.path.lexists(folder / "out" / "odd")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness import losses
-from harness.config import load as load_config
-from harness.errors import ConfigError, RecipeError
+from harness.core.config import load as load_config
+from harness.core.errors import ConfigError, RecipeError
 from harness.systems import as_number, written
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from made_tables import ranks
 
 from harness import metrics
-from harness.errors import ArgumentError, MetricsError
+from harness.core.errors import ArgumentError, MetricsError
 
 
 def test_metrics_by_hand() -> None:

@@ -15,7 +15,7 @@ import scipy.stats
 
 from harness import contrast, observed
 from harness.cli.findings import own_rows
-from harness.config import load
+from harness.core.config import load
 from harness.findings import collect
 from harness.findings.runs import records_findings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import ownloss
-from harness.errors import ArgumentError
+from harness.core.errors import ArgumentError
 from harness.systems import Scalar
 
 GOOD = """

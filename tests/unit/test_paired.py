@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from real_values import PAIRS, mean_values, values
 
 from harness import paired, stats
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 from harness.stats import Floats
 
 #: Values as metrics give them (few, shared) and any others.

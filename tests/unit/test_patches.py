@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import patches
-from harness.errors import PatchError
+from harness.core.errors import PatchError
 from harness.patchedit import moved, new, place, refresh
 from harness.patches import Series, apply, describe, lint, load, verify
 from harness.patchfiles import FilePatch, Hunk, parse, render

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness import plan
 from harness.changes import changes
-from harness.errors import ArgumentError, RecipeError
+from harness.core.errors import ArgumentError, RecipeError
 from harness.patchfiles import effect
 from harness.patchfiles import parse as parse_patch
 from harness.plan import Pinned, Run, Settings, content_key, options, runs, systems

@@ -10,9 +10,9 @@ import recipe_texts
 from recipe_texts import PRINTED, write
 
 from harness import recipes
-from harness.errors import RecipeError
+from harness.core.errors import RecipeError
+from harness.core.results import Published
 from harness.printed import PrintedValue, names, published
-from harness.records import Published
 from harness.systems import PublishedAs
 
 ROOT = Path(__file__).resolve().parents[2]

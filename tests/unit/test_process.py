@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import SetupError
-from harness.process import MARK, Child, alive, capture, end_tree, marked, spawn
+from harness.core.errors import SetupError
+from harness.core.process import MARK, Child, alive, capture, end_tree, marked, spawn
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="marks are read from /proc")
 ENV = {"PATH": os.environ["PATH"]}

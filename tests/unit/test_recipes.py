@@ -11,8 +11,8 @@ import recipe_texts
 from recipe_texts import DATA, RECIPE, SHA, write
 
 from harness import losses, printed, recipes
-from harness.config import load as load_config
-from harness.errors import RecipeError
+from harness.core.config import load as load_config
+from harness.core.errors import RecipeError
 from harness.plan import Settings, systems
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from real_values import PAIRS, seed_differences, values
 
 from harness import classical, paired, resampling, stats
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 from harness.resampling import bootstrap, randomisation
 from harness.stats import Floats
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness import sources
-from harness.errors import ConfigError, SourceError
+from harness.core.errors import ConfigError, SourceError
 from harness.sources import Pin, checkout, clone, mirror_url, read_blob
 
 URL = "https://example.org/someone/toy"

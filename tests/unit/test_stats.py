@@ -10,7 +10,7 @@ import statsmodels.api
 from statsmodels.stats.weightstats import DescrStatsW
 
 from harness import stats
-from harness.errors import MetricsError
+from harness.core.errors import MetricsError
 
 
 def crossed(rng: np.random.Generator, n_seeds: int, n_users: int, seed_sd: float, mean: float = 0.0) -> stats.Floats:

@@ -17,7 +17,7 @@ import pytest
 from filelock import Timeout
 from made_runs import DONE, RUN, left, run
 
-from harness.errors import StoreError
+from harness.core.errors import StoreError
 from harness.evidence import judge
 from harness.executors.contract import Outcome, RunFolder
 from harness.plan import Run

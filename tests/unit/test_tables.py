@@ -8,9 +8,9 @@ import scipy.stats
 from made_tables import hits, published, ranks, run, spec
 
 from harness import metrics
+from harness.core.errors import ArgumentError, MetricsError
+from harness.core.results import Claim, RunResult
 from harness.corrections import holm
-from harness.errors import ArgumentError, MetricsError
-from harness.records import Claim, RunResult
 from harness.stats import users_by_seeds
 from harness.tables import Cell, DatasetSpec, Note, SystemSpec, Table, build
 

@@ -12,9 +12,9 @@ import pytest
 from made_tables import hits, published, run, spec
 
 from harness import papermarks, recipes
+from harness.core.results import MINUTES, Claim, Published
 from harness.figures.cost import told
 from harness.figures.data import FigureData
-from harness.records import MINUTES, Claim, Published
 from harness.render import files
 from harness.tables import Table, build
 from harness.verdicts import judge

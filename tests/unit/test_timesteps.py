@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from harness.errors import ArgumentError
+from harness.core.errors import ArgumentError
 from harness.render.timesteps import Curve, Step, svg, table
 from harness.timesteps import steps
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from made_tables import hits, published, run, spec
 
-from harness.records import Claim, RunResult
+from harness.core.results import Claim, RunResult
 from harness.tables import Table, build
 from harness.verdicts import exit_code, judge, value_verdict
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness import leavings
-from harness.errors import StoreError
+from harness.core import untrusted_files
+from harness.core.errors import StoreError
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -125,6 +125,6 @@ def remove_tree(path: Path) -> None:
         with contextlib.suppress(OSError):
             at = os.open(path.parent, os.O_RDONLY)
             try:
-                leavings.fell(at, path.name)
+                untrusted_files.fell(at, path.name)
             finally:
                 os.close(at)

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import SetupError
+from harness.core.errors import SetupError
 
 MARK = "HARNESS_RUN"
 GRACE_S = 3.0

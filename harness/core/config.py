@@ -13,8 +13,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from harness.errors import ConfigError, near_misses
-from harness.projectfile import (
+from harness.core.errors import ConfigError, near_misses
+from harness.core.project_file import (
     DOCKER_VARIABLES,
     IMAGE_VARIABLES,
     OPTIONAL,
@@ -158,7 +158,7 @@ def find_root(start: Path | None, env: Mapping[str, str]) -> Path:
         here = (named or Path.cwd()).resolve()
     except FileNotFoundError as error:
         raise ConfigError("current folder", "does not exist any more", "change to another folder") from error
-    own: list[Path] = [] if named else [Path(__file__).resolve().parent.parent]
+    own: list[Path] = [] if named else [Path(__file__).resolve().parents[2]]
     for folder in (here, *here.parents, *own):
         if (folder / FILE).is_file():
             return folder

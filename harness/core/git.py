@@ -11,7 +11,7 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import SourceError
+from harness.core.errors import SourceError
 
 SETTINGS = (
     "core.autocrlf=false", "core.eol=lf", "core.safecrlf=false", "core.hooksPath=/dev/null",
