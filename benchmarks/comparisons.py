@@ -107,20 +107,20 @@ class Clock:
 
 def measure_harness(n_users: int, resamples: int) -> dict[str, float]:
     """Ours."""
-    from harness import comparing, corrections, metrics, stats
+    from harness.stats import comparison, corrections, estimates, metrics
 
     ranks = [rank.astype(np.float64) for rank in made_ranks(n_users)]
     clock = Clock()
-    options = comparing.Options(resamples=resamples, alpha=stats.ALPHA / 63)
+    options = comparison.Options(resamples=resamples, alpha=estimates.ALPHA / 63)
     p_values = []
     for metric in METRICS:
         kind, k = metrics.parse(metric)
         function = {"HIT": metrics.hit_at_k, "NDCG": metrics.ndcg_at_k}.get(kind)
         values = {f"system {i}": function(r, k) if function else metrics.mrr(r) for i, r in enumerate(ranks)}
-        p_values += [found.t.p for found in comparing.compare_all(values, options=options).values()]
+        p_values += [found.t.p for found in comparison.compare_all(values, options=options).values()]
         for of in values.values():
-            own = stats.mean_over_seeds([of])
-            stats.tost(own.mean, own.standard_error, own.df, round(own.mean, 4), 0.00005, 0.05 * own.mean)
+            own = estimates.mean_over_seeds([of])
+            estimates.tost(own.mean, own.standard_error, own.df, round(own.mean, 4), 0.00005, 0.05 * own.mean)
     corrections.adjust(p_values)
     return clock.read()
 

@@ -17,8 +17,8 @@ from harness.core.errors import ArgumentError, HarnessError, StoreError, near_mi
 from harness.core.results import Claim, RunResult
 from harness.executors.contract import RunFolder
 from harness.job import Job
-from harness.metrics import parse
 from harness.reported import read_ranks
+from harness.stats.metrics import parse
 from harness.store import Record
 from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec, build
 from harness.verdicts import judge

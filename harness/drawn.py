@@ -14,7 +14,7 @@ from harness.core.results import Claim, Published, RunResult
 from harness.executors.contract import RunFolder
 from harness.figures.data import Curve, FigureData
 from harness.reported import read_events
-from harness.stats import Floats
+from harness.stats.estimates import Floats
 from harness.store import Store
 from harness.tables import Table, TableSpec
 from harness.tables.claims import user_differences

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from harness.stats import tost
+from harness.stats.estimates import tost
 from harness.tables import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Table, ValueVerdict
 
 OF_OWN: dict[ClaimVerdict, ClaimVerdict] = {  # nobody claimed it, so there is nothing to support

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.core.results import Claim, Published
-from harness.stats import Floats
+from harness.stats.estimates import Floats
 from harness.tables import Table
 
 

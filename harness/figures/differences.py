@@ -17,9 +17,9 @@ from harness.figures import look
 from harness.figures.agreement import users_of
 from harness.figures.data import FigureData
 from harness.figures.sheet import sheet
-from harness.metrics import parse
 from harness.render import words
-from harness.stats import ROUNDING, Floats
+from harness.stats.estimates import ROUNDING, Floats
+from harness.stats.metrics import parse
 from harness.tables import ClaimRow, Comparison, DatasetSpec
 
 BETTER, WORSE = look.BLUE, look.ORANGE

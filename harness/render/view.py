@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.classical import SignedRanks
 from harness.core.results import Published
 from harness.render import marks, numbers, words
 from harness.render.parts import (
@@ -26,6 +25,7 @@ from harness.render.parts import (
     ValueLine,
     ValueText,
 )
+from harness.stats.parametric import SignedRanks
 from harness.tables import Cell, ClaimRow, Comparison, DatasetSpec, SeedLine, SystemSeeds, Table, Time
 
 _METRICS_ABREAST, _SEEDS_ABREAST = 2, 5

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.results import Published, RunResult
-from harness.metrics import parse
+from harness.stats.metrics import parse
 from harness.tables.cells import (
     NO_SEED,
     Cell,

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.results import Claim, Published, Status
-from harness.stats import Estimate
+from harness.stats.estimates import Estimate
 from harness.tables.gains import ClaimRow, Gap
 
 ValueVerdict = Literal["reproduced", "differs", "inconclusive", "failed", "not run", "unpublished", "not judged"]

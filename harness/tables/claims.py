@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.comparing import Options, compare
 from harness.core.results import Claim, Published
-from harness.corrections import adjust
-from harness.stats import Floats, count_wins, paired_t, users_by_seeds
+from harness.stats.comparison import Options, compare
+from harness.stats.corrections import adjust
+from harness.stats.estimates import Floats, count_wins, paired_t, users_by_seeds
 from harness.tables.cells import Method, TableSpec
 from harness.tables.gains import ClaimRow, Comparison, Gap, SeedGain
 from harness.tables.sample import Sample

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.comparing import Compared
 from harness.core.results import Claim, Status
-from harness.power import smallest_detectable
-from harness.stats import ALPHA, Interval, TestResult, Wins
+from harness.stats.comparison import Compared
+from harness.stats.estimates import ALPHA, Interval, TestResult, Wins
+from harness.stats.power import smallest_detectable
 
 ByUsers = Literal["supported by users only", "contradicted by users only"]
 ClaimVerdict = (

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness import metrics
 from harness.core.errors import MetricsError
 from harness.core.results import Ranks, RunResult, Status
-from harness.stats import Floats, Users, in_order_of
+from harness.stats import metrics
+from harness.stats.estimates import Floats, Users, in_order_of
 from harness.tables.cells import DatasetSpec, TableSpec
 from harness.tables.gains import Gap
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness import metrics
 from harness.core.results import Published
-from harness.stats import Floats, mean_over_seeds
+from harness.stats import metrics
+from harness.stats.estimates import Floats, mean_over_seeds
 from harness.tables.cells import Cell, Row, TableSpec
 from harness.tables.sample import Sample
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from projects import Project, clean_env
 
-from harness import metrics, observed, sources
+from harness import observed, sources
 from harness.reported import read_ranks
+from harness.stats import metrics
 
 PIN = sources.Pin("gsasrec", "https://github.com/asash/gsasrec", "9dd47e83b949a84f68a4616c6f779df7f17ebb26")
 METRICS = ("HIT@1", "HIT@10", "NDCG@10")

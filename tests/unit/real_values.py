@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import metrics
 from harness.core.results import Ranks
 from harness.reported import read_ranks
-from harness.stats import Floats, in_order_of
+from harness.stats import metrics
+from harness.stats.estimates import Floats, in_order_of
 
 RUNS = Path(__file__).resolve().parents[2] / "results" / "runs"
 DATASET = "lastfm"

@@ -8,27 +8,27 @@ from hypothesis import strategies as st
 from real_values import PAIRS, values
 from statsmodels.stats.contingency_tables import mcnemar as oracle_mcnemar
 
-from harness import classical, paired, stats
 from harness.core.errors import MetricsError
-from harness.stats import Floats
+from harness.stats import estimates, paired_counts, parametric
+from harness.stats.estimates import Floats
 
 
 def table(wins: int, ties: int, losses: int) -> list[list[int]]:
     return [[ties, wins], [losses, 0]]
 
 
-def of_counts(wins: int, ties: int, losses: int) -> paired.Differences:
-    return paired.counted(np.array([1.0, 0.0, -1.0]), np.array([wins, ties, losses]))
+def of_counts(wins: int, ties: int, losses: int) -> paired_counts.Differences:
+    return paired_counts.counted(np.array([1.0, 0.0, -1.0]), np.array([wins, ties, losses]))
 
 
 @pytest.mark.parametrize("metric", ["HIT@10", "NDCG@10", "MRR"])
 @pytest.mark.parametrize("pair", PAIRS)
 def test_real_systems_as_in_scipy(pair: tuple[str, str], metric: str) -> None:
     a, b = (values(system, metric) for system in pair)
-    d = paired.differences(paired.encode(a), paired.encode(b))
-    t, oracle = classical.paired_t(d), scipy.stats.ttest_rel(a, b)
+    d = paired_counts.differences(paired_counts.encode(a), paired_counts.encode(b))
+    t, oracle = parametric.paired_t(d), scipy.stats.ttest_rel(a, b)
     assert (t.statistic, t.p) == pytest.approx((oracle.statistic, oracle.pvalue), rel=1e-9)
-    ranked = classical.wilcoxon(d)
+    ranked = parametric.wilcoxon(d)
     # scipy is given rounded differences: it takes floats that differ in the last bit for no tie
     expected = scipy.stats.wilcoxon(np.round(a - b, 12), zero_method="wilcox", method="asymptotic")
     assert (ranked.statistic, ranked.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
@@ -43,7 +43,7 @@ def test_wilcoxon_is_that_of_scipy(whole: list[int], distinct: bool) -> None:
     x: Floats = np.array(whole, dtype=float) + np.where(np.array(whole) >= 0, jitter, -jitter)
     if not x.any():
         return
-    found = classical.wilcoxon(paired.counted(x))
+    found = parametric.wilcoxon(paired_counts.counted(x))
     n = np.count_nonzero(x)
     auto = "exact" if found.exact else "asymptotic"
     # scipy enumerates with ties only as a permutation test, so there the comparison is with all 2^n signs
@@ -56,17 +56,17 @@ def test_wilcoxon_is_that_of_scipy(whole: list[int], distinct: bool) -> None:
         expected = scipy.stats.wilcoxon(x[x != 0], method=auto)
         assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
     assert found.n_nonzero == n
-    turned = classical.wilcoxon(paired.counted(-x))
+    turned = parametric.wilcoxon(paired_counts.counted(-x))
     assert (turned.z, turned.p) == (pytest.approx(-found.z), found.p)
 
 
 @pytest.mark.parametrize("n", [1000, 1001])
 def test_wilcoxon_warns_of_many_users(n: int) -> None:
-    assert classical.wilcoxon(paired.counted(np.ones(n))).too_many == (n > 1000)
+    assert parametric.wilcoxon(paired_counts.counted(np.ones(n))).too_many == (n > 1000)
 
 
 def test_wilcoxon_without_any_difference() -> None:
-    found = classical.wilcoxon(paired.counted(np.zeros(5)))
+    found = parametric.wilcoxon(paired_counts.counted(np.zeros(5)))
     assert (found.p, found.n_nonzero, found.z) == (1, 0, 0)
 
 
@@ -75,7 +75,7 @@ def test_wilcoxon_without_any_difference() -> None:
 def test_mcnemar_is_that_of_statsmodels(wins: int, ties: int, losses: int) -> None:
     d = of_counts(wins, ties + 1, losses)
     exact = oracle_mcnemar(table(wins, ties, losses), exact=True) if wins + losses else None
-    found = {method: classical.mcnemar(d, method).p for method in ("exact", "mid-p", "chi-square", "corrected")}
+    found = {method: parametric.mcnemar(d, method).p for method in ("exact", "mid-p", "chi-square", "corrected")}
     if exact is None:
         assert set(found.values()) == {1.0}
         return
@@ -92,19 +92,19 @@ def test_mcnemar_is_that_of_statsmodels(wins: int, ties: int, losses: int) -> No
 @pytest.mark.parametrize("pair", PAIRS)
 def test_mcnemar_of_real_systems(pair: tuple[str, str]) -> None:
     a, b = (values(system, "HIT@10") for system in pair)
-    found = classical.mcnemar(paired.counted(a - b), "exact")
-    wins, ties, losses = stats.count_wins(a - b)
+    found = parametric.mcnemar(paired_counts.counted(a - b), "exact")
+    wins, ties, losses = estimates.count_wins(a - b)
     assert found.p == pytest.approx(oracle_mcnemar(table(wins, ties, losses), exact=True).pvalue, rel=1e-9)
     assert (found.wins, found.losses) == (wins, losses)
-    assert classical.mcnemar(paired.counted(a - b)).p < found.p  # mid-p
+    assert parametric.mcnemar(paired_counts.counted(a - b)).p < found.p  # mid-p
 
 
 def test_equally_many_wins_and_losses_have_nothing_to_tell() -> None:
-    assert classical.mcnemar(of_counts(5, 1, 5), "exact").p == 1
-    assert classical.mcnemar(of_counts(5, 1, 5), "corrected").p == 1
+    assert parametric.mcnemar(of_counts(5, 1, 5), "exact").p == 1
+    assert parametric.mcnemar(of_counts(5, 1, 5), "corrected").p == 1
 
 
 def test_mcnemar_refuses_what_is_no_hit() -> None:
     for odd in ([0.5, -0.5], [1.0, 0.2]):
         with pytest.raises(MetricsError, match="other than 0 and 1"):
-            classical.mcnemar(paired.counted(np.array(odd)))
+            parametric.mcnemar(paired_counts.counted(np.array(odd)))

@@ -10,10 +10,10 @@ import pytest
 import scipy.stats
 from real_values import PAIRS, mean_values, values
 
-from harness import classical, paired, stats
-from harness.comparing import Compared, Options, compare, compare_all
 from harness.core.errors import MetricsError
-from harness.power import EffectSize
+from harness.stats import estimates, paired_counts, parametric
+from harness.stats.comparison import Compared, Options, compare, compare_all
+from harness.stats.power import EffectSize
 
 SYSTEMS = ("popularity", "sasrec/bce", "sasrec/ce-all", "s3rec/ce-all")
 METRICS = ("HIT@10", "NDCG@10", "MRR")
@@ -24,7 +24,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from real_values import values
-from harness.comparing import Options, compare_all
+from harness.stats.comparison import Options, compare_all
 for metric in ("HIT@10", "NDCG@10", "MRR"):
     systems = {s: np.tile(values(s, metric), 20) for s in ("popularity", "sasrec/bce", "sasrec/ce-all")}
     print(compare_all(systems, options=Options(resamples=300, wilcoxon=True)))
@@ -40,7 +40,7 @@ def test_everything_for_a_real_pair(pair: tuple[str, str], metric: str) -> None:
     assert found.difference == pytest.approx(a.mean() - b.mean(), rel=1e-8)
     assert found.relative == pytest.approx(a.mean() / b.mean() - 1, rel=1e-8)
     assert found.t.p == pytest.approx(oracle.pvalue, rel=1e-8)
-    assert found.wins == stats.count_wins(a - b)
+    assert found.wins == estimates.count_wins(a - b)
     assert found.randomisation.p == pytest.approx(found.t.p, abs=0.1)
     assert found.bootstrap.low == pytest.approx(found.t.low, abs=0.15 * (found.t.high - found.t.low))
     assert found.effect.dz == pytest.approx((a - b).mean() / (a - b).std(ddof=1), rel=1e-8)
@@ -139,7 +139,7 @@ def test_equal_systems_and_a_mean_of_zero() -> None:
 def test_hits_that_never_differ_are_still_hits() -> None:
     a = values("popularity", "HIT@10")
     found = compare(a, a, FAST)
-    assert found.mcnemar == classical.mcnemar(paired.counted(np.zeros(len(a))))
+    assert found.mcnemar == parametric.mcnemar(paired_counts.counted(np.zeros(len(a))))
 
 
 def test_other_users_are_refused() -> None:

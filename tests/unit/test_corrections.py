@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from real_values import PAIRS, values
 from statsmodels.stats.multitest import multipletests
 
-from harness import corrections, stats
 from harness.core.errors import MetricsError
-from harness.corrections import Correction
+from harness.stats import corrections, estimates
+from harness.stats.corrections import Correction
 
 ORACLES: dict[Correction, str] = {"holm": "holm", "bonferroni": "bonferroni", "benjamini-hochberg": "fdr_bh"}
 P_VALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.05, 1.0])), min_size=1, max_size=30)
@@ -27,7 +27,7 @@ def test_adjusted_as_in_statsmodels(method: Correction, p_values: list[float]) -
 
 @pytest.mark.parametrize("method", ORACLES)
 def test_a_real_family(method: Correction) -> None:
-    p = [stats.paired_t(values(a, m) - values(b, m)).p for a, b in PAIRS for m in ("HIT@10", "NDCG@10", "MRR")]
+    p = [estimates.paired_t(values(a, m) - values(b, m)).p for a, b in PAIRS for m in ("HIT@10", "NDCG@10", "MRR")]
     assert corrections.adjust(p, method) == pytest.approx(multipletests(p, method=ORACLES[method])[1].tolist())
 
 

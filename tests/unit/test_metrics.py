@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_tables import ranks
 
-from harness import metrics
 from harness.core.errors import ArgumentError, MetricsError
+from harness.stats import metrics
 
 
 def test_metrics_by_hand() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from real_values import PAIRS, seed_differences, values
 from statsmodels.stats.power import TTestPower
 
-from harness import power, stats
+from harness.stats import estimates, power
 
 SIZES = st.integers(3, 300_000)
 
@@ -40,7 +40,7 @@ def test_real_systems_over_users_and_over_seeds(pair: tuple[str, str]) -> None:
     expected = TTestPower().solve_power(nobs=len(d), alpha=0.05, power=0.8, effect_size=None) * d.std(ddof=1)
     assert found == pytest.approx(float(np.squeeze(expected)), rel=1e-5)
     assert found == pytest.approx(2.8 * d.std(ddof=1) / math.sqrt(len(d)), rel=0.01)
-    both = stats.users_by_seeds(seed_differences(*pair, "NDCG@10"))
+    both = estimates.users_by_seeds(seed_differences(*pair, "NDCG@10"))
     few = power.smallest_detectable(both.standard_error, both.df)
     assert few >= 2.8 * both.standard_error  # fewer degrees of freedom see less
     assert power.power(few, both.standard_error, both.df) == pytest.approx(0.8, abs=2e-6)
@@ -61,7 +61,7 @@ def test_the_interval_of_dz_holds_the_effects_that_are_not_rejected(n: int, dz: 
 def test_the_interval_of_dz_covers_the_truth() -> None:
     rng, n, dz, covered = np.random.default_rng(3), 30, 0.4, 0
     for _ in range(2000):
-        found = power.effect_size(stats.paired_t(rng.normal(dz, 1, n)).statistic, n)
+        found = power.effect_size(estimates.paired_t(rng.normal(dz, 1, n)).statistic, n)
         covered += found.low <= dz <= found.high
     assert 0.94 <= covered / 2000 <= 0.96
 

@@ -9,26 +9,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_values import PAIRS, seed_differences, values
 
-from harness import classical, paired, resampling, stats
 from harness.core.errors import MetricsError
-from harness.resampling import bootstrap, randomisation
-from harness.stats import Floats
+from harness.stats import estimates, paired_counts, parametric, resampling
+from harness.stats.estimates import Floats
+from harness.stats.resampling import bootstrap, randomisation
 
 FEW = st.lists(st.sampled_from([-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 0.631, -0.431]), min_size=2, max_size=10)
 MANY = st.lists(st.one_of(st.sampled_from([-0.5, 0.0, 0.5]), st.floats(-1, 1)), min_size=30, max_size=120)
 METRICS = ("HIT@10", "NDCG@10", "MRR")
 
 
-def of(pair: tuple[str, str], metric: str, n: int | None = None) -> tuple[paired.Differences, Floats]:
+def of(pair: tuple[str, str], metric: str, n: int | None = None) -> tuple[paired_counts.Differences, Floats]:
     """A real pair, of the first `n` users, as counts and as it is."""
     x = (values(pair[0], metric) - values(pair[1], metric))[:n]
-    return paired.counted(x), x
+    return paired_counts.counted(x), x
 
 
 @settings(deadline=None)
 @given(FEW)
 def test_the_exact_test_counts_every_assignment_of_signs(x: list[float]) -> None:
-    found = randomisation(paired.counted(np.array(x)))
+    found = randomisation(paired_counts.counted(np.array(x)))
     totals = [
         abs(sum(s * v for s, v in zip(signs, x, strict=True))) for signs in itertools.product([1, -1], repeat=len(x))
     ]
@@ -43,7 +43,7 @@ def test_the_exact_test_is_that_of_scipy(x: list[float]) -> None:
     expected = scipy.stats.permutation_test(
         (rounded, np.zeros(len(x))), lambda a, b: np.sum(a - b), permutation_type="samples", n_resamples=np.inf
     )
-    assert randomisation(paired.counted(rounded)).p == pytest.approx(expected.pvalue, rel=1e-9)
+    assert randomisation(paired_counts.counted(rounded)).p == pytest.approx(expected.pvalue, rel=1e-9)
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -51,9 +51,9 @@ def test_on_hits_it_is_the_exact_mcnemar_test(pair: tuple[str, str]) -> None:
     d, _ = of(pair, "HIT@10")
     found = randomisation(d, resamples=1)
     assert found.exact
-    assert found.p == pytest.approx(classical.mcnemar(d, "exact").p, rel=1e-9)
-    many = paired.counted(np.array([1.0, 0.0, -1.0]), np.array([20_300, 240_000, 20_000]))  # a large dataset
-    assert randomisation(many).p == pytest.approx(classical.mcnemar(many, "exact").p, rel=1e-8)
+    assert found.p == pytest.approx(parametric.mcnemar(d, "exact").p, rel=1e-9)
+    many = paired_counts.counted(np.array([1.0, 0.0, -1.0]), np.array([20_300, 240_000, 20_000]))  # a large dataset
+    assert randomisation(many).p == pytest.approx(parametric.mcnemar(many, "exact").p, rel=1e-8)
 
 
 @pytest.mark.parametrize("metric", ["NDCG@10", "MRR"])
@@ -76,16 +76,16 @@ def _drawn_signs(x: Floats, resamples: int) -> float:
 
 def test_p_is_never_0_and_its_floor_is_one_resample() -> None:
     x = np.random.default_rng(1).uniform(0.5, 1.5, 400)
-    assert randomisation(paired.counted(x), resamples=99).p == 1 / 100
-    assert randomisation(paired.counted(np.zeros(9))) == (1.0, 0, True)
+    assert randomisation(paired_counts.counted(x), resamples=99).p == 1 / 100
+    assert randomisation(paired_counts.counted(np.zeros(9))) == (1.0, 0, True)
 
 
 @settings(deadline=None, max_examples=30)
 @given(MANY, st.randoms(), st.integers(0, 3))
 def test_order_and_naming_change_no_digit(x: list[float], random: object, seed: int) -> None:
-    d, shuffled = paired.counted(np.array(x)), list(x)
+    d, shuffled = paired_counts.counted(np.array(x)), list(x)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    other, turned = paired.counted(np.array(shuffled)), paired.counted(-np.array(x))
+    other, turned = paired_counts.counted(np.array(shuffled)), paired_counts.counted(-np.array(x))
     assert randomisation(d, 200, seed) == randomisation(other, 200, seed) == randomisation(turned, 200, seed)
     found, swapped = bootstrap(d, 200, seed), bootstrap(turned, 200, seed)
     assert bootstrap(other, 200, seed) == found
@@ -170,7 +170,7 @@ def test_bca_bounds_are_those_of_scipy_for_the_same_resamples() -> None:
 
 def test_without_spread_the_interval_is_the_mean() -> None:
     for n in (5, 300):
-        found = bootstrap(paired.counted(np.full(n, 0.25)), 10)
+        found = bootstrap(paired_counts.counted(np.full(n, 0.25)), 10)
         assert (found.mean, found.low, found.high, found.standard_error) == (0.25, 0.25, 0.25, 0)
 
 
@@ -182,8 +182,8 @@ def test_users_and_seeds_drawn_together(pair: tuple[str, str]) -> None:
     means = [x[rng.integers(0, 5, 5)][:, rng.integers(0, 1090, 1090)].mean() for _ in range(4000)]
     assert found.standard_error == pytest.approx(np.std(means), rel=0.1)
     assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.25 * np.std(means))
-    assert found.standard_error > 1.1 * bootstrap(paired.counted(x.mean(axis=0))).standard_error
-    assert found.standard_error == pytest.approx(stats.users_by_seeds(x).standard_error, rel=0.25)
+    assert found.standard_error > 1.1 * bootstrap(paired_counts.counted(x.mean(axis=0))).standard_error
+    assert found.standard_error == pytest.approx(estimates.users_by_seeds(x).standard_error, rel=0.25)
     shuffled = x[np.ix_([2, 0, 1, 4, 3], np.random.default_rng(1).permutation(1090))]
     again = resampling.bootstrap_users_seeds(shuffled, 50, seed=3)
     assert again[1:] == resampling.bootstrap_users_seeds(x, 50, seed=3)[1:]
@@ -191,14 +191,14 @@ def test_users_and_seeds_drawn_together(pair: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("resamples", [0, -1])
 def test_too_few_resamples_or_users_are_refused(resamples: int) -> None:
-    d = paired.counted(np.array([0.1, 0.2]))
+    d = paired_counts.counted(np.array([0.1, 0.2]))
     for test in (randomisation, bootstrap):
         with pytest.raises(MetricsError, match="resamples"):
             test(d, resamples)
     with pytest.raises(MetricsError, match="resamples"):
         resampling.bootstrap_users_seeds(np.zeros((2, 3)), resamples)
     for one in (
-        lambda: bootstrap(paired.counted(np.ones(1))),
+        lambda: bootstrap(paired_counts.counted(np.ones(1))),
         lambda: resampling.bootstrap_users_seeds(np.ones((2, 1))),
     ):
         with pytest.raises(MetricsError, match="1 user"):

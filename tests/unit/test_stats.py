@@ -9,17 +9,21 @@ import scipy.stats
 import statsmodels.api
 from statsmodels.stats.weightstats import DescrStatsW
 
-from harness import stats
 from harness.core.errors import MetricsError
+from harness.stats import estimates
 
 
-def crossed(rng: np.random.Generator, n_seeds: int, n_users: int, seed_sd: float, mean: float = 0.0) -> stats.Floats:
+def crossed(
+    rng: np.random.Generator, n_seeds: int, n_users: int, seed_sd: float, mean: float = 0.0
+) -> estimates.Floats:
     seeds, users = rng.normal(0, seed_sd, (n_seeds, 1)), rng.normal(0, 0.2, (1, n_users))
     return mean + seeds + users + rng.normal(0, 0.3, (n_seeds, n_users))
 
 
 def test_pairing_is_by_user_and_not_by_position() -> None:
-    a, b = stats.align(np.array([1, 2, 3]), np.array([0.1, 0.2, 0.3]), np.array([3, 1, 2]), np.array([30.0, 10, 20]))
+    a, b = estimates.align(
+        np.array([1, 2, 3]), np.array([0.1, 0.2, 0.3]), np.array([3, 1, 2]), np.array([30.0, 10, 20])
+    )
     assert a.tolist() == [0.1, 0.2, 0.3]
     assert b.tolist() == [10, 20, 30]
 
@@ -27,18 +31,18 @@ def test_pairing_is_by_user_and_not_by_position() -> None:
 @pytest.mark.parametrize("other", [[1, 2], [1, 2, 4], [1, 2, 2], [1, 2, 3, 3]])
 def test_other_users_cannot_be_paired(other: list[int]) -> None:
     with pytest.raises(MetricsError, match="cannot pair 3 with"):
-        stats.align(np.array([1, 2, 3]), np.zeros(3), np.array(other), np.zeros(len(other)))
+        estimates.align(np.array([1, 2, 3]), np.zeros(3), np.array(other), np.zeros(len(other)))
 
 
 def test_repeated_users_cannot_be_paired_even_with_themselves() -> None:
     twice = np.array([1, 1, 2])
     with pytest.raises(MetricsError, match="repeated"):
-        stats.align(twice, np.zeros(3), twice, np.zeros(3))
+        estimates.align(twice, np.zeros(3), twice, np.zeros(3))
 
 
 def test_paired_t_by_hand() -> None:
     # mean 2, sd sqrt(10/4), so t = 2 / (sqrt(2.5) / sqrt(5)) = 2.828...
-    found = stats.paired_t(np.array([0.0, 1, 2, 3, 4]))
+    found = estimates.paired_t(np.array([0.0, 1, 2, 3, 4]))
     assert found.statistic == pytest.approx(2 * math.sqrt(2))
     assert found.dz == pytest.approx(2 / math.sqrt(2.5))
     assert (found.n, found.mean) == (5, 2)
@@ -48,7 +52,7 @@ def test_paired_t_by_hand() -> None:
 def test_paired_t_is_that_of_scipy_and_its_interval_that_of_statsmodels(n: int) -> None:
     rng = np.random.default_rng(n)
     a, b = rng.random(n), rng.random(n)
-    found, oracle = stats.paired_t(a - b), scipy.stats.ttest_rel(a, b)
+    found, oracle = estimates.paired_t(a - b), scipy.stats.ttest_rel(a, b)
     assert found.statistic == pytest.approx(oracle.statistic, rel=1e-12)
     assert found.p == pytest.approx(oracle.pvalue, rel=1e-10)
     assert (found.low, found.high) == pytest.approx(DescrStatsW(a - b).tconfint_mean(), rel=1e-9)
@@ -58,13 +62,13 @@ def test_the_order_of_users_changes_nothing() -> None:
     rng = np.random.default_rng(5)
     d = crossed(rng, 4, 300, 0.1)
     order = rng.permutation(300)
-    one, other = stats.paired_t(d[0]), stats.paired_t(d[0][order])
+    one, other = estimates.paired_t(d[0]), estimates.paired_t(d[0][order])
     assert one.p == pytest.approx(other.p, rel=1e-9)
-    assert stats.users_by_seeds(d)[:5] == pytest.approx(stats.users_by_seeds(d[:, order])[:5], rel=1e-9)
+    assert estimates.users_by_seeds(d)[:5] == pytest.approx(estimates.users_by_seeds(d[:, order])[:5], rel=1e-9)
 
 
 def test_equal_systems_give_p_one_and_a_constant_difference_p_zero() -> None:
-    same, shifted = stats.paired_t(np.zeros(9)), stats.paired_t(np.full(9, -0.1))
+    same, shifted = estimates.paired_t(np.zeros(9)), estimates.paired_t(np.full(9, -0.1))
     assert (same.statistic, same.p, same.dz) == (0, 1, 0)
     assert (shifted.statistic, shifted.p, shifted.dz) == (-math.inf, 0, -math.inf)
     assert shifted.low == shifted.high == pytest.approx(-0.1)
@@ -72,28 +76,28 @@ def test_equal_systems_give_p_one_and_a_constant_difference_p_zero() -> None:
 
 def test_one_user_is_too_few() -> None:
     with pytest.raises(MetricsError, match="1 user"):
-        stats.paired_t(np.array([0.5]))
+        estimates.paired_t(np.array([0.5]))
 
 
 def test_wins_ties_and_losses() -> None:
     rounding = (0.1 + 0.2) - 0.3
-    assert stats.count_wins(np.array([0.5, 0.0, rounding, -0.2, 0.1])) == (2, 2, 1)
+    assert estimates.count_wins(np.array([0.5, 0.0, rounding, -0.2, 0.1])) == (2, 2, 1)
 
 
 def test_mean_over_seeds_has_the_t_interval_of_the_seeds_means() -> None:
     rng = np.random.default_rng(2)
     values = [rng.random(40) for _ in range(5)]
     means = [v.mean() for v in values]
-    found = stats.mean_over_seeds(values)
+    found = estimates.mean_over_seeds(values)
     assert (found.low, found.high) == pytest.approx(DescrStatsW(means).tconfint_mean())
     assert (found.mean, found.sd) == pytest.approx((np.mean(means), np.std(means, ddof=1)))
     assert (found.n_seeds, found.n_users, found.df, found.basis) == (5, 40, 4, "seeds")
-    np.testing.assert_allclose(stats.seed_mean(values), np.mean(values, axis=0))
+    np.testing.assert_allclose(estimates.seed_mean(values), np.mean(values, axis=0))
 
 
 def test_one_seed_has_the_interval_over_users() -> None:
     values = np.random.default_rng(2).random(40)
-    found = stats.mean_over_seeds([values])
+    found = estimates.mean_over_seeds([values])
     assert (found.low, found.high) == pytest.approx(DescrStatsW(values).tconfint_mean())
     assert found.basis == "users"
     assert math.isnan(found.sd)
@@ -101,16 +105,16 @@ def test_one_seed_has_the_interval_over_users() -> None:
 
 def test_seeds_that_coincide_in_the_mean_alone_claim_no_certainty() -> None:
     one, other = np.array([1.0, 0, 0, 0]), np.array([0.0, 0, 1, 0])
-    found = stats.mean_over_seeds([one, other])
+    found = estimates.mean_over_seeds([one, other])
     assert found.basis == "users"
     assert found.high > found.mean
-    exact = stats.mean_over_seeds([one, one])
+    exact = estimates.mean_over_seeds([one, one])
     assert (exact.basis, exact.low, exact.high) == ("seeds", 0.25, 0.25)
 
 
 def test_users_by_seeds_by_hand() -> None:
     # Two seeds, two users: MS_seeds = 2 * var([1, 3]) = 4, MS_users = 2 * var([1.5, 2.5]) = 1, rest 1; sum 4, / 4 = 1.
-    found = stats.users_by_seeds(np.array([[1.0, 1.0], [2.0, 4.0]]))
+    found = estimates.users_by_seeds(np.array([[1.0, 1.0], [2.0, 4.0]]))
     assert (found.mean, found.standard_error) == pytest.approx((2, 1))
     assert found.df == pytest.approx(16 / (4**2 + 1 + 1))
 
@@ -124,7 +128,7 @@ def test_users_by_seeds_is_that_of_a_mixed_model() -> None:
         "y ~ 1", groups="one", re_formula="0", vc_formula={"seed": "0 + C(seed)", "user": "0 + C(user)"}, data=table
     )
     fit = model.fit(reml=True)
-    found = stats.users_by_seeds(d)
+    found = estimates.users_by_seeds(d)
     assert found.mean == pytest.approx(fit.params["Intercept"], abs=1e-6)
     assert found.standard_error == pytest.approx(fit.bse["Intercept"], rel=1e-3)
 
@@ -134,7 +138,7 @@ def test_users_by_seeds_covers_the_truth_where_the_test_over_users_does_not(seed
     rng, covered, naive, n = np.random.default_rng(6), 0, 0, 1500
     for _ in range(n):
         d = crossed(rng, 5, 200, seed_sd, mean=0.5)
-        found, over_users = stats.users_by_seeds(d), stats.paired_t(d.mean(axis=0))
+        found, over_users = estimates.users_by_seeds(d), estimates.paired_t(d.mean(axis=0))
         covered += found.low <= 0.5 <= found.high
         naive += over_users.low <= 0.5 <= over_users.high
     assert 0.93 <= covered / n <= 0.975
@@ -144,32 +148,32 @@ def test_users_by_seeds_covers_the_truth_where_the_test_over_users_does_not(seed
 
 def test_without_a_seed_effect_only_users_count() -> None:
     d = np.tile(np.random.default_rng(1).random(50), (3, 1))
-    found, over_users = stats.users_by_seeds(d), stats.paired_t(d[0])
+    found, over_users = estimates.users_by_seeds(d), estimates.paired_t(d[0])
     assert (found.low, found.high) == pytest.approx((over_users.low, over_users.high))
     assert found.basis == "users x seeds"
 
 
 def test_one_seed_and_no_spread_at_all() -> None:
     one = np.random.default_rng(1).random((1, 50))
-    assert stats.users_by_seeds(one).basis == "users"
-    none = stats.users_by_seeds(np.full((3, 4), 0.25))
+    assert estimates.users_by_seeds(one).basis == "users"
+    none = estimates.users_by_seeds(np.full((3, 4), 0.25))
     assert (none.low, none.high, none.standard_error) == (0.25, 0.25, 0)
     with pytest.raises(MetricsError):
-        stats.users_by_seeds(np.zeros((3, 1)))
+        estimates.users_by_seeds(np.zeros((3, 1)))
 
 
 def test_tost_is_that_of_statsmodels() -> None:
     values = np.random.default_rng(4).normal(0.05, 0.01, 30)
     described = DescrStatsW(values)
     for margin in (0.001, 0.004, 0.01):
-        found = stats.tost(values.mean(), described.std_mean, 29, 0.0512, 0.0, margin)
+        found = estimates.tost(values.mean(), described.std_mean, 29, 0.0512, 0.0, margin)
         expected = described.ttost_mean(0.0512 - margin, 0.0512 + margin)[0]
         assert found.p == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
 
 def test_tost_says_equivalent_different_or_neither() -> None:
     def asked(estimate: float, standard_error: float) -> tuple[bool, bool]:
-        found = stats.tost(estimate, standard_error, 100, 0.04, 0.00005, 0.002)
+        found = estimates.tost(estimate, standard_error, 100, 0.04, 0.00005, 0.002)
         return found.equivalent, found.different
 
     assert asked(0.0401, 0.0001) == (True, False)
@@ -179,9 +183,9 @@ def test_tost_says_equivalent_different_or_neither() -> None:
 
 
 def test_rounding_of_the_printed_number_is_on_top_of_the_margin() -> None:
-    assert stats.tost(0.0424, 0, 4, 0.040, 0.0005, 0.002).equivalent
-    assert not stats.tost(0.0424, 0, 4, 0.040, 0.00005, 0.002).equivalent
-    assert stats.tost(0.0424, 0, 4, 0.040, 0.00005, 0.002).different
+    assert estimates.tost(0.0424, 0, 4, 0.040, 0.0005, 0.002).equivalent
+    assert not estimates.tost(0.0424, 0, 4, 0.040, 0.00005, 0.002).equivalent
+    assert estimates.tost(0.0424, 0, 4, 0.040, 0.00005, 0.002).different
 
 
 def test_start_up_stays_cheap() -> None:

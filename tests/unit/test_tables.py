@@ -7,11 +7,11 @@ import pytest
 import scipy.stats
 from made_tables import hits, published, ranks, run, spec
 
-from harness import metrics
 from harness.core.errors import ArgumentError, MetricsError
 from harness.core.results import Claim, RunResult
-from harness.corrections import holm
-from harness.stats import users_by_seeds
+from harness.stats import metrics
+from harness.stats.corrections import holm
+from harness.stats.estimates import users_by_seeds
 from harness.tables import Cell, DatasetSpec, Note, SystemSpec, Table, build
 
 

@@ -15,11 +15,11 @@ import pytest
 from numpy.random import Generator, default_rng
 from real_values import values
 
-from harness import classical, paired, stats
-from harness.paired import Differences
-from harness.power import smallest_detectable
-from harness.resampling import Bootstrap, bootstrap, distribution, randomisation
-from harness.stats import Floats
+from harness.stats import estimates, paired_counts, parametric
+from harness.stats.estimates import Floats
+from harness.stats.paired_counts import Differences
+from harness.stats.power import smallest_detectable
+from harness.stats.resampling import Bootstrap, bootstrap, distribution, randomisation
 
 pytestmark = pytest.mark.slow
 
@@ -33,12 +33,12 @@ NOMINAL = (0.045, 0.055)
 #: Whether a test finds a difference. What is resampled gets a seed for each data set: with one for all, its error
 #: from drawing would be the same in all and not average out.
 TESTS: dict[str, Callable[[Differences, int], bool]] = {
-    "paired t": lambda d, _: classical.paired_t(d).p < ALPHA,
+    "paired t": lambda d, _: parametric.paired_t(d).p < ALPHA,
     "randomisation": lambda d, seed: randomisation(d, RESAMPLES, seed).p <= ALPHA,
-    "McNemar mid-p": lambda d, _: classical.mcnemar(d).p < ALPHA,
-    "McNemar exact": lambda d, _: classical.mcnemar(d, "exact").p < ALPHA,
-    "McNemar corrected": lambda d, _: classical.mcnemar(d, "corrected").p < ALPHA,
-    "signed ranks": lambda d, _: classical.wilcoxon(d).p < ALPHA,
+    "McNemar mid-p": lambda d, _: parametric.mcnemar(d).p < ALPHA,
+    "McNemar exact": lambda d, _: parametric.mcnemar(d, "exact").p < ALPHA,
+    "McNemar corrected": lambda d, _: parametric.mcnemar(d, "corrected").p < ALPHA,
+    "signed ranks": lambda d, _: parametric.wilcoxon(d).p < ALPHA,
     "bootstrap interval": lambda d, seed: not _covers_0(bootstrap(d, RESAMPLES, seed)),
 }
 
@@ -48,7 +48,7 @@ def _covers_0(found: Bootstrap) -> bool:
 
 
 def of(pair: tuple[str, str], metric: str) -> Differences:
-    return paired.counted(values(pair[0], metric) - values(pair[1], metric))
+    return paired_counts.counted(values(pair[0], metric) - values(pair[1], metric))
 
 
 def exchanged(d: Differences) -> Iterator[Differences]:
@@ -61,12 +61,14 @@ def exchanged(d: Differences) -> Iterator[Differences]:
         yield Differences(*_present(d.sizes, plus, drawn[:-1] - plus), int(drawn[-1]))
 
 
-def _half(rng: Generator, counts: stats.Users) -> stats.Users:
-    drawn: stats.Users = rng.multivariate_hypergeometric(counts, int(counts.sum()) // 2, method="marginals")
+def _half(rng: Generator, counts: estimates.Users) -> estimates.Users:
+    drawn: estimates.Users = rng.multivariate_hypergeometric(counts, int(counts.sum()) // 2, method="marginals")
     return drawn
 
 
-def _present(sizes: Floats, plus: stats.Users, minus: stats.Users) -> tuple[Floats, stats.Users, stats.Users]:
+def _present(
+    sizes: Floats, plus: estimates.Users, minus: estimates.Users
+) -> tuple[Floats, estimates.Users, estimates.Users]:
     there = plus + minus > 0
     return sizes[there], plus[there], minus[there]
 
@@ -78,7 +80,7 @@ def redrawn(d: Differences, n_sets: int, mean: float) -> Iterator[Differences]:
     found = found - d.mean + mean
     for _ in range(n_sets):
         counts = rng.multinomial(d.n, shares)
-        yield paired.counted(found[counts > 0], counts[counts > 0])
+        yield paired_counts.counted(found[counts > 0], counts[counts > 0])
 
 
 def rates(what: str, names: tuple[str, ...], sets: Iterator[Differences]) -> dict[str, float]:
@@ -134,15 +136,15 @@ def test_tost_at_the_boundary_errs_in_5_percent(metric: str) -> None:
 
     Users' values are skew, so the two edges err differently; which of them matters nobody knows beforehand.
     """
-    every, shares = distribution(paired.counted(values("sasrec/ce-all", metric)))
+    every, shares = distribution(paired_counts.counted(values("sasrec/ce-all", metric)))
     rng, n, wrong, each = default_rng(13), 1090, {"lower": 0, "upper": 0}, 2 * DATA_SETS
     truth = float((every * shares).sum())
     margin = 4 * float(np.sqrt((shares * (every - truth) ** 2).sum() / n))
     for edge, published in (("lower", truth + margin), ("upper", truth - margin)):
         for _ in range(each):
             counts = rng.multinomial(n, shares)
-            found = paired.over_users(paired.counted(every[counts > 0], counts[counts > 0]))
-            answer = stats.tost(found.mean, found.standard_error, found.df, published, 0.0, margin)
+            found = paired_counts.over_users(paired_counts.counted(every[counts > 0], counts[counts > 0]))
+            answer = estimates.tost(found.mean, found.standard_error, found.df, published, 0.0, margin)
             wrong[edge] += answer.equivalent
         share = 100 * wrong[edge] / each
         sys.stdout.write(f"\n| truth on the {edge} edge | sasrec/ce-all | {metric} | TOST | {share:.2f} % |")
@@ -154,7 +156,7 @@ def test_tost_at_the_boundary_errs_in_5_percent(metric: str) -> None:
 @pytest.mark.parametrize("metric", ["NDCG@10", "MRR"])
 def test_a_difference_of_the_detectable_size_is_found_four_times_in_five(metric: str) -> None:
     d = of(PAIRS[0], metric)
-    interval = paired.over_users(d)
+    interval = paired_counts.over_users(d)
     shift = smallest_detectable(interval.standard_error, interval.df)
     what = f"power at {shift:.4f} | {' - '.join(PAIRS[0])} | {metric}"
     found = rates(what, ("paired t", "randomisation"), redrawn(d, DATA_SETS // 2, shift))

@@ -13,12 +13,12 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from harness import classical, power, resampling
-from harness.classical import McNemar, SignedRanks
-from harness.paired import Coded, differences, encode, over_users
-from harness.power import EffectSize
-from harness.resampling import Bootstrap, Randomisation
-from harness.stats import ALPHA, CONFIDENCE, Floats, TestResult, Wins, t_test
+from harness.stats import parametric, power, resampling
+from harness.stats.estimates import ALPHA, CONFIDENCE, Floats, TestResult, Wins, t_test
+from harness.stats.paired_counts import Coded, differences, encode, over_users
+from harness.stats.parametric import McNemar, SignedRanks
+from harness.stats.power import EffectSize
+from harness.stats.resampling import Bootstrap, Randomisation
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -122,8 +122,8 @@ def compare_coded(a: Coded, b: Coded, options: Options = DEFAULT) -> Compared:
         b.mean,
         t,
         resampling.randomisation(d, options.resamples, options.seed),
-        classical.mcnemar(d) if a.is_hit and b.is_hit else None,
-        classical.wilcoxon(d) if options.wilcoxon else None,
+        parametric.mcnemar(d) if a.is_hit and b.is_hit else None,
+        parametric.wilcoxon(d) if options.wilcoxon else None,
         resampling.bootstrap(d, options.resamples, options.seed, options.confidence),
         power.effect_size(t.statistic, d.n, options.confidence) if d.sd else EffectSize(t.dz, t.dz, t.dz),
         d.wins,

@@ -20,8 +20,8 @@ from numpy.random import Generator, Philox
 from scipy.special import gammaln, ndtr, ndtri  # type: ignore[import-untyped]
 
 from harness.core.errors import MetricsError
-from harness.paired import Differences
-from harness.stats import CONFIDENCE, ROUNDING, Floats, Users
+from harness.stats.estimates import CONFIDENCE, ROUNDING, Floats, Users
+from harness.stats.paired_counts import Differences
 
 RESAMPLES = 10_000
 #: Up to 2 to this power of different totals are enumerated: 20 users with distinct differences.

@@ -13,10 +13,10 @@ from typing import Literal
 import numpy as np
 from scipy.special import bdtr, chdtrc, ndtr  # type: ignore[import-untyped]
 
-from harness import stats
 from harness.core.errors import MetricsError
-from harness.paired import SAME, Differences, over_users
-from harness.stats import Floats, TestResult
+from harness.stats import estimates
+from harness.stats.estimates import Floats, TestResult
+from harness.stats.paired_counts import SAME, Differences, over_users
 
 #: Above so many users the signed-rank test exceeds its error rate on differences that are not symmetric around 0,
 #: as recommenders' are not (Ihemelandu & Ekstrand, SIGIR 2023).
@@ -69,7 +69,7 @@ def paired_t(d: Differences) -> TestResult:
     Raises:
         MetricsError: for fewer than two users.
     """
-    return stats.t_test(over_users(d), d.n)
+    return estimates.t_test(over_users(d), d.n)
 
 
 def wilcoxon(d: Differences) -> SignedRanks:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.core.errors import MetricsError
-from harness.stats import ROUNDING, Floats, Interval, Users, Wins, t_interval
+from harness.stats.estimates import ROUNDING, Floats, Interval, Users, Wins, t_interval
 
 DIGITS = 12
 #: Numbers on the grid of 10^-DIGITS up to one step apart are one number: a float may fall to either side of a step.

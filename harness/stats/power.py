@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from scipy.special import nctdtr, nctdtrinc, stdtrit  # type: ignore[import-untyped]
 
-from harness.stats import ALPHA, CONFIDENCE
+from harness.stats.estimates import ALPHA, CONFIDENCE
 
 POWER = 0.8
 

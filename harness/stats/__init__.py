@@ -1,0 +1,1 @@
+"""From ranks to metrics to tests: arrays in, numbers out."""
