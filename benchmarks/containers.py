@@ -21,19 +21,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import containment, images
+from harness import containment
 from harness.core.config import load
+from harness.environments.images import image
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor
 from harness.surroundings import InContainers
 
-NOTHING = (images.INTERPRETER, "-c", "pass")
+NOTHING = (image.INTERPRETER, "-c", "pass")
 CACHE_HIT = """
 import time
 start = time.monotonic()
 from harness import images
 from harness.core.config import load
-from harness.engine import connect
+from harness.environments.container_engine import connect
 config = load()
 images.ensure(connect(config.docker.address), images.request(config, {name!r}, {device!r}), print)
 print(time.monotonic() - start)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import engine
 from harness.core.errors import SetupError
 from harness.core.process import lives, machine_identity, own_identity
+from harness.environments import container_engine
 from harness.executors.contract import INSIDE as OWN
 from harness.executors.contract import PreparedRun, RunFolder
 
@@ -75,7 +75,7 @@ def user() -> tuple[int, int]:
     return (NOBODY, NOBODY) if os.getuid() == 0 else (os.getuid(), os.getgid())
 
 
-def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: engine.Engine) -> dict[str, Any]:
+def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: container_engine.Engine) -> dict[str, Any]:
     """What the engine is asked for.
 
     Args:
@@ -135,7 +135,7 @@ def mounts(run: PreparedRun, inside: Mapping[Path, str]) -> list[Any]:
     return shown + [Mount(f"{OWN}/{path.name}", str(path), type="bind", read_only=True) for path in kept]
 
 
-def ulimits(limits: Limits, which: engine.Engine) -> list[Any]:
+def ulimits(limits: Limits, which: container_engine.Engine) -> list[Any]:
     """Limits of each process: size of a file, no core dumps; Podman raises others beyond what it may."""
     from docker.types import Ulimit
 
@@ -180,7 +180,7 @@ def reap(client: docker.DockerClient, mark: str = "") -> list[str]:
     """
     wanted = [f"{LABEL}.host={machine_identity()}", *([f"{LABEL}.run={mark}"] if mark else [])]
     gone = []
-    with engine.refusals("containers of an earlier harness"):
+    with container_engine.refusals("containers of an earlier harness"):
         found: Iterable[Container] = client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
         for container in found:
             owner = container.labels.get(f"{LABEL}.process", "")

@@ -11,15 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness import added, environments, losses, papermarks, plan, printed, recipes
+from harness import added, losses, papermarks, plan, printed, recipes
 from harness.core.config import EXECUTORS, Config
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.files import sha256_bytes
 from harness.core.git import run_git
 from harness.core.results import Published, RunResult
 from harness.datafiles import Dataset
+from harness.environments import venv
+from harness.environments.machine import describe_machine
 from harness.execution import Execution, Observer
-from harness.machine import describe_machine
 from harness.plan import Run, Settings
 from harness.preparation import Workshop
 from harness.recipes import Recipe
@@ -107,7 +108,7 @@ class Job:
         if self.executor == "docker":
             gpus = ways.gpus or ("all" if device == "cuda" else "none")
             return InContainers(config, name, device, gpus, self.settings.threads, ways.making)
-        request = environments.Request(
+        request = venv.Request(
             name=name,
             environment=config.environment(name),
             device=device,

@@ -12,10 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from harness import containment, engine, environments, images
+from harness import containment
 from harness.core.config import Config
 from harness.core.errors import SetupError
 from harness.core.process import capture, end_tree
+from harness.environments import container_engine, venv
+from harness.environments.images import image as images
 from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
 from harness.executors.docker import DockerExecutor
 from harness.executors.local import LocalExecutor
@@ -83,7 +85,7 @@ class Surroundings(Protocol):
 class ThisMachine:
     """Processes of this machine, with a virtual environment or an interpreter at hand."""
 
-    request: environments.Request
+    request: venv.Request
     making: Callable[[str], None] = lambda _: None
 
     @property
@@ -94,12 +96,12 @@ class ThisMachine:
     @cached_property
     def identity(self) -> dict[str, str]:
         """The lock's hash, or the versions that are inherited."""
-        return environments.identity(self.request)
+        return venv.identity(self.request)
 
     @cached_property
     def python(self) -> Path:
         """The interpreter's path."""
-        return environments.realise(self.request, self.making)
+        return venv.realise(self.request, self.making)
 
     @cached_property
     def executor(self) -> Executor:
@@ -109,11 +111,11 @@ class ThisMachine:
     @property
     def facts(self) -> dict[str, object]:
         """The packages."""
-        return {"packages": environments.resolved(self.python, self.request.base_env)}
+        return {"packages": venv.resolved(self.python, self.request.base_env)}
 
     def variables(self, threads: int) -> dict[str, str]:
         """Those of this process, with what every run gets."""
-        return environments.child_env(self.request.base_env, self.python, threads, self.device)
+        return venv.child_env(self.request.base_env, self.python, threads, self.device)
 
     def is_whole(self) -> bool:
         """Whether the interpreter is there."""
@@ -121,7 +123,7 @@ class ThisMachine:
 
     def to_make(self, size: str) -> str:
         """The virtual environment."""
-        if self.request.inherits or environments.marker_of(self.request).is_file():
+        if self.request.inherits or venv.marker_of(self.request).is_file():
             return ""
         return f"environment {self.request.name}: to be installed, about {size} on disk"
 
@@ -167,7 +169,7 @@ class InContainers:
     @cached_property
     def client(self) -> docker.DockerClient:
         """The engine."""
-        return engine.connect(self.config.docker.address)
+        return container_engine.connect(self.config.docker.address)
 
     @cached_property
     def image(self) -> images.Image:
@@ -204,7 +206,7 @@ class InContainers:
 
     def variables(self, threads: int) -> dict[str, str]:
         """Those of a container, none of this process."""
-        return environments.child_env(OF_A_CONTAINER, self.python, threads, self.device)
+        return venv.child_env(OF_A_CONTAINER, self.python, threads, self.device)
 
     def is_whole(self) -> bool:
         """An image that a container was made of cannot go away beneath it."""

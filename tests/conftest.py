@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 import under_way
 
-from harness import engine as engines
 from harness.core.errors import SetupError
+from harness.environments import container_engine as engines
 
 if TYPE_CHECKING:
     import docker

@@ -11,8 +11,8 @@ from harness.core.errors import ArgumentError, near_misses
 
 if TYPE_CHECKING:
     from harness.core.config import Config
-    from harness.images import ImageRequest
-    from harness.images.inventory import Held
+    from harness.environments.images.image import ImageRequest
+    from harness.environments.images.inventory import Held
 
 images_app = typer.Typer(help="Container images of the environments.", no_args_is_help=True)
 
@@ -27,8 +27,8 @@ def requests(config: Config, names: list[str] | None, device: str) -> list[Image
     Raises:
         ArgumentError: an unknown device. ConfigError: an unknown environment, or one without a lock for this device.
     """
-    from harness.images import request
-    from harness.images.inventory import DEVICES
+    from harness.environments.images.image import request
+    from harness.environments.images.inventory import DEVICES
 
     if device not in DEVICES:
         raise ArgumentError("--device", f"unknown device {device!r}", near_misses(device, DEVICES))
@@ -39,8 +39,8 @@ def requests(config: Config, names: list[str] | None, device: str) -> list[Image
 def build(names: Names = None, device: Device = "cpu", project: Project = None) -> None:
     """Build the images that are not there; one that is there takes no time."""
     from harness.core.config import load
-    from harness.engine import connect
-    from harness.images import ensure
+    from harness.environments.container_engine import connect
+    from harness.environments.images.image import ensure
 
     config = load(project)
     client = connect(config.docker.address)
@@ -53,8 +53,8 @@ def build(names: Names = None, device: Device = "cpu", project: Project = None) 
 def list_images(project: Project = None) -> None:
     """List our images with their bytes: in all, shared with others, its own."""
     from harness.core.config import load
-    from harness.engine import connect
-    from harness.images import inventory
+    from harness.environments.container_engine import connect
+    from harness.environments.images import inventory
 
     config = load(project)
     client = connect(config.docker.address)
@@ -79,7 +79,7 @@ def shown(image: Held) -> str:
 
 def together(images: list[Held]) -> str:
     """Bytes of all of them in words."""
-    from harness.images.inventory import summary
+    from harness.environments.images.inventory import summary
 
     bytes_ = summary(images)
     return f"together {megabytes(bytes_['together'])} on disk, {bytes_['ratio']:.2f} times the largest"
@@ -94,8 +94,9 @@ def megabytes(count: int) -> str:
 def check(names: Names = None, device: Device = "cpu", project: Project = None) -> None:
     """Say whether each image is there and whole, or would be built again and why; status 1 unless all are."""
     from harness.core.config import load
-    from harness.engine import connect
-    from harness.images import inventory, tag
+    from harness.environments.container_engine import connect
+    from harness.environments.images import inventory
+    from harness.environments.images.image import tag
 
     config = load(project)
     client = connect(config.docker.address)
@@ -117,8 +118,8 @@ def prune(
 ) -> None:
     """Remove our images that no environment needs any more, and what builds left; other people's are not looked at."""
     from harness.core.config import load
-    from harness.engine import connect
-    from harness.images import inventory
+    from harness.environments.container_engine import connect
+    from harness.environments.images import inventory
 
     config = load(project)
     client = connect(config.docker.address)

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import engine, images
 from harness.core.config import Config
 from harness.core.errors import HarnessError
 from harness.doctor.lines import Asked, Line, gigabytes
+from harness.environments import container_engine
+from harness.environments.images import image
 
 if TYPE_CHECKING:
     import docker
@@ -22,21 +23,21 @@ LIMITS = {"MemoryLimit": "memory", "SwapLimit": "swap", "CpuCfsQuota": "processo
 def containers(asked: Asked) -> Iterable[Line]:
     """Everything about the engine; one line alone if there is none."""
     try:
-        client = engine.connect(asked.config.docker.address)
+        client = container_engine.connect(asked.config.docker.address)
     except HarnessError as error:
         fix = "start Docker or Podman, or name it with DOCKER_HOST=unix:///...; you may lack permission for its socket"
         yield Line("container engine", False, f"{error.where} {error.what}", fix, asked.containers)
         return
-    with contextlib.closing(client), engine.refusals("container engine"):
+    with contextlib.closing(client), container_engine.refusals("container engine"):
         info, version = client.info(), client.version()
-        yield Line("container engine", True, described(engine.describe(client), version, info))
+        yield Line("container engine", True, described(container_engine.describe(client), version, info))
         yield limits(info, asked.containers)
         yield room(asked, info)
         yield built(client, asked)
         yield gpu_runtime(info, asked.containers and asked.gpus)
 
 
-def described(about: engine.Engine, version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+def described(about: container_engine.Engine, version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
     """Name, version and API of an engine, and where its images lie."""
     where = f"{info.get('Driver', '?')} on {info.get('OperatingSystem', '?')}"
     notes = ", rootless" * about.rootless + ", tried less than Docker" * about.podman
@@ -73,7 +74,7 @@ def built(client: docker.DockerClient, asked: Asked) -> Line:
     told, lacking = [], []
     for name in sorted(asked.config.file.environments):
         try:
-            found = images.find(client, images.request(asked.config, name, asked.device))
+            found = image.find(client, image.request(asked.config, name, asked.device))
             told.append(f"{name} {'is there' if found else 'is to be built'}")
         except HarnessError as error:
             lacking.append(f"{name}: {error.what}")

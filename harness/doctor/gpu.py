@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.core.errors import ConfigError, SetupError
 from harness.core.process import capture
 from harness.doctor.lines import Asked, Line
-from harness.environments import most_specific_lock
+from harness.environments.venv import most_specific_lock
 
 QUERY = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
 SMI_S = 15.0

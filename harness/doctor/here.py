@@ -11,12 +11,12 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness import environments
 from harness.core.errors import ConfigError, SetupError
 from harness.core.files import disk_errors
 from harness.core.git import must_git
 from harness.core.process import capture
 from harness.doctor.lines import Asked, Line, gigabytes
+from harness.environments import venv
 
 OLDEST_GIT = (2, 30)
 SPARE = 1_000_000_000  # bytes for clones, data and records beside the environments
@@ -90,11 +90,11 @@ def to_make(asked: Asked) -> dict[str, int]:
     """The virtual environments for this device that are still to be made, with about how many bytes each takes."""
     config, found = asked.config, {}
     for name, environment in config.file.environments.items():
-        made_of = environments.Request(
+        made_of = venv.Request(
             name, environment, asked.device, config.root, config.cache, config.pip_args, config.base_env
         )
         try:
-            if not made_of.inherits and not environments.marker_of(made_of).is_file():
+            if not made_of.inherits and not venv.marker_of(made_of).is_file():
                 found[name] = environment.size_mb * 1_000_000
         except ConfigError:
             continue  # no lock for this device: nothing to make

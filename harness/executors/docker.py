@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from harness import containment, engine
+from harness import containment
 from harness.containment import MB, Limits
 from harness.core import untrusted_files
 from harness.core.errors import HarnessError, SetupError
 from harness.core.files import disk_errors
 from harness.core.process import as_signal
+from harness.environments import container_engine
 from harness.executors.contract import Outcome, PreparedRun
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class DockerExecutor:
             SetupError: the engine does not answer.
         """
         self.client, self.image, self.limits, self.gpus = client, image, limits, gpus
-        self.engine = engine.describe(client)
+        self.engine = container_engine.describe(client)
         containment.reap(client)
 
     def submit(self, run: PreparedRun) -> Contained:
@@ -102,7 +103,7 @@ class DockerExecutor:
     def start(self, run: PreparedRun, log: BinaryIO) -> Contained:
         """See `submit`; a container that it leaves behind is found by its label."""
         asked = containment.options(run, self.image, self.limits, self.gpus, self.engine)
-        with engine.refusals(run.command[0], self.advice()):
+        with container_engine.refusals(run.command[0], self.advice()):
             container = self.client.containers.create(**asked)
             self.require(container, run.command[0])
             stream = container.attach(stdout=True, stderr=True, stream=True)  # after the start it loses lines
@@ -162,7 +163,7 @@ class DockerExecutor:
         Raises:
             SetupError: the engine does not answer.
         """
-        with engine.refusals(f"container of {handle.run.label}"):
+        with container_engine.refusals(f"container of {handle.run.label}"):
             self.stop(handle)
             self.put_away(handle)
 

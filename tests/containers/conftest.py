@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from small_images import Built, Small, make, remove_all
 
-from harness import images
+from harness.environments.images import image
 
 if TYPE_CHECKING:
     import docker
@@ -27,6 +27,6 @@ def built(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient,
     """The image of a project of its own; it goes afterwards."""
     small, told = make(tmp_path_factory.mktemp("built") / "small", base_image), list[str]()
     try:
-        yield Built(small, images.ensure(engine, small.request, told.append), told)
+        yield Built(small, image.ensure(engine, small.request, told.append), told)
     finally:
         remove_all(engine, small.request.cache)

@@ -14,10 +14,10 @@ import under_way
 from base_image import python_version
 from made_wheels import wheel
 
-from harness import images
 from harness.core.config import load
-from harness.images import ImageRequest
-from harness.images.request import cache_label, label
+from harness.environments.images import image as images
+from harness.environments.images.image import ImageRequest
+from harness.environments.images.request import cache_label, label
 
 if TYPE_CHECKING:
     import docker

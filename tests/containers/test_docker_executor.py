@@ -35,7 +35,7 @@ KILLED = """
 import sys
 sys.path.insert(0, sys.argv[3])
 from pathlib import Path
-from harness.engine import connect
+from harness.environments.container_engine import connect
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor
 from harness.containment import Limits

@@ -17,7 +17,7 @@ import pytest
 from hostile import Hostile
 
 from harness.containment import LABEL
-from harness.engine import describe
+from harness.environments.container_engine import describe
 
 if TYPE_CHECKING:
     import docker

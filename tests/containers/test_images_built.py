@@ -22,9 +22,9 @@ from small_images import Built, Small, remove_all
 
 from harness.core.errors import SetupError
 from harness.core.files import sha256_bytes
-from harness.images import INTERPRETER, ImageRequest, ensure, find, identity, tag
-from harness.images.building import build
-from harness.images.request import cache_label, content, label, labels
+from harness.environments.images.build import build
+from harness.environments.images.image import INTERPRETER, ImageRequest, ensure, find, identity, tag
+from harness.environments.images.request import cache_label, content, label, labels
 
 if TYPE_CHECKING:
     import docker

@@ -17,7 +17,7 @@ from harness import containment
 from harness.containment import MB, NOBODY, Limits, options, places, translated
 from harness.core.errors import SetupError
 from harness.core.process import as_signal, identity_of, lives, machine_identity, own_identity
-from harness.engine import Engine
+from harness.environments.container_engine import Engine
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor, keep_log
 

@@ -19,7 +19,7 @@ from harness.core.config import Config, load
 from harness.core.process import alive
 from harness.doctor import containers, gpu, here, reach
 from harness.doctor.lines import Asked, Line
-from harness.engine import Engine
+from harness.environments.container_engine import Engine
 
 TOML = """
 [environments.torch]

@@ -19,7 +19,7 @@ from harness.core.errors import ConfigError, SetupError
 from harness.core.files import sha256_file
 from harness.core.process import capture
 from harness.core.project_file import Environment
-from harness.environments import PYTHON, Request, child_env, identity, packages, realise, resolved
+from harness.environments.venv import PYTHON, Request, child_env, identity, packages, realise, resolved
 
 ENV = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": "/must/not/matter"}
 SYSTEM, MACHINE, PY = platform.system().lower(), platform.machine().lower(), f"py{PYTHON.replace('.', '')}"

@@ -13,10 +13,11 @@ from made_wheels import wheel
 from harness.core.config import Config, load
 from harness.core.errors import ConfigError
 from harness.core.files import sha256_bytes, sha256_file
-from harness.environments import LIST_PACKAGES
-from harness.images import ImageRequest, identity, request, tag
-from harness.images.building import BuildFailed, explained, in_words, last_id, locked_wheels, write_context
-from harness.images.inventory import (
+from harness.environments.images import request
+from harness.environments.images.build import BuildFailed, explained, in_words, last_id, locked_wheels, write_context
+from harness.environments.images.build_errors import OTHERWISE, way_out
+from harness.environments.images.image import ImageRequest, identity, tag
+from harness.environments.images.inventory import (
     Held,
     against_lock,
     differences,
@@ -28,8 +29,8 @@ from harness.images.inventory import (
     unneeded,
     wanted,
 )
-from harness.images.reasons import OTHERWISE, way_out
-from harness.images.request import cache_label, content, labels
+from harness.environments.images.request import cache_label, content, labels
+from harness.environments.venv import LIST_PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 TOML = """

@@ -13,11 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness import engine
 from harness.core.errors import SetupError
 from harness.core.files import locked
-from harness.images.building import build, packages_inside
-from harness.images.request import INTERPRETER, ImageRequest, content, identity, label, labels, request, tag, workplace
+from harness.environments import container_engine
+from harness.environments.images.build import build, packages_inside
+from harness.environments.images.request import (
+    INTERPRETER,
+    ImageRequest,
+    content,
+    identity,
+    label,
+    labels,
+    request,
+    tag,
+    workplace,
+)
 
 if TYPE_CHECKING:
     import docker
@@ -50,7 +60,7 @@ def find(client: docker.DockerClient, request: ImageRequest) -> Image | None:
     """
     from docker.errors import ImageNotFound
 
-    with engine.refusals(tag(request)):
+    with container_engine.refusals(tag(request)):
         try:
             found = client.images.get(tag(request))
         except ImageNotFound:
@@ -81,7 +91,7 @@ def made(client: docker.DockerClient, request: ImageRequest, making: Callable[[s
     """Build, label, name, and remove what only the build needed."""
     making(f"image {request.name}: building {tag(request)} on {request.base}")
     built = build(client, request, making)
-    with engine.refusals(f"image {request.name}"):
+    with container_engine.refusals(f"image {request.name}"):
         packages = packages_inside(client, built)
         base = client.images.get(request.base).id
         found = {label("packages"): json.dumps(packages, sort_keys=True), label("base-id"): str(base)}

@@ -16,9 +16,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from harness.core.errors import SetupError
 from harness.core.files import disk_errors, sha256_file, write_whole
-from harness.environments import LIST_PACKAGES
-from harness.images.reasons import way_out
-from harness.images.request import ImageRequest, cache_label, content, label, workplace
+from harness.environments.images.build_errors import way_out
+from harness.environments.images.request import ImageRequest, cache_label, content, label, workplace
+from harness.environments.venv import LIST_PACKAGES
 
 if TYPE_CHECKING:
     import docker

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.core.config import Config
 from harness.core.errors import ConfigError
 from harness.core.files import canonical_json, sha256_bytes, sha256_file
-from harness.environments import most_specific_lock
+from harness.environments.venv import most_specific_lock
 
 REPOSITORY = "seqrec-harness"
 INTERPRETER = "/opt/environment/bin/python"

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
-from harness import engine
 from harness.core.config import Config
 from harness.core.errors import ConfigError, StoreError
 from harness.core.files import locked, sha256_bytes
-from harness.images.request import (
+from harness.environments import container_engine
+from harness.environments.images.request import (
     REPOSITORY,
     ImageRequest,
     cache_label,
@@ -75,7 +75,7 @@ def held(client: docker.DockerClient) -> list[Held]:
     Raises:
         SetupError: the engine does not answer.
     """
-    with engine.refusals("container engine"):
+    with container_engine.refusals("container engine"):
         images = client.images.list(filters={"label": label("content")})
         found = [describe(image, ours(name)) for image in images for name in image.tags or [""]]
     return sorted(found, key=lambda image: (not image.tag, image.tag, image.created))

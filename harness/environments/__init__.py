@@ -1,0 +1,1 @@
+"""Locked sets of packages, as a virtual environment or as a container image."""
