@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness import recipes, workflow
+from harness import workflow
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
 from harness.core.results import Claim, RunResult
 from harness.executors.contract import RunFolder
 from harness.job import Job
+from harness.recipes import recipe
 from harness.reported import read_ranks
 from harness.stats.metrics import parse
 from harness.store import Record
@@ -102,12 +103,12 @@ def the_artifact(config: Config, a: str, b: str) -> str:
     Raises:
         ArgumentError: none, or several.
     """
-    found = [name for name in recipes.artifacts(config.root) if {a, b} <= set(systems_of(config, name))]
+    found = [name for name in recipe.artifacts(config.root) if {a, b} <= set(systems_of(config, name))]
     if len(found) == 1:
         return found[0]
     if found:
         raise ArgumentError("compare", f"{a} and {b} are in several artifacts: {', '.join(found)}", "add --artifact")
-    known = {system for name in recipes.artifacts(config.root) for system in systems_of(config, name)}
+    known = {system for name in recipe.artifacts(config.root) for system in systems_of(config, name)}
     fix = "; ".join(f"{name}: {near_misses(name, known)}" for name in (a, b) if name not in known)
     raise ArgumentError("compare", f"no artifact has both {a} and {b}", fix or "name two of one recipe, or two runs")
 
@@ -115,7 +116,7 @@ def the_artifact(config: Config, a: str, b: str) -> str:
 def systems_of(config: Config, artifact: str) -> list[str]:
     """Systems of a recipe, none where it has mistakes, which are told by the commands that use it."""
     try:
-        return list(recipes.load(config.root, artifact, {}).systems)
+        return list(recipe.load(config.root, artifact, {}).systems)
     except HarnessError:
         return []
 

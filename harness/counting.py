@@ -16,11 +16,11 @@ from harness.core.config import Config
 from harness.core.errors import DatasetError, RecipeError, SourceError, near_misses
 from harness.core.project_file import Strict
 from harness.core.yaml_files import parse
-from harness.datafiles import DataFile, Dataset
-from harness.findings.facts import PaperFile
 from harness.preparation import clone_of, pin_of
-from harness.recipes import DatasetFile
-from harness.sizes import STATISTICS, Counted, Row, compared, uncounted
+from harness.recipes.datasets import DataFile, Dataset
+from harness.recipes.papers.dataset_sizes import STATISTICS, Counted, Row, compared, uncounted
+from harness.recipes.papers.schema import PaperFile
+from harness.recipes.recipe import DatasetFile
 
 SUFFIX = ".counts"
 

@@ -13,8 +13,8 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from harness.datafiles import Dataset
 from harness.plan import Run
+from harness.recipes.datasets import Dataset
 from harness.store import Store
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from filelock import FileLock, Timeout
 from harness import recording
 from harness.core.errors import DatasetError, HarnessError, RunError, SetupError, SourceError
 from harness.core.files import disk_errors, remove_tree, write_json
-from harness.datafiles import Dataset
 from harness.evidence import Evidence, judge
 from harness.executors.contract import Outcome, PreparedRun, RunFolder, wait
 from harness.plan import Run
 from harness.preparation import Workshop
+from harness.recipes.datasets import Dataset
 from harness.store import Record, Store
 
 SHARED_POLL_S = 0.2

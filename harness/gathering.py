@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from harness import datasets, sources
 from harness.core.config import Config
 from harness.core.errors import ConfigError, DatasetError, SourceError, near_misses
-from harness.datafiles import UNPINNED, DataFile, Dataset
+from harness.recipes.datasets import UNPINNED, DataFile, Dataset
 
 DATA_VARIABLE = "HARNESS_DATA_MIRROR"
 TIMEOUT_S = 60.0

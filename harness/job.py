@@ -11,19 +11,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness import added, losses, papermarks, plan, printed, recipes
+from harness import plan
 from harness.core.config import EXECUTORS, Config
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.files import sha256_bytes
 from harness.core.git import run_git
 from harness.core.results import Published, RunResult
-from harness.datafiles import Dataset
 from harness.environments import venv
 from harness.environments.machine import describe_machine
 from harness.execution import Execution, Observer
 from harness.plan import Run, Settings
 from harness.preparation import Workshop
-from harness.recipes import Recipe
+from harness.recipes import extra_losses, loss_catalogue
+from harness.recipes import recipe as recipes
+from harness.recipes.datasets import Dataset
+from harness.recipes.papers import published as printed
+from harness.recipes.papers import significance
+from harness.recipes.recipe import Recipe
 from harness.store import Store
 from harness.surroundings import InContainers, Surroundings, ThisMachine
 
@@ -73,8 +77,8 @@ class Job:
         recipe = recipes.load(self.config.root, self.name, self.config.file.aliases)
         if not self.settings.losses:
             return recipe
-        upstream, catalogue = self.config.upstream(recipe.upstream), losses.load(self.config)
-        return added.extended(recipe, upstream, catalogue, self.settings.losses, self.settings.where)
+        upstream, catalogue = self.config.upstream(recipe.upstream), loss_catalogue.load(self.config)
+        return extra_losses.extended(recipe, upstream, catalogue, self.settings.losses, self.settings.where)
 
     @cached_property
     def data(self) -> dict[str, Dataset]:
@@ -87,9 +91,9 @@ class Job:
         return printed.published(self.config.root, self.recipe)
 
     @cached_property
-    def said(self) -> papermarks.Said:
+    def said(self) -> significance.Said:
         """What the paper's marks say of its differences."""
-        return papermarks.said(self.config.root, self.recipe)
+        return significance.said(self.config.root, self.recipe)
 
     @property
     def executor(self) -> str:
@@ -189,7 +193,7 @@ class Job:
         """What tells this table's files apart from those of the same artifact with other settings."""
         settings = self.settings
         parts = [f"{key}={'+'.join(values)}" for key, values in sorted(settings.where.items())]
-        parts += [f"loss={name}" for name in added.names(self.recipe, digits=8, between="+")]
+        parts += [f"loss={name}" for name in extra_losses.names(self.recipe, digits=8, between="+")]
         parts += [f"profile={settings.profile}"] if settings.profile else []
         parts += [f"pretrain={settings.pretrain}"] if settings.pretrain is not None else []
         parts += [f"{key}={value}" for key, value in sorted(settings.options.items())]

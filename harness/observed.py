@@ -15,7 +15,7 @@ from typing import Any
 
 from scipy.special import stdtr  # type: ignore[import-untyped]
 
-from harness import contrast, recipes, workflow
+from harness import contrast, workflow
 from harness.core.config import Config
 from harness.core.errors import HarnessError, MetricsError, RecipeError
 from harness.core.files import canonical_json
@@ -24,7 +24,8 @@ from harness.executors.contract import RunFolder
 from harness.findings.runs import MetricRow, PairingRow, PairRow, TwinRow, VariantRow
 from harness.job import Job
 from harness.plan import Settings
-from harness.recipes import Recipe
+from harness.recipes import recipe as recipes
+from harness.recipes.recipe import Recipe
 from harness.reported import read_ranks
 from harness.stats import metrics
 from harness.stats.estimates import Floats, align, paired_t

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.checkpoints import Checkpoint
 from harness.core.errors import ArgumentError, RecipeError, near_misses
 from harness.core.files import canonical_json, sha256_bytes
-from harness.datafiles import Dataset
-from harness.recipes import Recipe
-from harness.systems import AddedSystem, Scalar, System, written
+from harness.recipes.checkpoints import Checkpoint
+from harness.recipes.datasets import Dataset
+from harness.recipes.recipe import Recipe
+from harness.recipes.systems import AddedSystem, Scalar, System, written
 
 FORMAT = 1
 KEY_DIGITS = 20

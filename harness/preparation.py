@@ -13,21 +13,21 @@ from functools import cached_property
 from pathlib import Path
 
 from harness import gathering, patches, sources
-from harness.checkpoints import Checkpoint
 from harness.core.config import EMBEDDED, Config
 from harness.core.errors import ConfigError, DatasetError, SourceError
 from harness.core.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
 from harness.core.git import blob_hash
 from harness.core.project_file import Upstream
-from harness.datafiles import Dataset
 from harness.executors.contract import PreparedRun, RunFolder
 from harness.generation import generate
 from harness.patchfiles import effect
 from harness.plan import Pinned, Run
-from harness.recipes import Recipe
+from harness.recipes.checkpoints import Checkpoint
+from harness.recipes.datasets import Dataset
+from harness.recipes.recipe import Recipe
+from harness.recipes.systems import AddedSystem, LossFile
 from harness.stages import Weights
 from harness.surroundings import Surroundings
-from harness.systems import AddedSystem, LossFile
 from harness.trees import is_content, links_out, tree_hashes, tree_is_as_made
 
 OVERLAY = "harness_overlay"

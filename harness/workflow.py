@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import added, drawn, plan, render, tables
+from harness import drawn, plan, render, tables
 from harness.changes import changes
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, near_misses
@@ -15,8 +15,9 @@ from harness.core.results import RunResult
 from harness.execution import Execution, Observer
 from harness.job import DEMONSTRATION, Job
 from harness.plan import Run
+from harness.recipes import extra_losses
+from harness.recipes.systems import AddedSystem, System
 from harness.store import Record, Store
-from harness.systems import AddedSystem, System
 from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec
 from harness.verdicts import judge
 
@@ -67,9 +68,9 @@ def table_spec(job: Job) -> TableSpec:
         systems=tuple(system_spec(key, system) for key, system in chosen.items()),
         claims=(
             *(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
-            *added.comparisons(chosen, recipe.metrics),
+            *extra_losses.comparisons(chosen, recipe.metrics),
         ),
-        footnotes=added.footnotes(recipe),
+        footnotes=extra_losses.footnotes(recipe),
         margin_relative=recipe.margin.relative,
         margin_absolute=recipe.margin.absolute,
         published_in=recipe.published_in,
@@ -110,7 +111,7 @@ def signature(job: Job) -> dict[str, str]:
         facts["checkpoints"] = f"pre-trained here for {settings.pretrain} epochs, by seed"
     facts |= {"device": settings.device, "threads": str(settings.threads)}
     facts |= {name: str(value) for name, value in values.items()}
-    if put_in := added.names(recipe, digits=12, between=" "):
+    if put_in := extra_losses.names(recipe, digits=12, between=" "):
         facts["added"] = ", ".join(put_in)
     if settings.profile:
         facts["profile"] = settings.profile

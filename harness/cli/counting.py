@@ -8,8 +8,8 @@ from harness import counting
 from harness.cli.consoles import console
 from harness.cli.reporting import grid_of
 from harness.core.config import Config
+from harness.recipes.papers.dataset_sizes import Counted
 from harness.render import counts
-from harness.sizes import Counted
 from harness.store import Store
 
 STYLES = {"reproduced": "", "differs": "bold red", "not counted": "dim"}

@@ -9,8 +9,8 @@ from rich.text import Text
 from harness.cli.consoles import console
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, near_misses
-from harness.losses import Catalogue, Loss, load
-from harness.systems import written
+from harness.recipes.loss_catalogue import Catalogue, Loss, load
+from harness.recipes.systems import written
 
 ABOUT = "r⁺: score of the target, rⱼ: of a negative, rᵢ: of any item, σ: logistic function, #I: number of items"
 

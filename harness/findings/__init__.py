@@ -20,8 +20,8 @@ from harness.findings import (
     values,
 )
 from harness.findings.finding import KINDS, VERDICTS, Finding
-from harness.findings.library import Library, load
 from harness.findings.runs import MetricRow, PairingRow, TwinRow, VariantRow, records_findings
+from harness.recipes.papers.library import Library, load
 
 CHECKS = (percentages, counts, values, statements, rules, across, quoted, plausibility, released)
 

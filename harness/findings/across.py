@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from harness.findings.facts import Gain
 from harness.findings.finding import Finding
-from harness.findings.intervals import Interval, change, shown
-from harness.findings.library import Library, Placed, metric_of
 from harness.findings.rules import family, percent
+from harness.recipes.papers.library import Library, Placed, metric_of
+from harness.recipes.papers.rounding import Interval, change, shown
+from harness.recipes.papers.schema import Gain
 
 Cell = tuple[str, str, str, str]  # dataset, metric, family of models, loss
 Numbers = dict[Cell, dict[str, list[Placed]]]  # by paper

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from harness.findings.finding import Finding
-from harness.findings.intervals import Interval, decimals, exact, guesses, judge, one_digit_off, shown
-from harness.findings.library import Library, Placed, spoken
-from harness.sizes import COUNTED
+from harness.recipes.papers.dataset_sizes import COUNTED
+from harness.recipes.papers.library import Library, Placed, spoken
+from harness.recipes.papers.rounding import Interval, decimals, exact, guesses, judge, one_digit_off, shown
 
 DERIVED = ("average_length", "density")
 NAMES = {"average_length": "average length", "density": "density"}

@@ -8,11 +8,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 from harness.core.errors import RecipeError
-from harness.findings.facts import Claim
 from harness.findings.finding import VERDICTS, Finding, Verdict
-from harness.findings.intervals import Interval, change, decimals, exact, guesses, judge, printed, shown
-from harness.findings.library import Library, Placed, spoken
-from harness.findings.numbers import Selector
+from harness.recipes.papers.library import Library, Placed, spoken
+from harness.recipes.papers.numbers import Selector
+from harness.recipes.papers.rounding import Interval, change, decimals, exact, guesses, judge, printed, shown
+from harness.recipes.papers.schema import Claim
 
 COMPARED = ("percent", "gain-times", "ratio")
 UNITS = {"gain-times": " times", "ratio": " times", "percent": " %", "share": " %", "least": " %", "greatest": " %"}

@@ -9,10 +9,10 @@ from fractions import Fraction
 from statistics import median
 
 from harness.findings.finding import Finding
-from harness.findings.intervals import Interval, change, judge, one_digit_off, shown
-from harness.findings.library import Library, Placed
 from harness.findings.rules import ALIKE_PERCENT, percent
 from harness.findings.values import experiment
+from harness.recipes.papers.library import Library, Placed
+from harness.recipes.papers.rounding import Interval, change, judge, one_digit_off, shown
 
 NEAR_PERCENT = 2
 FAR_POINTS = 15  # percentage points between two gains from which they are listed

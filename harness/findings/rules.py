@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from harness.core.errors import RecipeError
-from harness.findings.facts import Rule
 from harness.findings.finding import Finding, Kind, Verdict
-from harness.findings.intervals import Interval, change, shown
-from harness.findings.library import Library, Placed, metric_of
+from harness.recipes.papers.library import Library, Placed, metric_of
+from harness.recipes.papers.rounding import Interval, change, shown
+from harness.recipes.papers.schema import Rule
 
 MOST_SHOWN = 4
 ALIKE_PERCENT = 10  # beyond it, two values that a paper calls alike are shown as different

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from harness.core.errors import MetricsError
 from harness.findings.finding import Finding
-from harness.findings.intervals import decimals, exact, judge, rounded
+from harness.recipes.papers.rounding import decimals, exact, judge, rounded
 
 ALPHA = 0.05
 

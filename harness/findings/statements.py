@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from harness.findings.facts import Artifact, Claim, Statement
 from harness.findings.finding import Finding, Verdict
-from harness.findings.library import Library, Placed, spoken
+from harness.recipes.papers.library import Library, Placed, spoken
+from harness.recipes.papers.schema import Artifact, Claim, Statement
 
 SIGNIFICANT = {True: "significant", False: "not significant"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 from harness.findings.finding import Finding, Verdict
-from harness.findings.library import Library, Placed, metric_of
+from harness.recipes.papers.library import Library, Placed, metric_of
 
 
 def check(library: Library) -> Iterator[Finding]:

@@ -6,9 +6,9 @@ import csv
 import io
 from dataclasses import dataclass
 
+from harness.recipes.papers.dataset_sizes import STATISTICS, Counted, Row, Statistic
 from harness.render import latex, markdown
 from harness.render.jinja import rendered
-from harness.sizes import STATISTICS, Counted, Row, Statistic
 
 TITLES = {
     "users": "Users", "items": "Items", "interactions": "Interactions", "average_length": "Average length",

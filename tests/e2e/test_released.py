@@ -14,8 +14,8 @@ import yaml
 from projects import ROOT, Project
 from toys import committed
 
-from harness import recipes
-from harness.printed import published
+from harness.recipes import recipe as recipes
+from harness.recipes.papers.published import published
 
 Check = Callable[[subprocess.CompletedProcess[str], int], str]
 WEIGHTS = b"5 4 3 2 1"

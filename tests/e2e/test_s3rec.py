@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from projects import ROOT, Project, clean_env
 
-from harness import recipes, sources
+from harness import sources
 from harness.core.config import load
+from harness.recipes import recipe as recipes
 
 PIN = sources.Pin(
     "s3rec", "https://github.com/aHuiWang/CIKM2020-S3Rec", "49a890dcb516c9ed3126564495234ea74d5cd566"

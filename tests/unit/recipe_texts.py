@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from harness.datafiles import Dataset
-from harness.recipes import Recipe
+from harness.recipes.datasets import Dataset
+from harness.recipes.recipe import Recipe
 
 SHA = "ab" * 32
 RECIPE = """

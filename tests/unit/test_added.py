@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 import recipe_texts
 
-from harness import added, losses, plan
+from harness import plan
 from harness.changes import changes
 from harness.core.errors import ArgumentError
 from harness.core.project_file import Upstream
 from harness.core.results import Claim
 from harness.plan import Pinned, Run, Settings
-from harness.recipes import Recipe
-from harness.systems import AddedSystem
+from harness.recipes import extra_losses, loss_catalogue
+from harness.recipes.recipe import Recipe
+from harness.recipes.systems import AddedSystem
 
 ROOT = Path(__file__).resolve().parents[2]
-CATALOGUE = losses.read(ROOT)
+CATALOGUE = loss_catalogue.read(ROOT)
 PINNED = Pinned("c" * 40, {}, {}, {})
 TOY = Upstream(
     url="u", commit="c" * 40, code=(), overlay=(), framework="torch", losses=("bce", "gbce", "ssm"), own_loss=True
@@ -42,7 +43,7 @@ def recipe(hosts: Sequence[str] = ("net/ce-all", "deep/bce")) -> Recipe:
 
 
 def extended(*asked: str, upstream: Upstream = TOY, of: Recipe | None = None, **where: tuple[str, ...]) -> Recipe:
-    return added.extended(of or recipe(), upstream, CATALOGUE, asked, where)
+    return extra_losses.extended(of or recipe(), upstream, CATALOGUE, asked, where)
 
 
 def left(*asked: str, **where: tuple[str, ...]) -> list[str]:
@@ -136,7 +137,7 @@ def test_added_systems_stay_unless_the_filter_is_about_them(
 
 def test_added_systems_meet_every_other_of_their_model_once() -> None:
     chosen = plan.systems(extended("mine.py:focal", "ssm", model=("net",)), {"model": ("net",)})
-    assert added.comparisons(chosen, ["HIT@10"]) == [
+    assert extra_losses.comparisons(chosen, ["HIT@10"]) == [
         Claim("net/focal", other, "HIT@10", own=True) for other in ("net/bce", "net/ce-all", "net/ssm")
     ] + [Claim("net/ssm", other, "HIT@10", own=True) for other in ("net/bce", "net/ce-all")]
 
@@ -144,13 +145,13 @@ def test_added_systems_meet_every_other_of_their_model_once() -> None:
 def test_a_table_says_what_was_put_in() -> None:
     made = extended("mine.py:focal", "gbce:k=5,t=0.5")
     digest = made.systems["net/focal"].proven_loss.partition("@")[2]
-    assert added.footnotes(made) == (
+    assert extra_losses.footnotes(made) == (
         f"focal: mine.py, SHA-256 {digest}; put in place of the loss of Net+, Deep",
         "gbce (k=5, t=0.5): generalised binary cross-entropy, petrov2023 eq. 8, 27; "
         "put in place of the loss of Net+, Deep",
     )
-    assert added.names(made, digits=12, between=" ") == [f"focal@{digest}", "gbce:k=5 t=0.5"]
-    assert added.names(recipe(), digits=12, between=" ") == []
+    assert extra_losses.names(made, digits=12, between=" ") == [f"focal@{digest}", "gbce:k=5 t=0.5"]
+    assert extra_losses.names(recipe(), digits=12, between=" ") == []
 
 
 NUMPY = TOY.model_copy(update={"framework": "numpy", "own_loss": False})

@@ -11,9 +11,10 @@ import pytest
 from made_tables import hits, published, run, spec
 from rich.console import Console
 
-from harness import recipes, render
+from harness import render
 from harness.core.results import Published
-from harness.printed import published as printed
+from harness.recipes import recipe as recipes
+from harness.recipes.papers.published import published as printed
 from harness.render.terminal import blocks
 from harness.tables import Table, build
 from harness.verdicts import exit_code, judge

@@ -17,8 +17,8 @@ from harness import counting
 from harness.cli.app import app
 from harness.core.config import load
 from harness.core.errors import RecipeError, SourceError
+from harness.recipes.papers.dataset_sizes import Counted, statistic
 from harness.render import counts
-from harness.sizes import Counted, statistic
 
 DATA = b"1 1 2 3\n2 2 3 4 4\n3 1\n"  # 3 users, 4 items, 8 interactions
 PAPER = """
@@ -153,11 +153,11 @@ def test_all_formats_say_the_same(root: Path) -> None:
 
 
 def test_it_is_no_table_of_runs(root: Path) -> None:
-    from harness import recipes
+    from harness.recipes import recipe
 
-    assert recipes.artifacts(root) == []
+    assert recipe.artifacts(root) == []
     with pytest.raises(RecipeError, match="counts files and has no runs"):
-        recipes.load(root, "toy2020/table1", {})
+        recipe.load(root, "toy2020/table1", {})
     assert SourceError("a", "b").exit_code == 3
 
 

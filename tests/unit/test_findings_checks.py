@@ -11,8 +11,8 @@ import pytest
 from harness.core.errors import MetricsError, RecipeError
 from harness.findings import of_library
 from harness.findings.finding import Finding
-from harness.findings.library import load, metric_of
 from harness.findings.runs import MetricRow, PairingRow, records_findings
+from harness.recipes.papers.library import load, metric_of
 
 PAPERS = Path(__file__).resolve().parents[2] / "recipes" / "papers"
 L, P, K, R = "li2023", "petrov2023", "klenitskiy2023", "li2023_released"

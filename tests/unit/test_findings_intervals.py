@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.findings.intervals import (
+from harness.recipes.papers.rounding import (
     Interval,
     change,
     cut,

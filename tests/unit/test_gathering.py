@@ -10,7 +10,7 @@ from harness import gathering
 from harness.core import config
 from harness.core.errors import ConfigError, DatasetError, SourceError
 from harness.core.files import sha256_bytes
-from harness.datafiles import DataFile, Dataset
+from harness.recipes.datasets import DataFile, Dataset
 
 TOML = """
 [environments.numpy]

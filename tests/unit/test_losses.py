@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from harness import losses
 from harness.core.config import load as load_config
 from harness.core.errors import ConfigError, RecipeError
-from harness.systems import as_number, written
+from harness.recipes import loss_catalogue
+from harness.recipes.systems import as_number, written
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = (
     "bce", "gbce", "ce-last", "ce-all", "sampled-ce", "ssm", "mlm-ce", "bpr", "bpr-max", "top1", "top1-max",
 )  # fmt: skip
 GIVEN = {"hidden", "item_embeddings", "targets", "mask", "generator", "excluded_rows", "negatives", "seen"}
-CATALOGUE = losses.read(ROOT)
+CATALOGUE = loss_catalogue.read(ROOT)
 
 
 def test_it_has_every_loss_with_equation_and_source() -> None:
@@ -96,19 +96,19 @@ def test_what_a_loss_cannot_take_is_told(name: str, options: dict[str, Any], tol
     ],
 )
 def test_mistakes_in_the_file_are_told(tmp_path: Path, old: str, new: str, told: str) -> None:
-    text = (ROOT / losses.PATH).read_text(encoding="utf-8")
+    text = (ROOT / loss_catalogue.PATH).read_text(encoding="utf-8")
     assert old in text
-    path = tmp_path / losses.PATH
+    path = tmp_path / loss_catalogue.PATH
     path.parent.mkdir()
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(RecipeError) as caught:
-        losses.read(tmp_path)
+        loss_catalogue.read(tmp_path)
     assert told in caught.value.what
 
 
 def test_the_committed_upstreams_offer_what_the_catalogue_has() -> None:
     config = load_config(ROOT, {})
-    assert losses.load(config) == CATALOGUE
+    assert loss_catalogue.load(config) == CATALOGUE
     assert config.upstream("s3rec").own_loss
     assert not config.upstream("demo").own_loss
 
@@ -118,7 +118,7 @@ def test_an_upstream_that_offers_what_nobody_has_is_refused() -> None:
     demo = config.upstream("demo").model_copy(update={"losses": ("bce", "gbc")})
     file = config.file.model_copy(update={"upstreams": {"demo": demo}})
     with pytest.raises(ConfigError, match=r"harness.toml: upstreams.demo.losses: unknown loss 'gbc'"):
-        losses.load(config.model_copy(update={"file": file}))
+        loss_catalogue.load(config.model_copy(update={"file": file}))
 
 
 def test_options_as_written_and_read() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import ownloss
 from harness.core.errors import ArgumentError
-from harness.systems import Scalar
+from harness.recipes import loss_file
+from harness.recipes.systems import Scalar
 
 GOOD = """
 import torch
@@ -44,7 +44,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def refused(path: str, function: str = "focal", **texts: str) -> str:
     with pytest.raises(ArgumentError) as caught:
-        ownloss.options(*ownloss.read(path, function), texts)
+        loss_file.options(*loss_file.read(path, function), texts)
     assert caught.value.exit_code == 2
     assert str(caught.value).startswith("--loss: ")
     assert caught.value.fix
@@ -52,12 +52,12 @@ def refused(path: str, function: str = "focal", **texts: str) -> str:
 
 
 def options(function: str, **texts: str) -> dict[str, Scalar]:
-    return ownloss.options(*ownloss.read("mine.py", function), texts)
+    return loss_file.options(*loss_file.read("mine.py", function), texts)
 
 
 def test_a_file_is_taken_as_it_is_and_never_executed(path: Path) -> None:
     path.write_text(GOOD + "raise SystemExit('executed')\n")
-    file, signature = ownloss.read("mine.py", "focal")
+    file, signature = loss_file.read("mine.py", "focal")
     assert (file.path, file.function, file.content) == ("mine.py", "focal", path.read_bytes())
     assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert file.short == f"focal@{file.sha256[:12]}"
@@ -166,4 +166,4 @@ def test_a_careless_string_in_the_file_is_no_business_of_ours(path: Path) -> Non
     path.write_text(GOOD + 'pattern = "\\d"\n')
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ownloss.read("mine.py", "focal")
+        loss_file.read("mine.py", "focal")

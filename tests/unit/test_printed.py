@@ -9,11 +9,11 @@ import pytest
 import recipe_texts
 from recipe_texts import PRINTED, write
 
-from harness import recipes
 from harness.core.errors import RecipeError
 from harness.core.results import Published
-from harness.printed import PrintedValue, names, published
-from harness.systems import PublishedAs
+from harness.recipes import recipe as recipes
+from harness.recipes.papers.published import PrintedValue, names, published
+from harness.recipes.systems import PublishedAs
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,10 +10,12 @@ import pytest
 import recipe_texts
 from recipe_texts import DATA, RECIPE, SHA, write
 
-from harness import losses, printed, recipes
 from harness.core.config import load as load_config
 from harness.core.errors import RecipeError
 from harness.plan import Settings, systems
+from harness.recipes import loss_catalogue
+from harness.recipes import recipe as recipes
+from harness.recipes.papers import published
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -209,9 +211,9 @@ OPTIONS = RECIPE.replace(
 
 def with_catalogue(root: Path) -> Path:
     """The project with the committed catalogue of losses."""
-    path = root / losses.PATH
+    path = root / loss_catalogue.PATH
     path.parent.mkdir()
-    path.write_bytes((ROOT / losses.PATH).read_bytes())
+    path.write_bytes((ROOT / loss_catalogue.PATH).read_bytes())
     return root
 
 
@@ -274,7 +276,7 @@ def test_losses_that_a_recipe_takes_from_an_overlay_file_are_pinned_by_its_hash(
 
 def test_every_point_of_the_logs_behind_figure_1_has_its_systems() -> None:
     recipe = recipes.load(ROOT, "li2023/fig1", {})
-    told = [p for p in printed.published(ROOT, recipe) if p.beside == "log" and p.metric == "HIT@10"]
+    told = [p for p in published.published(ROOT, recipe) if p.beside == "log" and p.metric == "HIT@10"]
     systems = {key for key in recipe.systems if key != "popularity" and "mlm" not in key}  # no log of mlm-ce
     assert {p.system for p in told} == systems
     assert len(told) == len(systems) == 27

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from made_tables import hits, published, run, spec
 
-from harness import papermarks, recipes
 from harness.core.results import MINUTES, Claim, Published
 from harness.figures.cost import told
 from harness.figures.data import FigureData
+from harness.recipes import recipe
+from harness.recipes.papers import significance
 from harness.render import files
 from harness.tables import Table, build
 from harness.verdicts import judge
@@ -104,25 +105,25 @@ def test_marks_say_nothing_of_trainings_cut_short() -> None:
 
 
 def test_the_papers_marks_by_systems() -> None:
-    table2 = papermarks.said(ROOT, recipes.load(ROOT, "petrov2023/table2", {}))
+    table2 = significance.said(ROOT, recipe.load(ROOT, "petrov2023/table2", {}))
     assert table2["ml-1m", "NDCG@10"] == {
         frozenset({"sasrec/bce", "sasrec/ce-all"}): {True},
         frozenset({"bert4rec/bce", "bert4rec/mlm-ce"}): {True},
         frozenset({"sasrec/bce", "bert4rec/bce"}): {False},
         frozenset({"sasrec/ce-all", "bert4rec/mlm-ce"}): {False},
     }
-    table3 = papermarks.said(ROOT, recipes.load(ROOT, "petrov2023/table3", {}))
+    table3 = significance.said(ROOT, recipe.load(ROOT, "petrov2023/table3", {}))
     steam = frozenset({"gsasrec/gbce-128-0.9", "bert4rec/mlm-ce"})
     assert table3["steam", "NDCG@10"][steam] == {True, False}  # sections 1 and 6.2.5 contradict each other
     assert table3["ml-1m", "HIT@10"][frozenset({"gsasrec/gbce-256-0.75", "bert4rec/mlm-ce"})] == {False}
-    grid = papermarks.said(ROOT, recipes.load(ROOT, "petrov2023/fig3", {}))
+    grid = significance.said(ROOT, recipe.load(ROOT, "petrov2023/fig3", {}))
     assert grid["ml-1m", "NDCG@10"][frozenset({"gsasrec/gbce-1-1.0", "sasrec/bce"})] == {True}
 
 
 def test_a_recipe_without_published_numbers_has_no_marks() -> None:
-    demo = recipes.load(ROOT, "demo/demo", {})
+    demo = recipe.load(ROOT, "demo/demo", {})
     assert demo.claims
-    assert papermarks.said(ROOT, demo) == {}
+    assert significance.said(ROOT, demo) == {}
 
 
 def test_a_difference_that_is_claimed_in_both_directions_has_one_mark() -> None:

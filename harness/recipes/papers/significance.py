@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 
-from harness.findings.library import Library, Placed, load, metric_of
 from harness.findings.statements import operands, star
-from harness.printed import names
-from harness.recipes import Recipe
+from harness.recipes.papers.library import Library, Placed, load, metric_of
+from harness.recipes.papers.published import names
+from harness.recipes.recipe import Recipe
 
 Pair = frozenset[str]
 Said = Mapping[tuple[str, str], Mapping[Pair, frozenset[bool]]]

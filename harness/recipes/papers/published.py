@@ -14,8 +14,8 @@ from harness.core.config import problems
 from harness.core.errors import RecipeError, near_misses
 from harness.core.results import Published
 from harness.core.yaml_files import read_yaml
-from harness.recipes import Recipe
-from harness.systems import PublishedAs
+from harness.recipes.recipe import Recipe
+from harness.recipes.systems import PublishedAs
 
 RECALL = re.compile("^Recall@")  # with one held-out item it is HIT@k
 

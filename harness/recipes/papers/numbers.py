@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import model_validator
 
 from harness.core.project_file import Strict
-from harness.findings.intervals import Interval, decimals, exact, printed
-from harness.sizes import COUNTED
+from harness.recipes.papers.dataset_sizes import COUNTED
+from harness.recipes.papers.rounding import Interval, decimals, exact, printed
 
 COUNTS = ("count", "epoch", "epochs")
 

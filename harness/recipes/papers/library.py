@@ -10,8 +10,8 @@ from typing import Any
 
 from harness.core.errors import RecipeError, near_misses
 from harness.core.yaml_files import parse
-from harness.findings.facts import Across, Artifact, Claim, PaperFile
-from harness.findings.numbers import Number, Selector
+from harness.recipes.papers.numbers import Number, Selector
+from harness.recipes.papers.schema import Across, Artifact, Claim, PaperFile
 
 ACROSS = "across.yaml"
 ONE_METRIC = re.compile(r"^(?:HIT|HR|Recall|Hit)@(\d+)$")

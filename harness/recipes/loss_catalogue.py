@@ -17,7 +17,7 @@ from harness.core.config import FILE, Config
 from harness.core.errors import ConfigError, near_misses
 from harness.core.project_file import Strict
 from harness.core.yaml_files import parse
-from harness.systems import Scalar
+from harness.recipes.systems import Scalar
 
 PATH = Path("patches", "losses.yaml")
 

@@ -10,15 +10,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness import ownloss, plan
+from harness import plan
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.project_file import Upstream
 from harness.core.results import Claim
-from harness.losses import Catalogue
-from harness.ownloss import FLAG
 from harness.plan import Where
-from harness.recipes import Recipe
-from harness.systems import AddedSystem, LossFile, Scalar, System, as_number, written
+from harness.recipes import loss_file
+from harness.recipes.loss_catalogue import Catalogue
+from harness.recipes.loss_file import FLAG
+from harness.recipes.recipe import Recipe
+from harness.recipes.systems import AddedSystem, LossFile, Scalar, System, as_number, written
 
 FILE = re.compile(r"(?P<path>.*?\.py)(?::(?P<function>[^:]*))?(?::(?P<options>.*))?", re.DOTALL)
 WRITTEN = f"write {FLAG} mine.py:my_loss, {FLAG} mine.py:my_loss:gamma=3 or {FLAG} gbce:k=256,t=0.75"
@@ -93,10 +94,10 @@ def addition(text: str, recipe: Recipe, upstream: Upstream, catalogue: Catalogue
     refuse_place(name, bool(found), recipe, upstream)
     if not found:
         return of_catalogue(name, rest, catalogue)
-    file, signature = ownloss.read(found["path"], found["function"] or "")
+    file, signature = loss_file.read(found["path"], found["function"] or "")
     texts = option_texts(text, found["options"] or "")
     about = f"{file.path}, SHA-256 {file.sha256[:12]}"
-    return Addition(file.function, ownloss.options(file, signature, texts), about, file)
+    return Addition(file.function, loss_file.options(file, signature, texts), about, file)
 
 
 def refuse_place(name: str, is_file: bool, recipe: Recipe, upstream: Upstream) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 
 from pydantic import ValidationInfo, field_validator
 
-from harness import losses
-from harness.checkpoints import Checkpoint, Pretraining, Released
 from harness.core.errors import RecipeError, near_misses
 from harness.core.project_file import Strict
 from harness.core.results import Claim
 from harness.core.yaml_files import parse
-from harness.datafiles import Dataset
-from harness.systems import VARIABLES, AddedSystem, Scalar, System, faulty_variables, lacking, words_of
-from harness.terms import ClaimText, Correction, Margin
+from harness.recipes import loss_catalogue
+from harness.recipes.checkpoints import Checkpoint, Pretraining, Released
+from harness.recipes.criteria import ClaimText, Correction, Margin
+from harness.recipes.datasets import Dataset
+from harness.recipes.systems import VARIABLES, AddedSystem, Scalar, System, faulty_variables, lacking, words_of
 
 
 class Recipe(Strict):
@@ -204,7 +204,7 @@ def load(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
         raise RecipeError(name, "counts files and has no runs", f"`harness reproduce {name}` counts them")
     if artifact not in artifacts(root):
         raise RecipeError(name, "no such artifact", near_misses(name, [*artifacts(root), *aliases]))
-    recipe = parse(path, Recipe, {"losses": lambda: losses.read(root)})
+    recipe = parse(path, Recipe, {"losses": lambda: loss_catalogue.read(root)})
     if recipe.artifact != artifact:
         raise RecipeError(str(path), f"artifact: is {recipe.artifact!r}, its path says {artifact!r}", "make them equal")
     return recipe

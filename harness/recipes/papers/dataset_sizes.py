@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from harness.findings.intervals import Interval, decimals, guesses, judge, one_digit_off, shown
+from harness.recipes.papers.rounding import Interval, decimals, guesses, judge, one_digit_off, shown
 
 COUNTED = ("users", "items", "interactions")
 STATISTICS = (*COUNTED, "average_length", "density")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.core.project_file import Strict
-from harness.findings.numbers import Number, Selector
+from harness.recipes.papers.numbers import Number, Selector
 
 
 class Claim(Strict):

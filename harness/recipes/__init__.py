@@ -1,0 +1,1 @@
+"""What people write in `recipes/`, as typed values; runs and fetches nothing."""

@@ -1,0 +1,1 @@
+"""The published numbers and statements of papers, as typed values."""
