@@ -21,12 +21,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import containment
 from harness.core.config import load
 from harness.environments.images import image
-from harness.executors.contract import PreparedRun, RunFolder
+from harness.executors import sandbox
+from harness.executors.backends import InContainers
+from harness.executors.base import PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor
-from harness.surroundings import InContainers
 
 NOTHING = (image.INTERPRETER, "-c", "pass")
 CACHE_HIT = """
@@ -120,7 +120,7 @@ def main() -> None:
         folder.renew()
         folder.log.touch()
         run = PreparedRun("k", "k", NOTHING, folder.path, surroundings.variables(1), folder, f"k@{name}", 60)
-        options = containment.options(run, surroundings.image.id, surroundings.limits, "none", executor.engine)
+        options = sandbox.options(run, surroundings.image.id, surroundings.limits, "none", executor.engine)
         words = list(words_of(options))
         ours, theirs, hits = by_turns(
             asked.rounds,

@@ -15,7 +15,7 @@ from harness import workflow
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
 from harness.core.results import Claim, RunResult
-from harness.executors.contract import RunFolder
+from harness.executors.base import RunFolder
 from harness.job import Job
 from harness.recipes import recipe
 from harness.reported import read_ranks

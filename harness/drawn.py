@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.results import Claim, Published, RunResult
-from harness.executors.contract import RunFolder
+from harness.executors.base import RunFolder
 from harness.figures.data import Curve, FigureData
 from harness.reported import read_events
 from harness.stats.estimates import Floats

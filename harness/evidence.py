@@ -19,7 +19,7 @@ import numpy as np
 from harness.core.errors import MetricsError
 from harness.core.files import sha256_file
 from harness.core.results import Ranks
-from harness.executors.contract import Outcome, RunFolder
+from harness.executors.base import Outcome, RunFolder
 from harness.plan import Run
 from harness.reported import read_events, read_ranks
 from harness.stats.metrics import agrees_with_printed

@@ -19,7 +19,7 @@ from harness import recording
 from harness.core.errors import DatasetError, HarnessError, RunError, SetupError, SourceError
 from harness.core.files import disk_errors, remove_tree, write_json
 from harness.evidence import Evidence, judge
-from harness.executors.contract import Outcome, PreparedRun, RunFolder, wait
+from harness.executors.base import Outcome, PreparedRun, RunFolder, wait
 from harness.plan import Run
 from harness.preparation import Workshop
 from harness.recipes.datasets import Dataset

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from harness.core.errors import DatasetError
 from harness.core.files import write_whole
-from harness.executors.contract import PreparedRun, RunFolder
+from harness.executors.backends import Surroundings
+from harness.executors.base import PreparedRun, RunFolder
 from harness.recipes.datasets import Dataset
-from harness.surroundings import Surroundings
 
 MOST_BYTES = 1 << 30
 

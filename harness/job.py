@@ -20,6 +20,7 @@ from harness.core.results import Published, RunResult
 from harness.environments import venv
 from harness.environments.machine import describe_machine
 from harness.execution import Execution, Observer
+from harness.executors.backends import InContainers, Surroundings, ThisMachine
 from harness.plan import Run, Settings
 from harness.preparation import Workshop
 from harness.recipes import extra_losses, loss_catalogue
@@ -29,7 +30,6 @@ from harness.recipes.papers import published as printed
 from harness.recipes.papers import significance
 from harness.recipes.recipe import Recipe
 from harness.store import Store
-from harness.surroundings import InContainers, Surroundings, ThisMachine
 
 DEMONSTRATION = "demonstration"
 LONGEST_NAME = 100

@@ -18,7 +18,8 @@ from harness.core.errors import ConfigError, DatasetError, SourceError
 from harness.core.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
 from harness.core.git import blob_hash
 from harness.core.project_file import Upstream
-from harness.executors.contract import PreparedRun, RunFolder
+from harness.executors.backends import Surroundings
+from harness.executors.base import PreparedRun, RunFolder
 from harness.generation import generate
 from harness.patchfiles import effect
 from harness.plan import Pinned, Run
@@ -27,7 +28,6 @@ from harness.recipes.datasets import Dataset
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem, LossFile
 from harness.stages import Weights
-from harness.surroundings import Surroundings
 from harness.trees import is_content, links_out, tree_hashes, tree_is_as_made
 
 OVERLAY = "harness_overlay"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.evidence import Evidence
-from harness.executors.contract import Outcome
+from harness.executors.base import Outcome
 from harness.plan import Run
 
 FORMAT = 1

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from harness.core.errors import MetricsError
 from harness.core.results import Ranks
-from harness.executors.contract import MOST_EVENTS
+from harness.executors.base import MOST_EVENTS
 
 DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a flipped byte
     OSError, EOFError, KeyError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error,

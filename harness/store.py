@@ -19,7 +19,7 @@ from filelock import FileLock
 from harness.core.errors import MetricsError, StoreError
 from harness.core.files import disk_errors, json_text, remove_tree, write_whole
 from harness.core.results import RunResult
-from harness.executors.contract import RunFolder
+from harness.executors.base import RunFolder
 from harness.plan import Run
 from harness.reported import read_ranks
 

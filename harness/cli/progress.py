@@ -18,7 +18,7 @@ from harness.core.errors import HarnessError
 from harness.estimates import Estimates, duration
 from harness.evidence import is_number
 from harness.execution import Observer
-from harness.executors.contract import PreparedRun
+from harness.executors.base import PreparedRun
 from harness.job import Job
 from harness.plan import Run
 from harness.reported import read_events

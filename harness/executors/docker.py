@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from harness import containment
-from harness.containment import MB, Limits
 from harness.core import untrusted_files
 from harness.core.errors import HarnessError, SetupError
 from harness.core.files import disk_errors
 from harness.core.process import as_signal
 from harness.environments import container_engine
-from harness.executors.contract import Outcome, PreparedRun
+from harness.executors import sandbox
+from harness.executors.base import Outcome, PreparedRun
+from harness.executors.sandbox import MB, Limits
 
 if TYPE_CHECKING:
     import docker
@@ -77,7 +77,7 @@ class DockerExecutor:
         """
         self.client, self.image, self.limits, self.gpus = client, image, limits, gpus
         self.engine = container_engine.describe(client)
-        containment.reap(client)
+        sandbox.reap(client)
 
     def submit(self, run: PreparedRun) -> Contained:
         """Create a container, listen to it, start it.
@@ -91,7 +91,7 @@ class DockerExecutor:
         with disk_errors(run.folder.log):
             log = run.folder.log.open("wb", buffering=0)
             if os.geteuid() == 0:
-                untrusted_files.give(run.folder.path, *containment.user())
+                untrusted_files.give(run.folder.path, *sandbox.user())
         try:
             return self.start(run, log)
         except BaseException:
@@ -102,7 +102,7 @@ class DockerExecutor:
 
     def start(self, run: PreparedRun, log: BinaryIO) -> Contained:
         """See `submit`; a container that it leaves behind is found by its label."""
-        asked = containment.options(run, self.image, self.limits, self.gpus, self.engine)
+        asked = sandbox.options(run, self.image, self.limits, self.gpus, self.engine)
         with container_engine.refusals(run.command[0], self.advice()):
             container = self.client.containers.create(**asked)
             self.require(container, run.command[0])
@@ -232,7 +232,7 @@ class DockerExecutor:
         """Remove the container once its last words are in the log; what it wrote is the caller's again."""
         for thread in handle.threads:
             thread.join(LAST_WORDS_S)
-        containment.remove(handle.container)
+        sandbox.remove(handle.container)
         if os.geteuid() == 0:
             with disk_errors(handle.run.folder.path):
                 untrusted_files.give(handle.run.folder.path, os.geteuid(), os.getegid())
@@ -243,7 +243,7 @@ class DockerExecutor:
         Raises:
             SetupError: the engine does not answer.
         """
-        containment.reap(self.client, run.mark)
+        sandbox.reap(self.client, run.mark)
 
 
 def keep_log(stream: Iterator[bytes], log: BinaryIO) -> None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from harness.core.process import Child, spawn
-from harness.executors.contract import Outcome, PreparedRun
+from harness.executors.base import Outcome, PreparedRun
 
 
 @dataclass

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import hostile
 import pytest
 
-from harness import containment, generation
-from harness.containment import LABEL, Limits
+from harness import generation
 from harness.core.config import load
 from harness.core.errors import SetupError
-from harness.executors.contract import Outcome, PreparedRun, RunFolder
+from harness.executors import sandbox
+from harness.executors.backends import InContainers
+from harness.executors.base import Outcome, PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor
-from harness.surroundings import InContainers
+from harness.executors.sandbox import LABEL, Limits
 
 if TYPE_CHECKING:
     import docker
@@ -36,9 +37,9 @@ import sys
 sys.path.insert(0, sys.argv[3])
 from pathlib import Path
 from harness.environments.container_engine import connect
-from harness.executors.contract import PreparedRun, RunFolder
+from harness.executors.base import PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor
-from harness.containment import Limits
+from harness.executors.sandbox import Limits
 folder = RunFolder(Path(sys.argv[1]))
 folder.renew()
 command = ("/usr/bin/python3", "-c", "import time; time.sleep(60)")
@@ -67,7 +68,7 @@ def prepare(tmp_path: Path, engine: docker.DockerClient) -> Iterator[Callable[[s
 
     yield run
     for prepared in made:
-        containment.reap(engine, prepared.mark)
+        sandbox.reap(engine, prepared.mark)
 
 
 def ended(executor: DockerExecutor, run: PreparedRun) -> Outcome:
@@ -100,11 +101,11 @@ def test_containers_of_a_dead_harness_go_and_those_of_a_living_one_stay(
     harnesses[0].kill()  # and not waited for: its number is still taken
     DockerExecutor(engine, base_image, LIMITS)
     assert marks(engine) & mine == {f"alive@{tmp_path}"}
-    assert containment.reap(engine, f"alive@{tmp_path}") == []
+    assert sandbox.reap(engine, f"alive@{tmp_path}") == []
     harnesses[1].kill()
     for harness in harnesses:
         harness.communicate()
-    assert containment.reap(engine, f"alive@{tmp_path}") == [f"alive@{tmp_path}"]
+    assert sandbox.reap(engine, f"alive@{tmp_path}") == [f"alive@{tmp_path}"]
 
 
 def test_containers_of_another_machine_stay(engine: docker.DockerClient, base_image: str, tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_a_run_is_somebody_without_rights_and_its_files_are_ours_afterwards(
     run = prepare(f"{code}; open('a/b/c', 'w').close()")
     assert ended(executor, run) == Outcome(0, pytest.approx(0, abs=30))
     uid, gid, status = run.folder.log.read_text().split(maxsplit=2)
-    assert (int(uid), int(gid)) == containment.user()
+    assert (int(uid), int(gid)) == sandbox.user()
     facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert int(facts["CapBnd"], 16) == int(facts["CapEff"], 16) == 0
     assert facts["NoNewPrivs"] == "1"

@@ -16,8 +16,8 @@ import hostile
 import pytest
 from hostile import Hostile
 
-from harness.containment import LABEL
 from harness.environments.container_engine import describe
+from harness.executors.sandbox import LABEL
 
 if TYPE_CHECKING:
     import docker

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.core.errors import SetupError
 from harness.core.process import MARK, end_tree
-from harness.executors.contract import Outcome, PreparedRun
+from harness.executors.base import Outcome, PreparedRun
 
 SUPERVISOR = """
 import json, os, subprocess, sys

@@ -15,12 +15,12 @@ import docker
 import pytest
 from detached import DetachedExecutor
 
-from harness.containment import LABEL, Limits, reap
 from harness.core.errors import Interrupted, SetupError, StoreError
 from harness.core.process import alive, end_tree, marked
-from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
+from harness.executors.base import Executor, Outcome, PreparedRun, RunFolder, wait
 from harness.executors.docker import DockerExecutor
 from harness.executors.local import LocalExecutor
+from harness.executors.sandbox import LABEL, Limits, reap
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="marks are read from /proc")
 SLEEP = """

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.executors.contract import Outcome, RunFolder
+from harness.executors.base import Outcome, RunFolder
 from harness.plan import Run
 
 PROTOCOL = {"split": "leave-one-out", "ranking": "full", "seen": "excluded"}

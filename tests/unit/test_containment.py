@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from harness import containment
-from harness.containment import MB, NOBODY, Limits, options, places, translated
 from harness.core.errors import SetupError
 from harness.core.process import as_signal, identity_of, lives, machine_identity, own_identity
 from harness.environments.container_engine import Engine
-from harness.executors.contract import PreparedRun, RunFolder
+from harness.executors import sandbox
+from harness.executors.base import PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor, keep_log
+from harness.executors.sandbox import MB, NOBODY, Limits, options, places, translated
 
 DOCKER = Engine("Docker 20.10", podman=False, rootless=False)
 PODMAN = Engine("Podman 4.3", podman=True, rootless=False)
@@ -90,7 +90,7 @@ def test_a_run_is_the_caller_s_and_never_root(
 ) -> None:
     monkeypatch.setattr(os, "getuid", lambda: uid)
     monkeypatch.setattr(os, "getgid", lambda: gid)
-    assert containment.user() == shown
+    assert sandbox.user() == shown
 
 
 def test_podman_gets_a_first_process_and_limits_of_its_own(run: PreparedRun) -> None:
@@ -140,7 +140,7 @@ def test_a_process_is_known_after_its_number_was_given_away() -> None:
 def test_a_living_process_of_another_user_lives_and_is_not_ours_to_judge() -> None:
     """Signalling it is forbidden, which once passed for its death: its container was removed under it."""
     code = "import sys; from harness.core.process import *; print(lives(sys.argv[1]), machine_identity())"
-    root = str(Path(containment.__file__).parents[1])
+    root = str(Path(sandbox.__file__).parents[1])
     environment = {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
     words = ["/usr/bin/python3", "-c", code, own_identity()]
     done = subprocess.run(words, user=4321, env=environment, capture_output=True, text=True, cwd="/")
@@ -163,7 +163,7 @@ def test_a_process_that_nobody_waited_for_is_dead() -> None:
 
 
 def test_labels_say_whose_a_container_is(run: PreparedRun) -> None:
-    found = containment.labels(run)
+    found = sandbox.labels(run)
     assert found["seqrec-harness.run"] == run.mark
     assert found["seqrec-harness.process"] == own_identity()
     assert found["seqrec-harness.host"].startswith(platform.node())

@@ -16,7 +16,7 @@ from made_runs import DONE, EVENTS, left, run, write_events, write_ranks
 from harness.core.errors import MetricsError
 from harness.core.files import sha256_file
 from harness.evidence import Fault, ended, judge
-from harness.executors.contract import Outcome, RunFolder
+from harness.executors.base import Outcome, RunFolder
 from harness.plan import Run
 from harness.recording import content
 from harness.reported import read_events, read_ranks

@@ -53,8 +53,8 @@ ROWS = (
         "datasets",
         "sources",
     ),
-    ("embedded", "executors.contract", "trees"),
-    ("containment", "stats.paired_counts", "stats.power", "reported"),
+    ("embedded", "executors.base", "trees"),
+    ("executors.sandbox", "stats.paired_counts", "stats.power", "reported"),
     ("stats.parametric", "stats.resampling"),
     ("stats.comparison",),
     (
@@ -94,7 +94,7 @@ ROWS = (
     ("environments.images.inventory",),
     ("findings.counts", "findings.percentages", "findings.plausibility", "findings.rules", "findings.statements"),
     ("findings.values", "recipes.papers.significance"),
-    ("surroundings",),
+    ("executors.backends",),
     ("generation", "stages"),
     (
         "recipes.extra_losses",
@@ -160,11 +160,11 @@ IGNORANT = {
 THIRD_PARTY = {
     "docker": (
         "environments.container_engine",
-        "containment",
+        "executors.sandbox",
         "environments.images",
         "doctor",
         "executors.docker",
-        "surroundings",
+        "executors.backends",
     ),
     "filelock": ("core.files", "store", "execution", "datasets"),
     "git": ("core.git", "embedded"),
@@ -279,7 +279,7 @@ def test_what_a_module_may_not_know(place: str) -> None:
 def test_executors_do_not_know_each_other() -> None:
     for module in MODULES:
         if module.startswith("executors."):
-            assert {u for u in ours(module) if u.startswith("executors.")} <= {"executors.contract"}
+            assert {u for u in ours(module) if u.startswith("executors.")} <= {"executors.base"}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -19,7 +19,7 @@ from made_runs import DONE, RUN, left, run
 
 from harness.core.errors import StoreError
 from harness.evidence import judge
-from harness.executors.contract import Outcome, RunFolder
+from harness.executors.base import Outcome, RunFolder
 from harness.plan import Run
 from harness.recording import content
 from harness.reported import read_ranks
@@ -105,7 +105,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import made_runs
-from harness.executors.contract import RunFolder
+from harness.executors.base import RunFolder
 from harness.store import NEEDED, Store
 store, left = Store(Path(sys.argv[1]), Path(sys.argv[1])), RunFolder(Path(sys.argv[3]))
 print("ready", flush=True)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from harness.core.errors import SetupError
 from harness.core.process import lives, machine_identity, own_identity
 from harness.environments import container_engine
-from harness.executors.contract import INSIDE as OWN
-from harness.executors.contract import PreparedRun, RunFolder
+from harness.executors.base import INSIDE as OWN
+from harness.executors.base import PreparedRun, RunFolder
 
 if TYPE_CHECKING:
     import docker

@@ -12,13 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from harness import containment
 from harness.core.config import Config
 from harness.core.errors import SetupError
 from harness.core.process import capture, end_tree
 from harness.environments import container_engine, venv
 from harness.environments.images import image as images
-from harness.executors.contract import Executor, Outcome, PreparedRun, RunFolder, wait
+from harness.executors import sandbox
+from harness.executors.base import Executor, Outcome, PreparedRun, RunFolder, wait
 from harness.executors.docker import DockerExecutor
 from harness.executors.local import LocalExecutor
 
@@ -182,11 +182,11 @@ class InContainers:
         return Path(images.INTERPRETER) if self.image else Path()
 
     @cached_property
-    def limits(self) -> containment.Limits:
+    def limits(self) -> sandbox.Limits:
         """The most that a run may use."""
         asked = self.config.docker.model_dump(exclude={"address", "cpus"})
         cpus = self.config.docker.cpus or min(self.threads, os.cpu_count() or self.threads)
-        return containment.Limits(**asked, cpus=cpus)
+        return sandbox.Limits(**asked, cpus=cpus)
 
     @cached_property
     def executor(self) -> DockerExecutor:
@@ -218,11 +218,11 @@ class InContainers:
 
     def shown(self, path: Path, folder: RunFolder, reads: Mapping[str, Path]) -> str:
         """Where the container has it."""
-        return containment.translated(str(path), containment.places(folder, reads))
+        return sandbox.translated(str(path), sandbox.places(folder, reads))
 
     def end_leftovers(self, mark: str) -> None:
         """Remove containers of this run."""
-        containment.reap(self.client, mark)
+        sandbox.reap(self.client, mark)
 
     def make(self, run: PreparedRun) -> None:
         """Run a command to its end in a container."""
