@@ -19,9 +19,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness import sources
 from harness.core import config
 from harness.preparation import clone_of, pin_of
+from harness.upstreams import checkout
 
 SYSTEM = "sasrec/bce"
 
@@ -68,7 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="harness-wall-") as name:
         folder = Path(name)
         pin = pin_of(project, "s3rec")
-        tree = sources.checkout(clone_of(project, "s3rec"), pin, ("/*.py",), folder / "tree")
+        tree = checkout.checkout(clone_of(project, "s3rec"), pin, ("/*.py",), folder / "tree")
         with_harness(project, 1, folder / "warm")
         ours, theirs = [], []
         for i in range(arguments.rounds):

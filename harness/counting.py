@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pydantic import Field
 
-from harness import datasets, gathering
 from harness.core.config import Config
 from harness.core.errors import DatasetError, RecipeError, SourceError, near_misses
 from harness.core.project_file import Strict
@@ -21,6 +20,7 @@ from harness.recipes.datasets import DataFile, Dataset
 from harness.recipes.papers.dataset_sizes import STATISTICS, Counted, Row, compared, uncounted
 from harness.recipes.papers.schema import PaperFile
 from harness.recipes.recipe import DatasetFile
+from harness.upstreams import data_cache, data_fetch
 
 SUFFIX = ".counts"
 
@@ -143,20 +143,20 @@ def one_row(config: Config, upstream: str, name: str, dataset: Dataset, numbers:
     if dataset.layout == "other":
         return Row(name, dataset.label, tuple(uncounted(numbers)), reason=unreadable(dataset, upstream))
     try:
-        counts = gathering.counted(dataset, sequences(config, upstream, file))
+        counts = data_fetch.counted(dataset, sequences(config, upstream, file))
     except (SourceError, DatasetError) as error:
         reason = f"{error.where}: {error.what}".replace(f"{config.root}/", "")
         return Row(name, dataset.label, tuple(uncounted(numbers)), reason=reason)
-    pin = gathering.elsewhere(config, file.source)[1] if file.source else pin_of(config, upstream)
+    pin = data_fetch.elsewhere(config, file.source)[1] if file.source else pin_of(config, upstream)
     source = file.url or f"{pin.name} at {pin.commit[:12]}, {file.path}"
     return Row(name, dataset.label, tuple(compared(counts, numbers)), file.name, file.content, source)
 
 
 def sequences(config: Config, upstream: str, file: DataFile) -> Path:
     """The folder with a dataset's file of sequences, checked by hash."""
-    wanted = [datasets.DataFile(path=file.name, content=file.content, name=file.name)]
+    wanted = [data_cache.DataFile(path=file.name, content=file.content, name=file.name)]
 
     def read(_: str) -> bytes:
-        return gathering.read(config, file, lambda: (clone_of(config, upstream), pin_of(config, upstream)))
+        return data_fetch.read(config, file, lambda: (clone_of(config, upstream), pin_of(config, upstream)))
 
-    return datasets.materialise(wanted, read, config.cache, recheck=True)
+    return data_cache.materialise(wanted, read, config.cache, recheck=True)

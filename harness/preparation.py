@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from harness import gathering, patches, sources
 from harness.core.config import EMBEDDED, Config
 from harness.core.errors import ConfigError, DatasetError, SourceError
 from harness.core.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
@@ -21,14 +20,16 @@ from harness.core.project_file import Upstream
 from harness.executors.backends import Surroundings
 from harness.executors.base import PreparedRun, RunFolder
 from harness.generation import generate
-from harness.patchfiles import effect
 from harness.plan import Pinned, Run
 from harness.recipes.checkpoints import Checkpoint
 from harness.recipes.datasets import Dataset
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem, LossFile
 from harness.stages import Weights
-from harness.trees import is_content, links_out, tree_hashes, tree_is_as_made
+from harness.upstreams import checkout, data_fetch
+from harness.upstreams.patches import series as patches
+from harness.upstreams.patches.format import effect
+from harness.upstreams.tree_hashes import is_content, links_out, tree_hashes, tree_is_as_made
 
 OVERLAY = "harness_overlay"
 
@@ -54,7 +55,7 @@ class Workshop:
         return self.config.upstream(self.recipe.upstream)
 
     @property
-    def pin(self) -> sources.Pin:
+    def pin(self) -> checkout.Pin:
         """The recipe's upstream at its commit."""
         return pin_of(self.config, self.recipe.upstream)
 
@@ -118,7 +119,7 @@ class Workshop:
 
     def make_tree(self, folder: Path) -> dict[str, str]:
         """Check out, patch and add the overlay; return the hashes of all files."""
-        sources.checkout(self.clone, self.pin, self.upstream.code, folder)
+        checkout.checkout(self.clone, self.pin, self.upstream.code, folder)
         if odd := links_out(folder) + [OVERLAY] * os.path.lexists(folder / OVERLAY):
             what = f"has what would lead the harness out of its tree: {', '.join(odd)}"
             raise SourceError(self.recipe.upstream, what, "leave these files out of `code` in harness.toml")
@@ -147,12 +148,12 @@ class Workshop:
         def read(name: str) -> bytes:
             file = next(f for f in dataset.files if f.name == name)
             if file.path or file.url:
-                return gathering.read(self.config, file, lambda: (self.clone, self.pin))
+                return data_fetch.read(self.config, file, lambda: (self.clone, self.pin))
             if not made:
                 made.update(generate(dataset, read, self.tree, self.surroundings, self.timeout_s))
             return made[name]
 
-        return gathering.materialise(self.config, dataset, read)
+        return data_fetch.materialise(self.config, dataset, read)
 
     def work(self, run: Run) -> RunFolder:
         """The run's folder while it is under way."""
@@ -229,13 +230,13 @@ class Workshop:
         return there and self.surroundings.is_whole() and tree_is_as_made(self.tree, self.tree.with_suffix(".json"))
 
     @cached_property
-    def weights(self) -> tuple[Path, sources.Pin]:
+    def weights(self) -> tuple[Path, checkout.Pin]:
         """Where checkpoints lie, as clone and pin: a release if the recipe names one, else the upstream itself."""
         if self.recipe.checkpoints is None:
             return self.clone, self.pin
         name = self.recipe.checkpoints.release
         release = self.config.release(name)
-        return gathering.cloned(self.config, sources.Pin(name, release.url, release.commit))
+        return data_fetch.cloned(self.config, checkout.Pin(name, release.url, release.commit))
 
     def checkpoint(self, checkpoint: Checkpoint) -> bytes:
         """The bytes of a checkpoint, checked against its pin.
@@ -243,7 +244,7 @@ class Workshop:
         Raises:
             SourceError: the mirror lacks it. DatasetError: it is another file.
         """
-        data = sources.read_blob(*self.weights, checkpoint.path)
+        data = checkout.read_blob(*self.weights, checkpoint.path)
         found = f"sha256:{sha256_bytes(data)}" if checkpoint.sha256 else f"blob:{blob_hash(data)}"
         if found != checkpoint.content:
             fix = "the recipe pins another file: correct its hash, or the mirror"
@@ -264,11 +265,11 @@ class Workshop:
         return {path: symbol for path, symbol in seen.items() if path != "/"}
 
 
-def pin_of(config: Config, name: str) -> sources.Pin:
+def pin_of(config: Config, name: str) -> checkout.Pin:
     """An upstream of harness.toml at its commit; `embedded:` stands for the one that ships inside the package."""
     upstream = config.upstream(name)
     url = str(config.cache / "embedded" / name) if upstream.url.startswith(EMBEDDED) else upstream.url
-    return sources.Pin(name, url, upstream.commit)
+    return checkout.Pin(name, url, upstream.commit)
 
 
 def clone_of(config: Config, name: str) -> Path:
@@ -279,8 +280,8 @@ def clone_of(config: Config, name: str) -> Path:
     """
     pin, mirror = pin_of(config, name), config.git_mirror
     if config.upstream(name).url.startswith(EMBEDDED):
-        from harness import embedded  # here, because it imports GitPython, which a report has no use for
+        from harness.upstreams import embedded  # here, because it imports GitPython, which a report has no use for
 
         embedded.repository(Path(pin.url))
         mirror = None
-    return sources.clone(pin, config.cache, mirror)
+    return checkout.clone(pin, config.cache, mirror)

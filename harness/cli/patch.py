@@ -12,8 +12,8 @@ from harness.core.errors import ArgumentError, PatchError
 
 if TYPE_CHECKING:
     from harness.core.config import Config
-    from harness.patches import Series
-    from harness.sources import Pin
+    from harness.upstreams.checkout import Pin
+    from harness.upstreams.patches.series import Series
 
 patch_app = typer.Typer(help="Look at, check and write the patches of an upstream.", no_args_is_help=True)
 
@@ -25,8 +25,8 @@ Tree = Annotated[Path, typer.Option(help="work tree to write from, made by `harn
 
 def chosen(config: Config, upstream: str) -> list[tuple[Pin, Series]]:
     """Pins and series of one upstream, or of all."""
-    from harness import patches
     from harness.preparation import pin_of
+    from harness.upstreams.patches import series as patches
 
     names = [upstream] if upstream else sorted(config.file.upstreams)
     found = []
@@ -57,7 +57,7 @@ def show(
 ) -> None:
     """Show one patch: header, files, blobs, and the lines it inserts."""
     from harness.core.errors import near_misses
-    from harness.patches import describe
+    from harness.upstreams.patches.series import describe
 
     ((_, series),) = chosen(settings(project), upstream)
     found = [p for p in series.patches if p.name.startswith(name)]
@@ -72,7 +72,7 @@ def show(
 @patch_app.command()
 def lint(upstream: Upstream = "", project: Project = None) -> None:
     """Check that patches only insert, have their header and whole blob ids; needs no upstream."""
-    from harness import patches
+    from harness.upstreams.patches import series as patches
 
     problems: list[str] = []
     for pin, series in chosen(settings(project), upstream):
@@ -86,8 +86,8 @@ def lint(upstream: Upstream = "", project: Project = None) -> None:
 @patch_app.command()
 def verify(upstream: Upstream = "", project: Project = None) -> None:
     """Apply each series to its pinned upstream in a scratch folder, blobs checked before and after."""
-    from harness import patches
     from harness.preparation import clone_of
+    from harness.upstreams.patches import series as patches
 
     config = settings(project)
     for pin, series in chosen(config, upstream):
@@ -106,15 +106,16 @@ def tree(
     project: Project = None,
 ) -> None:
     """Make a work tree of the upstream with its series applied, to edit for `new` or `refresh`."""
-    from harness import patches, sources
     from harness.preparation import clone_of
+    from harness.upstreams import checkout
+    from harness.upstreams.patches import series as patches
 
     config = settings(project)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ArgumentError(str(folder), "is not an empty folder", "name a new one: what is there is never overwritten")
     ((pin, series),) = chosen(config, upstream)
     clone = clone_of(config, upstream)
-    sources.checkout(clone, pin, config.upstream(upstream).code, folder.resolve())
+    checkout.checkout(clone, pin, config.upstream(upstream).code, folder.resolve())
     if not bare:
         patches.apply(series.upto(upto) if upto else series, folder.resolve())
     typer.echo(f"{folder}: edit it, inserting lines only, then `harness patch new` or `harness patch refresh`")
@@ -131,11 +132,11 @@ def new(
     project: Project = None,
 ) -> None:
     """Write the next patch of a series from an edited work tree."""
-    from harness import patchedit
+    from harness.upstreams.patches import authoring
 
     header = {"What": what, "Why": why, **({"Equation": equation} if equation else {})}
     folder = settings(project).root / "patches" / upstream
-    typer.echo(f"written: {patchedit.new(folder, tree.resolve(), name, header)}")
+    typer.echo(f"written: {authoring.new(folder, tree.resolve(), name, header)}")
 
 
 @patch_app.command()
@@ -146,8 +147,8 @@ def refresh(
     project: Project = None,
 ) -> None:
     """Rewrite one patch from an edited work tree and carry the later ones over."""
-    from harness import patchedit
+    from harness.upstreams.patches import authoring
 
     ((_, series),) = chosen(settings(project), upstream)
-    changed = patchedit.refresh(series, tree.resolve(), name)
+    changed = authoring.refresh(series, tree.resolve(), name)
     typer.echo("\n".join(f"rewritten: {path}" for path in changed) or "nothing changed")

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 
-from harness import sources
 from harness.core.config import EMBEDDED, Config
 from harness.core.errors import HarnessError, SetupError
 from harness.core.process import capture
 from harness.doctor.here import to_make
 from harness.doctor.lines import Asked, Line
+from harness.upstreams import checkout
 
 INDEX_S = 20.0
 
@@ -26,15 +26,15 @@ def origins(config: Config) -> dict[str, tuple[str, str]]:
 def origin(asked: Asked, subject: str) -> Iterable[Line]:
     """One upstream or release: whether its pinned commit can be had, found by fetching it without its files."""
     url, commit = origins(asked.config)[subject]
-    pin = sources.Pin(subject.partition(" ")[2], url, commit)
+    pin = checkout.Pin(subject.partition(" ")[2], url, commit)
     template = asked.config.git_mirror
     needed = subject.startswith("upstream")
     try:
-        sources.clone(pin, asked.scratch / subject.replace(" ", "-"), template)
+        checkout.clone(pin, asked.scratch / subject.replace(" ", "-"), template)
     except HarnessError as error:
         yield Line(subject, False, error.what, error.fix, needed)
     else:
-        where = f"in the mirror {sources.mirror_url(pin, template)}" if template else f"at {url}"
+        where = f"in the mirror {checkout.mirror_url(pin, template)}" if template else f"at {url}"
         yield Line(subject, True, f"{commit[:12]} {where}")
 
 

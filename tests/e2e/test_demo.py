@@ -174,7 +174,7 @@ def test_records_hold_no_path_of_this_machine(project: Project) -> None:
 
 
 def test_unpatched_and_patched_demo_print_the_same(project: Project, tmp_path: Path) -> None:
-    from harness import embedded
+    from harness.upstreams import embedded
 
     project.run("reproduce", "demo", "--where", "loss=bce", "--seeds", "42", "--profile", "quick")
     (log,) = (p / "log.txt" for p in (project.results / "runs").iterdir() if record(p)["loss"] == "bce")

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from projects import Project, clean_env
 
-from harness import observed, sources
+from harness import observed
 from harness.reported import read_ranks
 from harness.stats import metrics
+from harness.upstreams import checkout
 
-PIN = sources.Pin("gsasrec", "https://github.com/asash/gsasrec", "9dd47e83b949a84f68a4616c6f779df7f17ebb26")
+PIN = checkout.Pin("gsasrec", "https://github.com/asash/gsasrec", "9dd47e83b949a84f68a4616c6f779df7f17ebb26")
 METRICS = ("HIT@1", "HIT@10", "NDCG@10")
 BARE = Path(__file__).parent / "bare_gsasrec"
 QUICK = ("--profile", "quick", "--set", "epochs=2", "--seeds", "42")
@@ -56,7 +57,7 @@ def test_control_no_loss_of_ours_is_the_unpatched_code_base(real_project: Projec
     record = reproduced(real_project, "table3", "sasrec/bce")["sasrec/bce"]
     assert record["status"] == "finished"
     cache = Path(real_project.env["HARNESS_CACHE"])
-    tree = sources.checkout(sources.clone(PIN, tmp_path / "cache", mirror), PIN, ("/*",), tmp_path / "aprec")
+    tree = checkout.checkout(checkout.clone(PIN, tmp_path / "cache", mirror), PIN, ("/*",), tmp_path / "aprec")
     place = tree / "data" / "bert4rec"
     place.mkdir(parents=True)
     (place / "beauty.txt").write_bytes(next(cache.glob("data/*/beauty-core.txt")).read_bytes())
@@ -205,7 +206,7 @@ def test_the_code_base_s_significance_script_takes_users_as_independent(
 ) -> None:
     """Its p is that of the unpaired test of `harness findings`, not that of the paired one, on the same records."""
     records = reproduced(real_project, "table3", "popularity|mf-bpr")
-    tree = sources.checkout(sources.clone(PIN, tmp_path / "cache", mirror), PIN, ("/evaluation",), tmp_path / "tree")
+    tree = checkout.checkout(checkout.clone(PIN, tmp_path / "cache", mirror), PIN, ("/evaluation",), tmp_path / "tree")
     script = tree / "evaluation" / "two_predictions_signficance_test.py"
     first, second = (predictions(real_project, records[n], tmp_path / f"{n}.json.gz") for n in ("popularity", "mf-bpr"))
     python = next(Path(real_project.env["HARNESS_CACHE"]).glob("environments/tf-*/bin/python"))

@@ -15,10 +15,10 @@ from overlay import port_split
 from projects import ROOT, Project, clean_env
 from toys import committed
 
-from harness import sources
 from harness.core.git import blob_hash
+from harness.upstreams import checkout
 
-PIN = sources.Pin(
+PIN = checkout.Pin(
     "gsasrec-pytorch", "https://github.com/asash/gSASRec-pytorch", "7e350285fb4721377c96e20ace7c74bf19bea57b"
 )
 BARE = Path(__file__).parent / "bare_port"
@@ -99,7 +99,7 @@ def test_control_the_port_s_own_scripts_print_the_same(
     words = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(packages), *REAL]
     if (installed := subprocess.run(words, env=clean_env(), capture_output=True, text=True)).returncode:
         pytest.skip(f"NO REAL ir_measures AND torchinfo: {installed.stderr.strip()[-200:]}")
-    tree = sources.checkout(sources.clone(PIN, tmp_path / "cache", mirror), PIN, ("/*.py",), tmp_path / "port")
+    tree = checkout.checkout(checkout.clone(PIN, tmp_path / "cache", mirror), PIN, ("/*.py",), tmp_path / "port")
     data = next(Path(real_project.env["HARNESS_CACHE"]).glob("data/*/beauty-core.txt"))
     bare_data(data, tree / "datasets" / "beauty")
     k, t = CONTROLS[system]
@@ -209,7 +209,7 @@ def test_weights_that_the_port_saved_give_their_training_s_ranks_again(real_proj
 
 def test_a_model_that_the_mirror_lacks_is_told_by_name(real_project: Project, mirror: str, tmp_path: Path) -> None:
     """Where the mirror has no files above some size; a complete one evaluates them."""
-    clone = sources.clone(PIN, tmp_path / "cache", mirror)
+    clone = checkout.clone(PIN, tmp_path / "cache", mirror)
     if not subprocess.run(["git", "-C", str(clone), "cat-file", "-e", SASREC_BLOB]).returncode:
         pytest.skip("the mirror has the weights")
     rewritten(real_project, {ON_BEAUTY: "beauty-core"})
@@ -235,7 +235,7 @@ def test_movielens_is_split_into_the_very_files_that_the_port_ships(mirror: str,
     path = Path(os.environ.get("HARNESS_DATA", ROOT / "data")) / "ml-1m.txt"
     if not path.is_file():
         pytest.skip(f"NO MOVIELENS FILE at {path}")
-    clone = sources.clone(PIN, tmp_path / "cache", mirror)
+    clone = checkout.clone(PIN, tmp_path / "cache", mirror)
     words = ["git", "-C", str(clone), "ls-tree", "-r", PIN.commit, "datasets/ml1m/"]
     listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     blobs = {line.split("\t")[1].removeprefix("datasets/ml1m/"): line.split()[2] for line in listed}

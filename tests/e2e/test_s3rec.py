@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from projects import ROOT, Project, clean_env
 
-from harness import sources
 from harness.core.config import load
 from harness.recipes import recipe as recipes
+from harness.upstreams import checkout
 
-PIN = sources.Pin(
+PIN = checkout.Pin(
     "s3rec", "https://github.com/aHuiWang/CIKM2020-S3Rec", "49a890dcb516c9ed3126564495234ea74d5cd566"
 )  # fmt: skip
 LASTFM = ("--where", "dataset=lastfm,system=sasrec/bce", "--seeds", "42", "--profile", "quick")
@@ -45,8 +45,8 @@ def test_control_no_loss_chosen_is_the_unpatched_upstream(real_project: Project,
     logs = [p for p in (real_project.folder / "results" / "runs").glob("*/log.txt") if "rec_avg_loss" in p.read_text()]
     (log,) = logs
     cache = Path(real_project.env["HARNESS_CACHE"])
-    clone = sources.clone(PIN, tmp_path / "cache", mirror)
-    tree = sources.checkout(clone, PIN, ("/*.py",), tmp_path / "tree")
+    clone = checkout.clone(PIN, tmp_path / "cache", mirror)
+    tree = checkout.checkout(clone, PIN, ("/*.py",), tmp_path / "tree")
     data = next(cache.glob("data/*/LastFM.txt")).parent
     python = next(cache.glob("environments/torch-*/bin/python"))
     words = [str(python), "run_finetune_full.py", f"--data_dir={data}/", f"--output_dir={tmp_path}/out/", "--no_cuda"]
@@ -195,9 +195,9 @@ def test_s3rec_starts_from_weights_that_its_own_code_pre_trained_here(
     real_project: Project, mirror: str, tmp_path: Path
 ) -> None:
     """A few users of LastFM: pre-training all of them for ten epochs takes half an hour."""
-    clone = sources.clone(PIN, tmp_path / "cache", mirror)
-    lines = sources.read_blob(clone, PIN, "data/LastFM.txt").decode().splitlines()[:CUT_USERS]
-    attributes = hashlib.sha256(sources.read_blob(clone, PIN, "data/LastFM_item2attributes.json")).hexdigest()
+    clone = checkout.clone(PIN, tmp_path / "cache", mirror)
+    lines = checkout.read_blob(clone, PIN, "data/LastFM.txt").decode().splitlines()[:CUT_USERS]
+    attributes = hashlib.sha256(checkout.read_blob(clone, PIN, "data/LastFM_item2attributes.json")).hexdigest()
     text = "".join(f"{line}\n" for line in lines)
     items = [item for line in lines for item in line.split()[1:]]
     (real_project.folder / "data").mkdir()

@@ -8,7 +8,7 @@ import pytest
 
 from harness.core.errors import DatasetError, SourceError
 from harness.core.files import sha256_bytes
-from harness.datasets import Counts, DataFile, compare, count_sequences, materialise
+from harness.upstreams.data_cache import Counts, DataFile, compare, count_sequences, materialise
 
 CONTENT = {"data/a.txt": b"1 5 6\n", "data/b.json": b"{}"}
 FILES = tuple(DataFile(path, sha256_bytes(data), Path(path).name) for path, data in CONTENT.items())

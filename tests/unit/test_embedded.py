@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 from overlay import popularity
 
-from harness import embedded
 from harness.core.errors import SourceError
 from harness.core.files import sha256_file
+from harness.upstreams import embedded
 
 ROOT = Path(__file__).parents[2]
 PATCHES = ROOT / "patches" / "demo"

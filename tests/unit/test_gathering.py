@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import gathering
 from harness.core import config
 from harness.core.errors import ConfigError, DatasetError, SourceError
 from harness.core.files import sha256_bytes
 from harness.recipes.datasets import DataFile, Dataset
+from harness.upstreams import data_fetch
 
 TOML = """
 [environments.numpy]
@@ -41,7 +41,7 @@ def test_a_file_in_the_user_s_folder_comes_first(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "pairs.txt").write_bytes(PAIRS)
     file = DataFile(name="pairs.txt", url=URL, sha256=sha256_bytes(PAIRS))
-    assert gathering.read(own, file, nothing) == PAIRS  # type: ignore[arg-type]
+    assert data_fetch.read(own, file, nothing) == PAIRS  # type: ignore[arg-type]
 
 
 def test_a_url_is_redirected_by_a_template(tmp_path: Path) -> None:
@@ -49,17 +49,17 @@ def test_a_url_is_redirected_by_a_template(tmp_path: Path) -> None:
     (tmp_path / "mirror" / "pairs.txt").write_bytes(PAIRS)
     own = made(tmp_path, HARNESS_DATA_MIRROR=f"{tmp_path}/mirror/{{name}}")
     file = DataFile(name="pairs.txt", url=URL, sha256=sha256_bytes(PAIRS))
-    assert gathering.read(own, file, nothing) == PAIRS  # type: ignore[arg-type]
-    assert gathering.redirected(URL, "x/{host}/{path}") == "x/example.org/data/pairs.txt"
+    assert data_fetch.read(own, file, nothing) == PAIRS  # type: ignore[arg-type]
+    assert data_fetch.redirected(URL, "x/{host}/{path}") == "x/example.org/data/pairs.txt"
     with pytest.raises(ConfigError, match="HARNESS_DATA_MIRROR"):
-        gathering.redirected(URL, "x/{owner}")
+        data_fetch.redirected(URL, "x/{owner}")
 
 
 def test_what_cannot_be_had_is_told_with_the_place_to_put_it(tmp_path: Path) -> None:
     own = made(tmp_path, HARNESS_DATA_MIRROR=f"{tmp_path}/nowhere/{{name}}")
     file = DataFile(name="pairs.txt", url=URL, sha256=sha256_bytes(PAIRS))
     with pytest.raises(SourceError) as caught:
-        gathering.read(own, file, nothing)  # type: ignore[arg-type]
+        data_fetch.read(own, file, nothing)  # type: ignore[arg-type]
     assert str(tmp_path / "data" / "pairs.txt") in caught.value.what
 
 
@@ -68,7 +68,7 @@ def test_a_file_without_a_hash_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "pairs.txt").write_bytes(PAIRS)
     with pytest.raises(DatasetError, match="no hash of this file is known"):
-        gathering.read(own, DataFile(name="pairs.txt", url=URL), nothing)  # type: ignore[arg-type]
+        data_fetch.read(own, DataFile(name="pairs.txt", url=URL), nothing)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="either sha256 or blob"):
         DataFile(name="pairs.txt", path="pairs.txt")
 
@@ -81,9 +81,9 @@ def test_content_and_counts_are_held_to_what_is_stated(tmp_path: Path, pin: dict
     dataset = Dataset.model_validate({**facts, "sequences": "pairs.txt", "layout": "pairs", "files": [file]})
     if "blob" in pin:
         with pytest.raises(DatasetError, match="expected blob:a78a"):
-            gathering.materialise(own, dataset, lambda _: PAIRS)
+            data_fetch.materialise(own, dataset, lambda _: PAIRS)
         return
-    assert (gathering.materialise(own, dataset, lambda _: PAIRS) / "pairs.txt").read_bytes() == PAIRS
+    assert (data_fetch.materialise(own, dataset, lambda _: PAIRS) / "pairs.txt").read_bytes() == PAIRS
     wrong = dataset.model_copy(update={"interactions": 4})
     with pytest.raises(DatasetError, match="interactions: 3 in the file, 4"):
-        gathering.materialise(own, wrong, lambda _: PAIRS)
+        data_fetch.materialise(own, wrong, lambda _: PAIRS)

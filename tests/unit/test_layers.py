@@ -17,6 +17,8 @@ HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # From the bottom to the top; a module imports only from rows below its own.
 ROWS = (
     (
+        "upstreams",
+        "upstreams.patches",
         "recipes",
         "recipes.papers",
         "environments",
@@ -49,18 +51,18 @@ ROWS = (
         "stats.estimates",
         "stats.corrections",
         "stats.metrics",
-        "patchfiles",
-        "datasets",
-        "sources",
+        "upstreams.patches.format",
+        "upstreams.data_cache",
+        "upstreams.checkout",
     ),
-    ("embedded", "executors.base", "trees"),
+    ("upstreams.embedded", "executors.base", "upstreams.tree_hashes"),
     ("executors.sandbox", "stats.paired_counts", "stats.power", "reported"),
     ("stats.parametric", "stats.resampling"),
     ("stats.comparison",),
     (
         "core.yaml_files",
         "environments.venv",
-        "patches",
+        "upstreams.patches.series",
         "recipes.systems",
         "executors.docker",
         "executors.local",
@@ -75,7 +77,7 @@ ROWS = (
         "recipes.criteria",
         "recipes.loss_file",
         "environments.machine",
-        "patchedit",
+        "upstreams.patches.authoring",
         "tables.sample",
         "recipes.papers.schema",
         "findings.runs",
@@ -90,7 +92,7 @@ ROWS = (
         "tables.values",
         "recipes.papers.library",
     ),
-    ("changes", "environments.images.image", "plan", "recipes.papers.published", "gathering"),
+    ("changes", "environments.images.image", "plan", "recipes.papers.published", "upstreams.data_fetch"),
     ("environments.images.inventory",),
     ("findings.counts", "findings.percentages", "findings.plausibility", "findings.rules", "findings.statements"),
     ("findings.values", "recipes.papers.significance"),
@@ -132,24 +134,27 @@ HEIGHT = {module: height for height, row in enumerate(ROWS) for module in row}
 IGNORANT = {
     "core.process": ("core.files", "core.config", "recipes.recipe"),
     "core.files": ("core.process", "core.config", "recipes.recipe"),
-    "executors": ("core.config", "recipes.recipe", "plan", "stats.metrics", "core.results", "store"),
+    "executors.base": ("core.config",),
+    "executors.docker": ("core.config",),
+    "executors.local": ("core.config",),
+    "executors": ("recipes", "plan", "stats.metrics", "core.results", "store"),
     "doctor": ("plan", "job", "workflow", "store"),
     "environments.venv": ("recipes.recipe", "plan", "executors"),
     "environments.images": ("recipes.recipe", "plan", "executors"),
-    "sources": ("core.config", "recipes.recipe", "core.process"),
-    "patches": ("core.config", "recipes.recipe", "core.process"),
-    "datasets": ("core.config", "recipes.recipe", "core.process", "core.git"),
+    "upstreams.checkout": ("core.config", "recipes.recipe", "core.process"),
+    "upstreams.patches.series": ("core.config", "recipes.recipe", "core.process"),
+    "upstreams.data_cache": ("core.config", "recipes.recipe", "core.process", "core.git"),
     "recipes.recipe": ("core.process", "core.git", "core.files"),
     "recipes.loss_catalogue": ("core.process", "core.git", "core.files", "recipes.recipe"),
     "recipes.systems": ("core.process", "core.git", "core.files", "recipes.recipe"),
     "recipes.loss_file": ("core.process", "core.git", "recipes.recipe", "recipes.loss_catalogue"),
-    "recipes.extra_losses": ("core.process", "core.git", "sources", "environments.venv", "executors"),
-    "plan": ("core.process", "core.git", "sources", "environments.venv", "executors"),
+    "recipes.extra_losses": ("core.process", "core.git", "upstreams.checkout", "environments.venv", "executors"),
+    "plan": ("core.process", "core.git", "upstreams.checkout", "environments.venv", "executors"),
     "stats.estimates": ("core.files", "core.config"),
     "stats.metrics": ("core.files", "core.config"),
     "stats.comparison": ("core.files", "core.config", "stats.metrics"),
     "stats.corrections": ("core.files", "core.config", "stats.estimates"),
-    "store": ("executors.local", "core.git", "sources", "core.process"),
+    "store": ("executors.local", "core.git", "upstreams.checkout", "core.process"),
     "tables": ("core.files", "core.config", "store", "render"),
     "verdicts": ("core.files", "core.config", "store", "render"),
     "render": ("core.files", "core.config", "store", "evidence"),
@@ -166,8 +171,8 @@ THIRD_PARTY = {
         "executors.docker",
         "executors.backends",
     ),
-    "filelock": ("core.files", "store", "execution", "datasets"),
-    "git": ("core.git", "embedded"),
+    "filelock": ("core.files", "store", "execution", "upstreams.data_cache"),
+    "git": ("core.git", "upstreams.embedded"),
     "jinja2": ("render.jinja",),
     "matplotlib": ("figures", "render.plots", "render.timesteps", "render.calibration"),
     "numpy": (
@@ -277,9 +282,8 @@ def test_what_a_module_may_not_know(place: str) -> None:
 
 
 def test_executors_do_not_know_each_other() -> None:
-    for module in MODULES:
-        if module.startswith("executors."):
-            assert {u for u in ours(module) if u.startswith("executors.")} <= {"executors.base"}
+    for module in ("executors.docker", "executors.local", "executors.sandbox"):
+        assert {u for u in ours(module) if u.startswith("executors.")} <= {"executors.base", "executors.sandbox"}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import patches
 from harness.core.errors import PatchError
-from harness.patchedit import moved, new, place, refresh
-from harness.patches import Series, apply, describe, lint, load, verify
-from harness.patchfiles import FilePatch, Hunk, parse, render
-from harness.sources import Pin, checkout, clone, read_blob
+from harness.upstreams.checkout import Pin, checkout, clone, read_blob
+from harness.upstreams.patches import series as patches
+from harness.upstreams.patches.authoring import moved, new, place, refresh
+from harness.upstreams.patches.format import FilePatch, Hunk, parse, render
+from harness.upstreams.patches.series import Series, apply, describe, lint, load, verify
 
 TRAIN = "".join(f"line {i}\n" for i in range(1, 11))
 TAIL = "first\nlast without newline"  # as seven files of S3Rec end

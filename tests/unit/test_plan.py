@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from harness import plan
 from harness.changes import changes
 from harness.core.errors import ArgumentError, RecipeError
-from harness.patchfiles import effect
-from harness.patchfiles import parse as parse_patch
 from harness.plan import Pinned, Run, Settings, content_key, options, runs, systems
+from harness.upstreams.patches.format import effect
+from harness.upstreams.patches.format import parse as parse_patch
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = Pinned(

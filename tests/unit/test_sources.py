@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import sources
 from harness.core.errors import ConfigError, SourceError
-from harness.sources import Pin, checkout, clone, mirror_url, read_blob
+from harness.upstreams import checkout as sources
+from harness.upstreams.checkout import Pin, checkout, clone, mirror_url, read_blob
 
 URL = "https://example.org/someone/toy"
 CODE = b"first = 1\r\nsecond = 2\n"  # mixed line ends: any conversion shows
@@ -248,7 +248,7 @@ def test_what_a_killed_clone_left_is_removed(tmp_path: Path, template: str, pin:
 
 def test_several_processes_clone_and_check_out_at_once(tmp_path: Path, template: str, pin: Pin) -> None:
     script = (
-        "import sys; from pathlib import Path; from harness.sources import *\n"
+        "import sys; from pathlib import Path; from harness.upstreams.checkout import *\n"
         "pin = Pin(*sys.argv[1:4]); cache = Path(sys.argv[4])\n"
         "print(clone(pin, cache, sys.argv[5])); checkout(cache / 'clones' / clone(pin, cache, sys.argv[5]).name, pin,"
         " ('*.py',), cache / sys.argv[6])"

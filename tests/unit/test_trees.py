@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.trees import is_content, links_out, tree_hashes, tree_is_as_made
+from harness.upstreams.tree_hashes import is_content, links_out, tree_hashes, tree_is_as_made
 
 
 def test_a_tree_is_as_made_until_a_file_changes(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 from harness.core.errors import PatchError, near_misses
 from harness.core.files import sha256_bytes
 from harness.core.git import blob_hash, last_line, must_git, run_git
-from harness.patchfiles import NO_BLOB, Patch, parse
-from harness.sources import Pin, checkout
+from harness.upstreams.checkout import Pin, checkout
+from harness.upstreams.patches.format import NO_BLOB, Patch, parse
 
 SERIES_FILE = "series"
 NAME = re.compile(r"(\d{4})-[a-z0-9][a-z0-9-]*\.patch")

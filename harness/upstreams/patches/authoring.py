@@ -16,8 +16,8 @@ from pathlib import Path
 from harness.core.errors import PatchError
 from harness.core.files import write_whole
 from harness.core.git import blob_hash, must_git, run_git
-from harness.patches import NAME, SERIES_FILE, Series, load, require_fit
-from harness.patchfiles import KEYS, NO_BLOB, FilePatch, Hunk, Patch, parse, render
+from harness.upstreams.patches.format import KEYS, NO_BLOB, FilePatch, Hunk, Patch, parse, render
+from harness.upstreams.patches.series import NAME, SERIES_FILE, Series, load, require_fit
 
 Texts = dict[str, str]  # path to content; a file that is not there has no entry
 

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harness import datasets, sources
 from harness.core.config import Config
 from harness.core.errors import ConfigError, DatasetError, SourceError, near_misses
 from harness.recipes.datasets import UNPINNED, DataFile, Dataset
+from harness.upstreams import checkout, data_cache
 
 DATA_VARIABLE = "HARNESS_DATA_MIRROR"
 TIMEOUT_S = 60.0
-Clone = Callable[[], tuple[Path, sources.Pin]]
+Clone = Callable[[], tuple[Path, checkout.Pin]]
 
 
 def read(config: Config, file: DataFile, own: Clone) -> bytes:
@@ -39,14 +39,14 @@ def read(config: Config, file: DataFile, own: Clone) -> bytes:
     if file.url:
         return download(file.url, place, config.data_mirror)
     if not file.source:
-        return sources.read_blob(*own(), file.path)
+        return checkout.read_blob(*own(), file.path)
     try:
-        return sources.read_blob(*elsewhere(config, file.source), file.path)
+        return checkout.read_blob(*elsewhere(config, file.source), file.path)
     except SourceError as error:
         raise SourceError(error.where, f"{error.what}; or put the file at {place}", error.fix) from error
 
 
-def elsewhere(config: Config, name: str) -> tuple[Path, sources.Pin]:
+def elsewhere(config: Config, name: str) -> tuple[Path, checkout.Pin]:
     """Clone and pin of another upstream, or of a release.
 
     Raises:
@@ -57,16 +57,16 @@ def elsewhere(config: Config, name: str) -> tuple[Path, sources.Pin]:
     if known is None:
         names = [*upstreams, *releases]
         raise ConfigError("recipes/data: from", f"unknown upstream or release {name!r}", near_misses(name, names))
-    return cloned(config, sources.Pin(name, known.url, known.commit))
+    return cloned(config, checkout.Pin(name, known.url, known.commit))
 
 
-def cloned(config: Config, pin: sources.Pin) -> tuple[Path, sources.Pin]:
+def cloned(config: Config, pin: checkout.Pin) -> tuple[Path, checkout.Pin]:
     """The clone of a pinned repository, with its pin.
 
     Raises:
         SourceError: it cannot be had.
     """
-    return sources.clone(pin, config.cache, config.git_mirror), pin
+    return checkout.clone(pin, config.cache, config.git_mirror), pin
 
 
 def redirected(url: str, template: str) -> str:
@@ -111,17 +111,17 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
     Raises:
         SourceError, DatasetError: a file cannot be had or is another one.
     """
-    files = [datasets.DataFile(path=f.name, content=f.content, name=f.name) for f in dataset.files]
-    folder = datasets.materialise(files, read_file, config.cache, recheck=True)
+    files = [data_cache.DataFile(path=f.name, content=f.content, name=f.name) for f in dataset.files]
+    folder = data_cache.materialise(files, read_file, config.cache, recheck=True)
     if dataset.layout == "other":
         return folder
-    expected = datasets.Counts(dataset.users, dataset.items, dataset.interactions)
-    if odd := datasets.compare(counted(dataset, folder), expected, dataset.name):
+    expected = data_cache.Counts(dataset.users, dataset.items, dataset.interactions)
+    if odd := data_cache.compare(counted(dataset, folder), expected, dataset.name):
         raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
     return folder
 
 
-def counted(dataset: Dataset, folder: Path) -> datasets.Counts:
+def counted(dataset: Dataset, folder: Path) -> data_cache.Counts:
     """What a dataset's file of sequences in this folder has; of a layout that this can read."""
-    count = datasets.count_pairs if dataset.layout == "pairs" else datasets.count_sequences
+    count = data_cache.count_pairs if dataset.layout == "pairs" else data_cache.count_sequences
     return count(folder / dataset.sequences)

@@ -1,0 +1,1 @@
+"""Other people's code and data at their pins."""

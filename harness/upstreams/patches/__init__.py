@@ -1,0 +1,1 @@
+"""Patch series: parse, check, apply and write insert-only patches."""
