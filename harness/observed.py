@@ -21,7 +21,7 @@ from harness.core.errors import HarnessError, MetricsError, RecipeError
 from harness.core.files import canonical_json
 from harness.estimates import limits
 from harness.executors.base import RunFolder
-from harness.findings.runs import MetricRow, PairingRow, PairRow, TwinRow, VariantRow
+from harness.findings.own_runs import MetricRow, PairingRow, PairRow, TwinRow, VariantRow
 from harness.job import Job
 from harness.plan import Settings
 from harness.recipes import recipe as recipes

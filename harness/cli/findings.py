@@ -13,9 +13,9 @@ from rich.text import Text
 
 from harness.cli.consoles import NARROWEST, console
 from harness.core.errors import ArgumentError, near_misses
-from harness.findings import chosen, collect, papers_of
+from harness.findings.collect import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, Finding, Verdict
-from harness.findings.runs import MetricRow, PairingRow, TwinRow, VariantRow
+from harness.findings.own_runs import MetricRow, PairingRow, TwinRow, VariantRow
 from harness.render.findings import Section, counted, overview, sections, to_csv, to_markdown
 
 FORMATS = ("md", "csv", "txt")

@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 from harness.cli.app import app
 from harness.cli.findings import own_rows
 from harness.core.errors import ArgumentError
-from harness.findings import chosen, collect, papers_of
+from harness.findings.collect import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, TITLES, VERDICTS, Finding
 from harness.render.findings import to_csv, to_markdown
 

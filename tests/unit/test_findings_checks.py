@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import MetricsError, RecipeError
-from harness.findings import of_library
+from harness.findings.collect import of_library
 from harness.findings.finding import Finding
-from harness.findings.runs import MetricRow, PairingRow, records_findings
+from harness.findings.own_runs import MetricRow, PairingRow, records_findings
 from harness.recipes.papers.library import load, metric_of
 
 PAPERS = Path(__file__).resolve().parents[2] / "recipes" / "papers"

@@ -17,6 +17,7 @@ HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # From the bottom to the top; a module imports only from rows below its own.
 ROWS = (
     (
+        "findings",
         "upstreams",
         "upstreams.patches",
         "recipes",
@@ -80,7 +81,7 @@ ROWS = (
         "upstreams.patches.authoring",
         "tables.sample",
         "recipes.papers.schema",
-        "findings.runs",
+        "findings.own_runs",
     ),
     ("recipes.datasets",),
     (
@@ -94,8 +95,14 @@ ROWS = (
     ),
     ("changes", "environments.images.image", "plan", "recipes.papers.published", "upstreams.data_fetch"),
     ("environments.images.inventory",),
-    ("findings.counts", "findings.percentages", "findings.plausibility", "findings.rules", "findings.statements"),
-    ("findings.values", "recipes.papers.significance"),
+    (
+        "findings.dataset_counts",
+        "findings.percentages",
+        "findings.plausibility",
+        "findings.number_rules",
+        "findings.statements",
+    ),
+    ("findings.repeated_values", "recipes.papers.significance"),
     ("executors.backends",),
     ("generation", "stages"),
     (
@@ -103,11 +110,11 @@ ROWS = (
         "evidence",
         "preparation",
         "tables",
-        "findings.across",
-        "findings.quoted",
-        "findings.released",
+        "findings.across_papers",
+        "findings.quotations",
+        "findings.released_logs",
     ),
-    ("store", "recording", "verdicts", "render.words", "findings", "figures.data", "figures.look"),
+    ("store", "recording", "verdicts", "render.words", "findings.collect", "figures.data", "figures.look"),
     ("counting", "execution", "drawn", "render.marks", "render.jinja", "figures.sheet"),
     ("render.csv", "render.view"),
     ("render.latex", "render.markdown", "render.html", "render.terminal"),

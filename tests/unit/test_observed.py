@@ -16,8 +16,8 @@ import scipy.stats
 from harness import contrast, observed
 from harness.cli.findings import own_rows
 from harness.core.config import load
-from harness.findings import collect
-from harness.findings.runs import records_findings
+from harness.findings.collect import collect
+from harness.findings.own_runs import records_findings
 
 ROOT = Path(__file__).parents[2]
 RUNS = sorted((ROOT / "results" / "runs").glob("*/record.json"))

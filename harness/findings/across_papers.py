@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from harness.findings.finding import Finding
-from harness.findings.rules import family, percent
+from harness.findings.number_rules import family, percent
 from harness.recipes.papers.library import Library, Placed, metric_of
 from harness.recipes.papers.rounding import Interval, change, shown
 from harness.recipes.papers.schema import Gain

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from harness.findings.finding import Finding
-from harness.findings.rules import ALIKE_PERCENT, family, percent
+from harness.findings.number_rules import ALIKE_PERCENT, family, percent
 from harness.recipes.papers.library import Library, Placed, metric_of
 from harness.recipes.papers.numbers import Selector
 from harness.recipes.papers.rounding import change

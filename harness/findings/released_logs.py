@@ -9,8 +9,8 @@ from fractions import Fraction
 from statistics import median
 
 from harness.findings.finding import Finding
-from harness.findings.rules import ALIKE_PERCENT, percent
-from harness.findings.values import experiment
+from harness.findings.number_rules import ALIKE_PERCENT, percent
+from harness.findings.repeated_values import experiment
 from harness.recipes.papers.library import Library, Placed
 from harness.recipes.papers.rounding import Interval, change, judge, one_digit_off, shown
 

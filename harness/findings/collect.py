@@ -1,0 +1,75 @@
+"""What does not fit: reported figures and statements against what the printed numbers, and own runs, make of them.
+
+Every finding is computed from recipes/papers; none is written down by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.findings import (
+    across_papers,
+    dataset_counts,
+    number_rules,
+    percentages,
+    plausibility,
+    quotations,
+    released_logs,
+    repeated_values,
+    statements,
+)
+from harness.findings.finding import KINDS, VERDICTS, Finding
+from harness.findings.own_runs import MetricRow, PairingRow, TwinRow, VariantRow, records_findings
+from harness.recipes.papers.library import Library, load
+
+CHECKS = (
+    percentages,
+    dataset_counts,
+    repeated_values,
+    statements,
+    number_rules,
+    across_papers,
+    quotations,
+    plausibility,
+    released_logs,
+)
+
+
+def collect(
+    root: Path,
+    metrics: Iterable[MetricRow] = (),
+    tests: Iterable[PairingRow] = (),
+    variants: Iterable[VariantRow] = (),
+    twins: Iterable[TwinRow] = (),
+) -> tuple[Finding, ...]:
+    """All findings of a project, by kind and verdict, those that agree last.
+
+    Args:
+        root: the project folder.
+        metrics, tests, variants, twins: rows of own runs, none by default.
+    Raises:
+        RecipeError: a paper's file has mistakes, or names numbers that it does not have.
+    """
+    found = of_library(load(root))
+    return ordered((*found, *records_findings(metrics, tests, variants, twins)))
+
+
+def of_library(library: Library) -> tuple[Finding, ...]:
+    """What the papers' files show by themselves."""
+    return ordered(finding for check in CHECKS for finding in check.check(library))
+
+
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """By kind and verdict, else in the order of the files."""
+    return tuple(sorted(findings, key=lambda f: (KINDS.index(f.kind), VERDICTS.index(f.verdict))))
+
+
+def papers_of(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """The papers that findings are about."""
+    return tuple(sorted({paper for finding in findings for paper in finding.papers}))
+
+
+def chosen(findings: Iterable[Finding], paper: str = "", kind: str = "") -> tuple[Finding, ...]:
+    """Those of one paper and of one kind; "" for any."""
+    return tuple(f for f in findings if (not paper or paper in f.papers) and kind in ("", f.kind))
