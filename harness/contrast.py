@@ -21,8 +21,8 @@ from harness.recipes import recipe
 from harness.reported import read_ranks
 from harness.stats.metrics import parse
 from harness.store import Record
-from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec, build
-from harness.verdicts import judge
+from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec, build
+from harness.tables.verdicts import judge
 
 KEY = re.compile(r"[0-9a-f]{4,20}")
 USUAL = ("HIT@10", "NDCG@10")

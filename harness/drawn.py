@@ -16,9 +16,9 @@ from harness.figures.data import Curve, FigureData
 from harness.reported import read_events
 from harness.stats.estimates import Floats
 from harness.store import Store
-from harness.tables import Table, TableSpec
+from harness.tables.build import Table, TableSpec
 from harness.tables.claims import user_differences
-from harness.tables.sample import sample
+from harness.tables.comparable_runs import sample
 
 UNVALIDATED = "training loss"  # what a run tells in place of a metric that stops on its own loss
 

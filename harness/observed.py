@@ -30,7 +30,7 @@ from harness.reported import read_ranks
 from harness.stats import metrics
 from harness.stats.estimates import Floats, align, paired_t
 from harness.store import Record, Store
-from harness.tables.sample import sample
+from harness.tables.comparable_runs import sample
 
 PUBLISHED, RELEASED = "as-published", "as-released"
 OWN_WORDS = ("data", "dataset", "out", "batches", "listed")  # options that each code base has a value of its own for

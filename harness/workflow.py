@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import drawn, plan, render, tables
+from harness import drawn, plan, render
 from harness.changes import changes
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, near_misses
@@ -18,8 +18,9 @@ from harness.plan import Run
 from harness.recipes import extra_losses
 from harness.recipes.systems import AddedSystem, System
 from harness.store import Record, Store
-from harness.tables import DatasetSpec, SystemSpec, Table, TableSpec
-from harness.verdicts import judge
+from harness.tables import build
+from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec
+from harness.tables.verdicts import judge
 
 FIGURES = "figures"
 
@@ -30,7 +31,7 @@ def reproduce(job: Job, observer: Observer) -> tuple[list[RunResult], Execution]
     Raises:
         HarnessError: what stops all runs; finished ones are in the store.
     """
-    tables.build(table_spec(job), [], job.published)  # a mistake in metrics or published numbers is told at once
+    build.build(table_spec(job), [], job.published)  # a mistake in metrics or published numbers is told at once
     execution = job.execution(observer)
     execution.carry_out(job.runs)
     return job.results(execution), execution
@@ -52,7 +53,7 @@ def find_record(config: Config, key: str) -> Record:
 
 def report(job: Job, results: Sequence[RunResult]) -> Table:
     """The judged table of these runs."""
-    return judge(tables.build(table_spec(job), results, job.published))
+    return judge(build.build(table_spec(job), results, job.published))
 
 
 def table_spec(job: Job) -> TableSpec:

@@ -21,7 +21,7 @@ from harness.store import Record
 
 if TYPE_CHECKING:
     from harness.plan import Run
-    from harness.tables import Table
+    from harness.tables.build import Table
 
 
 def reproduce(job: Job) -> int:
@@ -55,7 +55,7 @@ def report(job: Job, formats: Sequence[str]) -> int:
 
 def exit_code(table: Table, gaps: Mapping[str, HarnessError], statuses: list[str]) -> int:
     """The error of a run that could not begin, then 4 for one that failed, then the verdict's."""
-    from harness.verdicts import exit_code as verdict
+    from harness.tables.verdicts import exit_code as verdict
 
     if gaps:
         return max(error.exit_code for error in gaps.values())

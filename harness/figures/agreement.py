@@ -16,7 +16,7 @@ from harness.figures import look
 from harness.figures.data import FigureData
 from harness.figures.sheet import sheet
 from harness.render import numbers
-from harness.tables import Cell, DatasetSpec, Row, Table
+from harness.tables.build import Cell, DatasetSpec, Row, Table
 
 SIGNS = {"reproduced": "✓", "differs": "≠", "inconclusive": "?"}
 _OURS = look.BLUE

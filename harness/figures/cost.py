@@ -19,7 +19,7 @@ from harness.core.results import TRAINING_TIME
 from harness.figures import look
 from harness.figures.data import FigureData
 from harness.figures.sheet import sheet
-from harness.tables import DatasetSpec, SeedLine, Table
+from harness.tables.build import DatasetSpec, SeedLine, Table
 
 TIME, MEMORY = TRAINING_TIME, "gpu_memory"  # in recipes/papers; a time with its unit, and MB
 _CROSS: Any = {"marker": "x", "color": look.INK, "markersize": 4, "markeredgewidth": 0.6, "linestyle": "none"}

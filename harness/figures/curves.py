@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from harness.figures import look
 from harness.figures.data import Curve, FigureData
 from harness.figures.sheet import sheet
-from harness.tables import DatasetSpec, SystemSpec
+from harness.tables.build import DatasetSpec, SystemSpec
 
 _MOST_ABREAST = 5
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.core.results import Claim, Published
 from harness.stats.estimates import Floats
-from harness.tables import Table
+from harness.tables.build import Table
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from harness.figures.sheet import sheet
 from harness.render import words
 from harness.stats.estimates import ROUNDING, Floats
 from harness.stats.metrics import parse
-from harness.tables import ClaimRow, Comparison, DatasetSpec
+from harness.tables.build import ClaimRow, Comparison, DatasetSpec
 
 BETTER, WORSE = look.BLUE, look.ORANGE
 _N_BINS = 40  # an even number, so that 0 is an edge and no bar holds both wins and losses

@@ -15,7 +15,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
-from harness.tables import TableSpec
+from harness.tables.build import TableSpec
 
 COLUMN_IN, PAGE_IN = 3.3, 7.0
 TEXT_PT, TITLE_PT = 7.0, 8.0

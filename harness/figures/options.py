@@ -23,7 +23,7 @@ from harness.figures.agreement import users_of
 from harness.figures.data import FigureData
 from harness.figures.sheet import sheet
 from harness.render import numbers, words
-from harness.tables import Cell, DatasetSpec, Row, SystemSpec, Table
+from harness.tables.build import Cell, DatasetSpec, Row, SystemSpec, Table
 
 _FEWEST = 3  # values of an option that make a line
 _CELL_IN = 0.42

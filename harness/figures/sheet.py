@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 
 from harness.figures import look
 from harness.render import words
-from harness.tables import Table, TableSpec
+from harness.tables.build import Table, TableSpec
 
 PNG_DPI = 300
 _STYLE: Any = {

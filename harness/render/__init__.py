@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.tables import Table
+from harness.tables.build import Table
 
 FORMATS = ("md", "tex", "csv", "html")  # harness.figures adds one more, `figures`
 KEPT = ("md", "tex", "csv")

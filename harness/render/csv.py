@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from harness.core.results import Published
 from harness.render.marks import marked
 from harness.render.words import signature
-from harness.tables import Cell, ClaimRow, Comparison, Row, Table, Time
+from harness.tables.build import Cell, ClaimRow, Comparison, Row, Table, Time
 
 VALUE_COLUMNS = (
     "artifact", "dataset", "metric", "system", "mean", "low", "high", "interval_over", "n_seeds", "published",

@@ -6,7 +6,7 @@ from html import escape as escaped
 
 from harness.render.jinja import rendered
 from harness.render.view import view
-from harness.tables import Table
+from harness.tables.build import Table
 
 
 def escape(text: object) -> str:

@@ -10,7 +10,7 @@ import re
 
 from harness.render.jinja import rendered
 from harness.render.view import view
-from harness.tables import Table
+from harness.tables.build import Table
 
 _COMMANDS = {
     "\\": r"\textbackslash{}",

@@ -6,7 +6,7 @@ import re
 
 from harness.render.jinja import rendered
 from harness.render.view import view
-from harness.tables import Table
+from harness.tables.build import Table
 
 _SPACES = re.compile(r"[^\S\u00a0]+")
 _SPECIAL = re.compile(r"([\\`*_<>\[\]|~$])")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.render import numbers, words
-from harness.tables import ClaimRow, Comparison, Table, TableSpec
+from harness.tables.build import ClaimRow, Comparison, Table, TableSpec
 
 SAID = {True: "sig.", False: "n.s."}
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.render.parts import ClaimLine, DatasetView, SeedBlock, TableView, ValueBlock, ValueText
 from harness.render.view import view
-from harness.tables import Table
+from harness.tables.build import Table
 
 _SIGNS = {
     "reproduced": ("=", "green"),

@@ -26,7 +26,7 @@ from harness.render.parts import (
     ValueText,
 )
 from harness.stats.parametric import SignedRanks
-from harness.tables import Cell, ClaimRow, Comparison, DatasetSpec, SeedLine, SystemSeeds, Table, Time
+from harness.tables.build import Cell, ClaimRow, Comparison, DatasetSpec, SeedLine, SystemSeeds, Table, Time
 
 _METRICS_ABREAST, _SEEDS_ABREAST = 2, 5
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from harness.render import numbers
-from harness.tables import NO_SEED, ClaimRow, Comparison, Note, Row, Spread, Table, TableSpec
+from harness.tables.build import NO_SEED, ClaimRow, Comparison, Note, Row, Spread, Table, TableSpec
 
 CORRECTIONS = {
     "holm": "Holm",

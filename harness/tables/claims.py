@@ -11,9 +11,9 @@ from harness.core.results import Claim, Published
 from harness.stats.comparison import Options, compare
 from harness.stats.corrections import adjust
 from harness.stats.estimates import Floats, count_wins, paired_t, users_by_seeds
-from harness.tables.cells import Method, TableSpec
-from harness.tables.gains import ClaimRow, Comparison, Gap, SeedGain
-from harness.tables.sample import Sample
+from harness.tables.claim_model import ClaimRow, Comparison, Gap, SeedGain
+from harness.tables.comparable_runs import Sample
+from harness.tables.model import Method, TableSpec
 
 
 def claim_rows(spec: TableSpec, sample: Sample, published: Sequence[Published]) -> list[ClaimRow]:

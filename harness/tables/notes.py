@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from harness.tables.cells import NO_SEED, Cell, Note, Row, TableSpec
-from harness.tables.gains import Gap
-from harness.tables.sample import Sample
+from harness.tables.claim_model import Gap
+from harness.tables.comparable_runs import Sample
+from harness.tables.model import NO_SEED, Cell, Note, Row, TableSpec
 
 
 def general_notes(spec: TableSpec, gaps: Sequence[Gap]) -> list[Note]:

@@ -10,9 +10,9 @@ import math
 from collections.abc import Sequence
 
 from harness.core.results import TRAINING_TIME, Published
-from harness.tables.cells import SeedLine, Spread, SystemSeeds, TableSpec, Time
-from harness.tables.gains import ClaimRow
-from harness.tables.sample import Sample
+from harness.tables.claim_model import ClaimRow
+from harness.tables.comparable_runs import Sample
+from harness.tables.model import SeedLine, Spread, SystemSeeds, TableSpec, Time
 
 
 def system_seeds(spec: TableSpec, sample: Sample) -> list[SystemSeeds]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from harness.core.results import Published
 from harness.stats import metrics
 from harness.stats.estimates import Floats, mean_over_seeds
-from harness.tables.cells import Cell, Row, TableSpec
-from harness.tables.sample import Sample
+from harness.tables.comparable_runs import Sample
+from harness.tables.model import Cell, Row, TableSpec
 
 PRINTED_DECIMALS = 4
 

@@ -18,8 +18,8 @@ from harness.core.results import Claim, Published, RunResult
 from harness.drawn import differences
 from harness.figures import Curve, FigureData, agreement, cost, curves, sheet
 from harness.figures import differences as differing
-from harness.tables import DatasetSpec, SystemSpec, TableSpec, build
-from harness.verdicts import judge
+from harness.tables.build import DatasetSpec, SystemSpec, TableSpec, build
+from harness.tables.verdicts import judge
 
 Draw = Callable[[FigureData, DatasetSpec], Iterator[tuple[str, Figure]]]
 DRAW: tuple[Draw, ...] = (agreement.draw, differing.draw, curves.draw, cost.draw)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.results import Claim, Published, Ranks, RunResult
-from harness.tables import DatasetSpec, SystemSpec, TableSpec
+from harness.tables.build import DatasetSpec, SystemSpec, TableSpec
 
 PROTOCOL = {"split": "leave-one-out", "ranking": "full", "seen": "excluded"}
 N_ITEMS = 500

@@ -16,8 +16,8 @@ from harness.core.results import Published
 from harness.recipes import recipe as recipes
 from harness.recipes.papers.published import published as printed
 from harness.render.terminal import blocks
-from harness.tables import Table, build
-from harness.verdicts import exit_code, judge
+from harness.tables.build import Table, build
+from harness.tables.verdicts import exit_code, judge
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,7 +17,7 @@ from matplotlib.legend import Legend
 from harness.core.results import Published
 from harness.figures import FigureData, agreement, cost, curves, look, sheet
 from harness.figures import differences as differing
-from harness.tables import Row, SystemSpec
+from harness.tables.build import Row, SystemSpec
 
 
 @pytest.fixture(autouse=True)

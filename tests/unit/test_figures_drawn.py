@@ -14,8 +14,8 @@ from harness.core.results import RunResult
 from harness.drawn import curve, differences, figure_data
 from harness.figures import FigureData
 from harness.store import Store
-from harness.tables import build
-from harness.verdicts import judge
+from harness.tables.build import build
+from harness.tables.verdicts import judge
 
 
 def epoch(n: int, value: object, loss: object) -> dict[str, object]:

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from harness.core.results import Claim
 from harness.figures import FigureData, options, sheet
-from harness.tables import SystemSpec
+from harness.tables.build import SystemSpec
 
 KS, TS = (1.0, 4.0, 16.0), (0.0, 0.5, 1.0)
 POP = SystemSpec("pop", "Popularity", is_floor=True)

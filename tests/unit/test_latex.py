@@ -15,8 +15,8 @@ from made_tables import awkward, published, ranks, run, spec, with_own
 
 from harness.core.results import Claim
 from harness.render import latex
-from harness.tables import SystemSpec, Table, build
-from harness.verdicts import judge
+from harness.tables.build import SystemSpec, Table, build
+from harness.tables.verdicts import judge
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = sorted((ROOT / "results").rglob("table.tex"))

@@ -17,8 +17,8 @@ from made_tables import awkward, hits, run, spec, with_own
 from rich.console import Console
 
 from harness.render import csv, files, latex, markdown, numbers, terminal, view, words
-from harness.tables import SystemSpec, Table, build
-from harness.verdicts import judge
+from harness.tables.build import SystemSpec, Table, build
+from harness.tables.verdicts import judge
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -12,7 +12,7 @@ from harness.core.results import Claim, RunResult
 from harness.stats import metrics
 from harness.stats.corrections import holm
 from harness.stats.estimates import users_by_seeds
-from harness.tables import Cell, DatasetSpec, Note, SystemSpec, Table, build
+from harness.tables.build import Cell, DatasetSpec, Note, SystemSpec, Table, build
 
 
 def three_seeds() -> list[RunResult]:

@@ -17,8 +17,8 @@ from harness.figures.data import FigureData
 from harness.recipes import recipe
 from harness.recipes.papers import significance
 from harness.render import files
-from harness.tables import Table, build
-from harness.verdicts import judge
+from harness.tables.build import Table, build
+from harness.tables.verdicts import judge
 
 ROOT = Path(__file__).resolve().parents[2]
 AB = frozenset("ab")

@@ -6,8 +6,8 @@ import pytest
 from made_tables import hits, published, run, spec
 
 from harness.core.results import Claim, RunResult
-from harness.tables import Table, build
-from harness.verdicts import exit_code, judge, value_verdict
+from harness.tables.build import Table, build
+from harness.tables.verdicts import exit_code, judge, value_verdict
 
 
 def judged(a: list[int], b: list[int], paper_a: float | None = None, paper_b: float | None = None) -> Table:

@@ -15,8 +15,8 @@ from harness.core.errors import MetricsError
 from harness.core.results import Ranks, RunResult, Status
 from harness.stats import metrics
 from harness.stats.estimates import Floats, Users, in_order_of
-from harness.tables.cells import DatasetSpec, TableSpec
-from harness.tables.gains import Gap
+from harness.tables.claim_model import Gap
+from harness.tables.model import DatasetSpec, TableSpec
 
 #: Users and protocol, which all runs of a dataset must share.
 Fit = tuple[bytes, tuple[tuple[str, str], ...]]

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Literal
 
 from harness.stats.estimates import tost
-from harness.tables import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Table, ValueVerdict
+from harness.tables.build import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Table, ValueVerdict
 
 OF_OWN: dict[ClaimVerdict, ClaimVerdict] = {  # nobody claimed it, so there is nothing to support
     "supported": "better", "contradicted": "worse", "supported by users only": "better by users only",

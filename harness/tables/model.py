@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.results import Claim, Published, Status
 from harness.stats.estimates import Estimate
-from harness.tables.gains import ClaimRow, Gap
+from harness.tables.claim_model import ClaimRow, Gap
 
 ValueVerdict = Literal["reproduced", "differs", "inconclusive", "failed", "not run", "unpublished", "not judged"]
 NoteKind = Literal[

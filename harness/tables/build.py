@@ -1,0 +1,82 @@
+"""Runs and published numbers to a `Table`: values, claims, seeds and notes, nothing rounded.
+
+A failed or unusable run leaves a gap with its reason and the rest of the table stands. Verdicts are not given here:
+`harness.verdicts.judge` takes the table and fills them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.core.results import Published, RunResult
+from harness.stats.metrics import parse
+from harness.tables.claim_model import ClaimRow, ClaimVerdict, Comparison, Gap, SeedGain
+from harness.tables.claims import claim_rows, corrected
+from harness.tables.comparable_runs import sample
+from harness.tables.model import (
+    NO_SEED,
+    Cell,
+    DatasetSpec,
+    Note,
+    Row,
+    SeedLine,
+    Spread,
+    SystemSeeds,
+    SystemSpec,
+    Table,
+    TableSpec,
+    Time,
+    ValueVerdict,
+)
+from harness.tables.notes import dataset_notes, general_notes
+from harness.tables.seeds import spreads, system_seeds, times
+from harness.tables.values import value_rows
+
+__all__ = [
+    "NO_SEED", "Cell", "ClaimRow", "ClaimVerdict", "Comparison", "DatasetSpec", "Gap", "Note", "Row", "SeedGain",
+    "SeedLine", "Spread", "SystemSeeds", "SystemSpec", "Table", "TableSpec", "Time", "ValueVerdict",
+    "build",
+]  # fmt: skip
+
+
+def build(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Published] = ()) -> Table:
+    """The table of an artifact from its runs; verdicts are still to be given.
+
+    Args:
+        results: of any datasets and seeds; those that `spec` does not ask for are passed over.
+    Raises:
+        ArgumentError: for an unknown metric, or a claim about a system that the table does not have.
+        MetricsError: if two results stand for the same run.
+    """
+    for metric in spec.metrics:
+        parse(metric)
+    samples = [sample(spec, dataset, results) for dataset in spec.datasets]
+    rows = {s.dataset: value_rows(spec, s, published) for s in samples}
+    claims = {s.dataset: claim_rows(spec, s, published) for s in samples}
+    gaps = tuple(gap for s in samples for gap in s.gaps)
+    notes = [note for s in samples for note in dataset_notes(spec, s, rows[s.dataset])]
+    every = [row for found in claims.values() for row in found]
+    seeds = {s.dataset: system_seeds(spec, s) for s in samples}
+    papers = _in_families(spec, [row for row in every if not row.claim.own])
+    own = corrected([row for row in every if row.claim.own], spec.correction)
+    return Table(
+        spec,
+        {s.dataset: len(s.users) for s in samples},
+        tuple(row for found in rows.values() for row in found),
+        (*papers, *own),
+        tuple(block for blocks in seeds.values() for block in blocks),
+        tuple(line for s in samples for line in spreads(s, claims[s.dataset])),
+        (*general_notes(spec, gaps), *notes),
+        gaps,
+        sum(row.comparison is not None for row in papers),
+        sum(row.comparison is not None for row in own),
+        tuple(time for key, blocks in seeds.items() for time in times(spec, key, blocks, published)),
+    )
+
+
+def _in_families(spec: TableSpec, rows: Sequence[ClaimRow]) -> tuple[ClaimRow, ...]:
+    """The recipe's claims, corrected within the families that it declares."""
+    if not spec.by_dataset:
+        return corrected(rows, spec.correction, spec.n_family)
+    families = [[row for row in rows if row.dataset == dataset.key] for dataset in spec.datasets]
+    return tuple(row for family in families for row in corrected(family, spec.correction, spec.n_family))
