@@ -86,9 +86,9 @@ rule one:
 STORE_ONLY = """import sys
 from pathlib import Path
 from harness.core.config import load
-from harness.execution import Observer
+from harness.runs.runner import Observer
 from harness.job import Job
-from harness.plan import Settings
+from harness.runs.plan import Settings
 seeds = tuple(map(int, sys.argv[1].split(",")))
 job = Job(load(Path(sys.argv[2])), "bench/trivial", Settings(seeds=seeds))
 execution = job.execution(Observer())

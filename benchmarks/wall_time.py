@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.core import config
-from harness.preparation import clone_of, pin_of
+from harness.runs.workspace import clone_of, pin_of
 from harness.upstreams import checkout
 
 SYSTEM = "sasrec/bce"

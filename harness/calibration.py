@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import plan
 from harness.core.errors import StoreError
 from harness.core.results import Published
 from harness.job import Job
 from harness.render import calibration as shown
 from harness.render.words import signature
-from harness.reported import read_events
-from harness.store import Record
+from harness.runs import plan
+from harness.runs.probe_output import read_events
+from harness.runs.store import Record
 from harness.workflow import table_spec
 
 SIGMOID = ("bce", "gbce")

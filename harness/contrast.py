@@ -18,9 +18,9 @@ from harness.core.results import Claim, RunResult
 from harness.executors.base import RunFolder
 from harness.job import Job
 from harness.recipes import recipe
-from harness.reported import read_ranks
+from harness.runs.probe_output import read_ranks
+from harness.runs.store import Record
 from harness.stats.metrics import parse
-from harness.store import Record
 from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec, build
 from harness.tables.verdicts import judge
 

@@ -13,9 +13,9 @@ import numpy as np
 from harness.core.results import Claim, Published, RunResult
 from harness.executors.base import RunFolder
 from harness.figures.data import Curve, FigureData
-from harness.reported import read_events
+from harness.runs.probe_output import read_events
+from harness.runs.store import Store
 from harness.stats.estimates import Floats
-from harness.store import Store
 from harness.tables.build import Table, TableSpec
 from harness.tables.claims import user_differences
 from harness.tables.comparable_runs import sample

@@ -13,9 +13,9 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from harness.plan import Run
 from harness.recipes.datasets import Dataset
-from harness.store import Store
+from harness.runs.plan import Run
+from harness.runs.store import Store
 
 if TYPE_CHECKING:
     from harness.job import Job

@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness import plan
 from harness.core.config import EXECUTORS, Config
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.files import sha256_bytes
@@ -19,17 +18,18 @@ from harness.core.git import run_git
 from harness.core.results import Published, RunResult
 from harness.environments import venv
 from harness.environments.machine import describe_machine
-from harness.execution import Execution, Observer
 from harness.executors.backends import InContainers, Surroundings, ThisMachine
-from harness.plan import Run, Settings
-from harness.preparation import Workshop
 from harness.recipes import extra_losses, loss_catalogue
 from harness.recipes import recipe as recipes
 from harness.recipes.datasets import Dataset
 from harness.recipes.papers import published as printed
 from harness.recipes.papers import significance
 from harness.recipes.recipe import Recipe
-from harness.store import Store
+from harness.runs import plan
+from harness.runs.plan import Run, Settings
+from harness.runs.runner import Execution, Observer
+from harness.runs.store import Store
+from harness.runs.workspace import Workshop
 
 DEMONSTRATION = "demonstration"
 LONGEST_NAME = 100

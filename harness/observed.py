@@ -23,13 +23,13 @@ from harness.estimates import limits
 from harness.executors.base import RunFolder
 from harness.findings.own_runs import MetricRow, PairingRow, PairRow, TwinRow, VariantRow
 from harness.job import Job
-from harness.plan import Settings
 from harness.recipes import recipe as recipes
 from harness.recipes.recipe import Recipe
-from harness.reported import read_ranks
+from harness.runs.plan import Settings
+from harness.runs.probe_output import read_ranks
+from harness.runs.store import Record, Store
 from harness.stats import metrics
 from harness.stats.estimates import Floats, align, paired_t
-from harness.store import Record, Store
 from harness.tables.comparable_runs import sample
 
 PUBLISHED, RELEASED = "as-published", "as-released"

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import plan
 from harness.core.errors import ArgumentError, StoreError
 from harness.job import Job
 from harness.render import timesteps
 from harness.render.timesteps import Curve, Step
 from harness.render.words import signature
-from harness.reported import read_events
+from harness.runs import plan
+from harness.runs.probe_output import read_events
 from harness.workflow import table_spec
 
 EVENT = "position"

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import drawn, plan, render
-from harness.changes import changes
+from harness import drawn, render
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.results import RunResult
-from harness.execution import Execution, Observer
 from harness.job import DEMONSTRATION, Job
-from harness.plan import Run
 from harness.recipes import extra_losses
 from harness.recipes.systems import AddedSystem, System
-from harness.store import Record, Store
+from harness.runs import plan
+from harness.runs.key_changes import changes
+from harness.runs.plan import Run
+from harness.runs.runner import Execution, Observer
+from harness.runs.store import Record, Store
 from harness.tables import build
 from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec
 from harness.tables.verdicts import judge

@@ -150,7 +150,7 @@ def timesteps(
     from harness import timesteps as drawn
     from harness.core.config import load
     from harness.job import Job
-    from harness.plan import Settings
+    from harness.runs.plan import Settings
 
     for path in drawn.write(Job(load(project), artifact, Settings()), dataset, at):
         typer.echo(path)

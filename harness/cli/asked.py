@@ -133,7 +133,7 @@ def job_of(
     """The request that the arguments make."""
     from harness.core.config import load
     from harness.job import Job, Ways, check_ways
-    from harness.plan import Settings
+    from harness.runs.plan import Settings
 
     config = load(project)
     local = config.file.local

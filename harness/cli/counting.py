@@ -10,7 +10,7 @@ from harness.cli.reporting import grid_of
 from harness.core.config import Config
 from harness.recipes.papers.dataset_sizes import Counted
 from harness.render import counts
-from harness.store import Store
+from harness.runs.store import Store
 
 STYLES = {"reproduced": "", "differs": "bold red", "not counted": "dim"}
 

@@ -25,7 +25,7 @@ Tree = Annotated[Path, typer.Option(help="work tree to write from, made by `harn
 
 def chosen(config: Config, upstream: str) -> list[tuple[Pin, Series]]:
     """Pins and series of one upstream, or of all."""
-    from harness.preparation import pin_of
+    from harness.runs.workspace import pin_of
     from harness.upstreams.patches import series as patches
 
     names = [upstream] if upstream else sorted(config.file.upstreams)
@@ -86,7 +86,7 @@ def lint(upstream: Upstream = "", project: Project = None) -> None:
 @patch_app.command()
 def verify(upstream: Upstream = "", project: Project = None) -> None:
     """Apply each series to its pinned upstream in a scratch folder, blobs checked before and after."""
-    from harness.preparation import clone_of
+    from harness.runs.workspace import clone_of
     from harness.upstreams.patches import series as patches
 
     config = settings(project)
@@ -106,7 +106,7 @@ def tree(
     project: Project = None,
 ) -> None:
     """Make a work tree of the upstream with its series applied, to edit for `new` or `refresh`."""
-    from harness.preparation import clone_of
+    from harness.runs.workspace import clone_of
     from harness.upstreams import checkout
     from harness.upstreams.patches import series as patches
 

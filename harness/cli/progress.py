@@ -16,13 +16,13 @@ from rich.progress import Progress as Bars
 
 from harness.core.errors import HarnessError
 from harness.estimates import Estimates, duration
-from harness.evidence import is_number
-from harness.execution import Observer
 from harness.executors.base import PreparedRun
 from harness.job import Job
-from harness.plan import Run
-from harness.reported import read_events
-from harness.store import Record
+from harness.runs.plan import Run
+from harness.runs.probe_output import read_events
+from harness.runs.runner import Observer
+from harness.runs.store import Record
+from harness.runs.validation import is_number
 
 REFRESH_S = 1.0
 

@@ -15,12 +15,12 @@ from harness.cli.consoles import console
 from harness.cli.progress import Progress
 from harness.core.config import Config
 from harness.core.errors import HarnessError, StoreError
-from harness.execution import Observer
 from harness.job import Job
-from harness.store import Record
+from harness.runs.runner import Observer
+from harness.runs.store import Record
 
 if TYPE_CHECKING:
-    from harness.plan import Run
+    from harness.runs.plan import Run
     from harness.tables.build import Table
 
 

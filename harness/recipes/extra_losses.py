@@ -10,16 +10,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness import plan
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.project_file import Upstream
 from harness.core.results import Claim
-from harness.plan import Where
 from harness.recipes import loss_file
 from harness.recipes.loss_catalogue import Catalogue
 from harness.recipes.loss_file import FLAG
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem, LossFile, Scalar, System, as_number, written
+from harness.runs import plan
+from harness.runs.plan import Where
 
 FILE = re.compile(r"(?P<path>.*?\.py)(?::(?P<function>[^:]*))?(?::(?P<options>.*))?", re.DOTALL)
 WRITTEN = f"write {FLAG} mine.py:my_loss, {FLAG} mine.py:my_loss:gamma=3 or {FLAG} gbce:k=256,t=0.75"

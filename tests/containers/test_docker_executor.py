@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import hostile
 import pytest
 
-from harness import generation
 from harness.core.config import load
 from harness.core.errors import SetupError
 from harness.executors import sandbox
@@ -24,6 +23,7 @@ from harness.executors.backends import InContainers
 from harness.executors.base import Outcome, PreparedRun, RunFolder
 from harness.executors.docker import DockerExecutor
 from harness.executors.sandbox import LABEL, Limits
+from harness.runs import data_generation
 
 if TYPE_CHECKING:
     import docker
@@ -273,7 +273,7 @@ def test_data_are_generated_in_a_container(tmp_path: Path, inside: InContainers)
     dataset: Any = SimpleNamespace(name="made", generate=["python", "generate.py", "{data}"], files=files)
 
     def generate() -> dict[str, bytes]:
-        return generation.generate(dataset, lambda name: f"{name} as it lies elsewhere".encode(), tree, inside, 60)
+        return data_generation.generate(dataset, lambda name: f"{name} as it lies elsewhere".encode(), tree, inside, 60)
 
     assert generate() == {"data.txt": b"/harness/source /harness/source/generate.py"}
     (tree / "generate.py").write_text("import os, sys; os.rename(sys.argv[1] + '/given', sys.argv[1] + '/data.txt')")

@@ -14,7 +14,7 @@ import pytest
 from projects import Project, clean_env
 
 from harness import observed
-from harness.reported import read_ranks
+from harness.runs.probe_output import read_ranks
 from harness.stats import metrics
 from harness.upstreams import checkout
 

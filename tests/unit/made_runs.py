@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.executors.base import Outcome, RunFolder
-from harness.plan import Run
+from harness.runs.plan import Run
 
 PROTOCOL = {"split": "leave-one-out", "ranking": "full", "seen": "excluded"}
 DONE = Outcome(0, 12.3456)

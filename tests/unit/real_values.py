@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.core.results import Ranks
-from harness.reported import read_ranks
+from harness.runs.probe_output import read_ranks
 from harness.stats import metrics
 from harness.stats.estimates import Floats, in_order_of
 

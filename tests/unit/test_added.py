@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import recipe_texts
 
-from harness import plan
-from harness.changes import changes
 from harness.core.errors import ArgumentError
 from harness.core.project_file import Upstream
 from harness.core.results import Claim
-from harness.plan import Pinned, Run, Settings
 from harness.recipes import extra_losses, loss_catalogue
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem
+from harness.runs import plan
+from harness.runs.key_changes import changes
+from harness.runs.plan import Pinned, Run, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = loss_catalogue.read(ROOT)

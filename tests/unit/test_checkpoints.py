@@ -12,10 +12,10 @@ from recipe_texts import RECIPE, SHA, write
 
 from harness.core.config import load as load_config
 from harness.core.errors import ConfigError, RecipeError
-from harness.plan import Pinned, Run, Settings, runs
-from harness.preparation import Workshop
 from harness.recipes import recipe as recipes
 from harness.recipes.checkpoints import Checkpoint
+from harness.runs.plan import Pinned, Run, Settings, runs
+from harness.runs.workspace import Workshop
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASED = f"""

@@ -12,7 +12,7 @@ import recipe_texts
 from made_runs import RUN, run
 
 from harness.estimates import About, Estimates, duration, size
-from harness.store import Store
+from harness.runs.store import Store
 
 DATA = {"small": recipe_texts.data()["small"], "large": recipe_texts.data(users=40)["small"]}
 Put = Callable[..., None]

@@ -15,11 +15,11 @@ from made_runs import DONE, EVENTS, left, run, write_events, write_ranks
 
 from harness.core.errors import MetricsError
 from harness.core.files import sha256_file
-from harness.evidence import Fault, ended, judge
 from harness.executors.base import Outcome, RunFolder
-from harness.plan import Run
-from harness.recording import content
-from harness.reported import read_events, read_ranks
+from harness.runs.plan import Run
+from harness.runs.probe_output import read_events, read_ranks
+from harness.runs.record import content
+from harness.runs.validation import Fault, ended, judge
 
 
 @pytest.fixture
@@ -270,7 +270,7 @@ def test_while_a_run_goes_on_no_link_or_pipe_of_its_is_followed(tmp_path: Path) 
 
 
 def test_ranks_that_grow_when_they_are_unpacked_are_refused(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.reported.MOST_ARRAY", 200)
+    monkeypatch.setattr("harness.runs.probe_output.MOST_ARRAY", 200)
     with pytest.raises(MetricsError, match="too large to read"):
         read_ranks(folder.ranks("test"))
 

@@ -12,10 +12,10 @@ import recipe_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import plan
-from harness.changes import changes
 from harness.core.errors import ArgumentError, RecipeError
-from harness.plan import Pinned, Run, Settings, content_key, options, runs, systems
+from harness.runs import plan
+from harness.runs.key_changes import changes
+from harness.runs.plan import Pinned, Run, Settings, content_key, options, runs, systems
 from harness.upstreams.patches.format import effect
 from harness.upstreams.patches.format import parse as parse_patch
 

@@ -12,10 +12,10 @@ from recipe_texts import DATA, RECIPE, SHA, write
 
 from harness.core.config import load as load_config
 from harness.core.errors import RecipeError
-from harness.plan import Settings, systems
 from harness.recipes import loss_catalogue
 from harness.recipes import recipe as recipes
 from harness.recipes.papers import published
+from harness.runs.plan import Settings, systems
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -18,12 +18,12 @@ from filelock import Timeout
 from made_runs import DONE, RUN, left, run
 
 from harness.core.errors import StoreError
-from harness.evidence import judge
 from harness.executors.base import Outcome, RunFolder
-from harness.plan import Run
-from harness.recording import content
-from harness.reported import read_ranks
-from harness.store import Store, clean_log
+from harness.runs.plan import Run
+from harness.runs.probe_output import read_ranks
+from harness.runs.record import content
+from harness.runs.store import Store, clean_log
+from harness.runs.validation import judge
 
 HERE = Path(__file__).parent
 
@@ -106,7 +106,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import made_runs
 from harness.executors.base import RunFolder
-from harness.store import NEEDED, Store
+from harness.runs.store import NEEDED, Store
 store, left = Store(Path(sys.argv[1]), Path(sys.argv[1])), RunFolder(Path(sys.argv[3]))
 print("ready", flush=True)
 for n in range(10**9):
@@ -287,7 +287,7 @@ def test_a_finished_run_whose_ranks_were_lost_failed_in_one_line(store: Store, t
 
 def test_a_lock_keeps_a_second_harness_out_and_dies_with_its_holder(store: Store) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from harness.store import Store\n"
+        "import sys, time; from pathlib import Path; from harness.runs.store import Store\n"
         "lock = Store(Path(sys.argv[1]), Path(sys.argv[2])).lock('k'); lock.acquire(); print('held', flush=True)\n"
         "time.sleep(60)"
     )

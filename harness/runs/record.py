@@ -9,9 +9,9 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from harness.evidence import Evidence
 from harness.executors.base import Outcome
-from harness.plan import Run
+from harness.runs.plan import Run
+from harness.runs.validation import Evidence
 
 FORMAT = 1
 

@@ -19,13 +19,13 @@ from harness.core.git import blob_hash
 from harness.core.project_file import Upstream
 from harness.executors.backends import Surroundings
 from harness.executors.base import PreparedRun, RunFolder
-from harness.generation import generate
-from harness.plan import Pinned, Run
 from harness.recipes.checkpoints import Checkpoint
 from harness.recipes.datasets import Dataset
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem, LossFile
-from harness.stages import Weights
+from harness.runs.data_generation import generate
+from harness.runs.plan import Pinned, Run
+from harness.runs.weights import Weights
 from harness.upstreams import checkout, data_fetch
 from harness.upstreams.patches import series as patches
 from harness.upstreams.patches.format import effect

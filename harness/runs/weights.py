@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.core.errors import RunError
 from harness.core.files import sha256_bytes, sha256_file, write_whole
-from harness.plan import Run
+from harness.runs.plan import Run
 
 
 @dataclass(frozen=True)

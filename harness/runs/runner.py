@@ -15,15 +15,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness import recording
 from harness.core.errors import DatasetError, HarnessError, RunError, SetupError, SourceError
 from harness.core.files import disk_errors, remove_tree, write_json
-from harness.evidence import Evidence, judge
 from harness.executors.base import Outcome, PreparedRun, RunFolder, wait
-from harness.plan import Run
-from harness.preparation import Workshop
 from harness.recipes.datasets import Dataset
-from harness.store import Record, Store
+from harness.runs import record as recording
+from harness.runs.plan import Run
+from harness.runs.store import Record, Store
+from harness.runs.validation import Evidence, judge
+from harness.runs.workspace import Workshop
 
 SHARED_POLL_S = 0.2
 

@@ -20,8 +20,8 @@ from harness.core.errors import MetricsError, StoreError
 from harness.core.files import disk_errors, json_text, remove_tree, write_whole
 from harness.core.results import RunResult
 from harness.executors.base import RunFolder
-from harness.plan import Run
-from harness.reported import read_ranks
+from harness.runs.plan import Run
+from harness.runs.probe_output import read_ranks
 
 FORMAT = 1
 NEEDED = ("key", "upstream", "dataset", "system", "seed", "status", "fault", "inputs", "seconds", "disagreements")

@@ -20,8 +20,8 @@ from harness.core.errors import MetricsError
 from harness.core.files import sha256_file
 from harness.core.results import Ranks
 from harness.executors.base import Outcome, RunFolder
-from harness.plan import Run
-from harness.reported import read_events, read_ranks
+from harness.runs.plan import Run
+from harness.runs.probe_output import read_events, read_ranks
 from harness.stats.metrics import agrees_with_printed
 
 HIGHEST_POWER = 300  # of ten; "0e999999999" is a number too, until somebody reckons with its digits

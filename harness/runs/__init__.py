@@ -1,0 +1,1 @@
+"""From a selected recipe to stored records: plan, prepare, execute, validate, store."""
