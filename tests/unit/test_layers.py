@@ -17,6 +17,7 @@ HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # From the bottom to the top; a module imports only from rows below its own.
 ROWS = (
     (
+        "tables",
         "runs",
         "findings",
         "upstreams",
