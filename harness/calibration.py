@@ -9,8 +9,8 @@ from typing import Any
 from harness.core.errors import StoreError
 from harness.core.results import Published
 from harness.job import Job
-from harness.render import calibration as shown
-from harness.render.words import signature
+from harness.report.figures import calibration as shown
+from harness.report.sentences import signature
 from harness.runs import plan
 from harness.runs.probe_output import read_events
 from harness.runs.store import Record

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.core.results import Claim, Published, RunResult
 from harness.executors.base import RunFolder
-from harness.figures.data import Curve, FigureData
+from harness.report.figures.data import Curve, FigureData
 from harness.runs.probe_output import read_events
 from harness.runs.store import Store
 from harness.stats.estimates import Floats

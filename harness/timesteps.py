@@ -8,9 +8,9 @@ from typing import Any
 
 from harness.core.errors import ArgumentError, StoreError
 from harness.job import Job
-from harness.render import timesteps
-from harness.render.timesteps import Curve, Step
-from harness.render.words import signature
+from harness.report.figures import timesteps
+from harness.report.figures.timesteps import Curve, Step
+from harness.report.sentences import signature
 from harness.runs import plan
 from harness.runs.probe_output import read_events
 from harness.workflow import table_spec

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import drawn, render
+from harness import drawn
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.results import RunResult
 from harness.job import DEMONSTRATION, Job
 from harness.recipes import extra_losses
 from harness.recipes.systems import AddedSystem, System
+from harness.report import formats as render
 from harness.runs import plan
 from harness.runs.key_changes import changes
 from harness.runs.plan import Run
@@ -137,7 +138,7 @@ def publish(
     texts = render.files(table, [name for name in formats if name != FIGURES])
     files: dict[str, bytes] = {f"table{ending}": text.encode() for ending, text in texts.items()}
     if FIGURES in formats:
-        from harness import figures  # matplotlib takes longer to start than a finished table
+        from harness.report import figures  # matplotlib takes longer to start than a finished table
 
         drawn_from = drawn.figure_data(table, results, job.store, job.published)
         files |= {f"{FIGURES}/{name}": content for name, content in figures.files(drawn_from).items()}

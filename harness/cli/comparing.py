@@ -16,7 +16,7 @@ def show(job: Job, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None
         metrics: by comma; "" for those of the recipe.
         wilcoxon: the signed-rank test too.
     """
-    from harness.render import terminal
+    from harness.report.formats import terminal
 
     if a == b:
         raise ArgumentError("compare", f"{a} is compared with itself", "name two")

@@ -9,7 +9,7 @@ from harness.cli.consoles import console
 from harness.cli.reporting import grid_of
 from harness.core.config import Config
 from harness.recipes.papers.dataset_sizes import Counted
-from harness.render import counts
+from harness.report import dataset_sizes
 from harness.runs.store import Store
 
 STYLES = {"reproduced": "", "differs": "bold red", "not counted": "dim"}
@@ -25,7 +25,7 @@ def reproduce(config: Config, artifact: str) -> int:
     show(table)
     store = Store(config.results, config.cache)
     folder = store.table_folder(artifact, "full")
-    made = {f"table{end}": text.encode() for end, text in counts.files(table).items()}
+    made = {f"table{end}": text.encode() for end, text in dataset_sizes.files(table).items()}
     store.write_table(folder, made)
     shown = folder.relative_to(config.root) if folder.is_relative_to(config.root) else folder
     console().print(Text(f"\nWritten: {shown}/{', '.join(made)}", style="bold"), soft_wrap=True)
@@ -41,19 +41,19 @@ def print_plan(config: Config, artifact: str) -> None:
 def show(table: Counted) -> None:
     """The table on the console."""
     out = console()
-    out.print(Text(f"\n{table.title} ({table.artifact}): {counts.summary(table)}\n", style="bold"))
+    out.print(Text(f"\n{table.title} ({table.artifact}): {dataset_sizes.summary(table)}\n", style="bold"))
     grid = grid_of("dataset")
-    for title in counts.titles(table):
+    for title in dataset_sizes.titles(table):
         grid.add_column(title, justify="right")
-    for line in counts.lines(table):
+    for line in dataset_sizes.lines(table):
         grid.add_row(line.label, *(words(cell) for cell in line.cells))
     out.print(grid)
-    for line in counts.lines(table):
+    for line in dataset_sizes.lines(table):
         for note in line.notes:
             out.print(Text(f"{line.label}: {note}", style="dim"), soft_wrap=True)
 
 
-def words(cell: counts.Cell) -> Text:
+def words(cell: dataset_sizes.Cell) -> Text:
     """One number."""
     text = {"reproduced": cell.counted, "differs": f"{cell.counted} ≠ {cell.paper}", "not counted": f"({cell.paper})"}
     return Text(text[cell.verdict], style=STYLES[cell.verdict])

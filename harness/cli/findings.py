@@ -16,7 +16,7 @@ from harness.core.errors import ArgumentError, near_misses
 from harness.findings.collect import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, Finding, Verdict
 from harness.findings.own_runs import MetricRow, PairingRow, TwinRow, VariantRow
-from harness.render.findings import Section, counted, overview, sections, to_csv, to_markdown
+from harness.report.findings import Section, counted, overview, sections, to_csv, to_markdown
 
 FORMATS = ("md", "csv", "txt")
 HEADS = (Text("reported", "dim"), Text("recomputed or elsewhere", "dim"))

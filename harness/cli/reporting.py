@@ -64,7 +64,7 @@ def exit_code(table: Table, gaps: Mapping[str, HarnessError], statuses: list[str
 
 def print_table(table: Table, written: Sequence[Path], root: Path) -> None:
     """The table's blocks, then where its files are."""
-    from harness.render import terminal
+    from harness.report.formats import terminal
 
     out = console()
     for block in terminal.blocks(table):

@@ -16,13 +16,13 @@ from matplotlib.text import Text
 
 from harness.core.results import Claim, Published, RunResult
 from harness.drawn import differences
-from harness.figures import Curve, FigureData, agreement, cost, curves, sheet
-from harness.figures import differences as differing
+from harness.report.figures import Curve, FigureData, agreement, cost, learning_curves, page
+from harness.report.figures import user_differences as differing
 from harness.tables.build import DatasetSpec, SystemSpec, TableSpec, build
 from harness.tables.verdicts import judge
 
 Draw = Callable[[FigureData, DatasetSpec], Iterator[tuple[str, Figure]]]
-DRAW: tuple[Draw, ...] = (agreement.draw, differing.draw, curves.draw, cost.draw)
+DRAW: tuple[Draw, ...] = (agreement.draw, differing.draw, learning_curves.draw, cost.draw)
 
 
 def data(
@@ -95,7 +95,7 @@ def drawn(of: Draw, found: FigureData, dataset: str = "d") -> list[Figure]:
     """The figures of a kind on one dataset, laid out; call it within `sheet.style()`."""
     figures = [figure for _, figure in of(found, found.table.spec.dataset(dataset))]
     for figure in figures:
-        sheet.lay_out(figure)
+        page.lay_out(figure)
     return figures
 
 

@@ -11,11 +11,11 @@ import pytest
 from made_tables import hits, published, run, spec
 from rich.console import Console
 
-from harness import render
 from harness.core.results import Published
 from harness.recipes import recipe as recipes
 from harness.recipes.papers.published import published as printed
-from harness.render.terminal import blocks
+from harness.report import formats
+from harness.report.formats.terminal import blocks
 from harness.tables.build import Table, build
 from harness.tables.verdicts import exit_code, judge
 
@@ -52,7 +52,7 @@ def test_numbers_beside_are_neither_judged_nor_part_of_a_claim() -> None:
 
 @pytest.mark.parametrize("ending", [".md", ".tex", ".html"])
 def test_documents_name_both_places(ending: str) -> None:
-    text = render.files(table(0.2), [ending.lstrip(".")])[ending]
+    text = formats.files(table(0.2), [ending.lstrip(".")])[ending]
     assert "0.3333" in text
     assert "nothing is random, so exactly" in text
     assert "Nothing here is random: each cell has one run." in text
@@ -65,12 +65,12 @@ def test_documents_name_both_places(ending: str) -> None:
 
 
 def test_markdown_rows_have_equally_many_cells() -> None:
-    block = [line for line in render.files(table(0.2), ["md"])[".md"].splitlines() if line.startswith("|")][:4]
+    block = [line for line in formats.files(table(0.2), ["md"])[".md"].splitlines() if line.startswith("|")][:4]
     assert {line.count("|") for line in block} == {7}
 
 
 def test_csv_has_a_column_for_what_stands_beside() -> None:
-    rows = list(csv.DictReader(io.StringIO(render.files(table(0.2), ["csv"])[".csv"])))
+    rows = list(csv.DictReader(io.StringIO(formats.files(table(0.2), ["csv"])[".csv"])))
     assert [(row["published"], row["paper"]) for row in rows] == [("0.2000", "0.3333"), ("0.9000", "")]
     assert all(row["signature"] for row in rows)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.render import calibration as shown
+from harness.report.figures import calibration as shown
 
 PRECISION = (0.2, 0.1, 0.05)
 

@@ -18,7 +18,7 @@ from harness.cli.app import app
 from harness.core.config import load
 from harness.core.errors import RecipeError, SourceError
 from harness.recipes.papers.dataset_sizes import Counted, statistic
-from harness.render import counts
+from harness.report import dataset_sizes
 
 DATA = b"1 1 2 3\n2 2 3 4 4\n3 1\n"  # 3 users, 4 items, 8 interactions
 PAPER = """
@@ -140,7 +140,7 @@ def test_derived_numbers_are_held_to_the_printed_digits(printed: str, value: str
 
 
 def test_all_formats_say_the_same(root: Path) -> None:
-    files = counts.files(table(root))
+    files = dataset_sizes.files(table(root))
     assert "| Small | 3 | 4 | **8** ≠ 9 | **2.6667** ≠ 2.25 | 66.667 |" in files[".md"]
     assert r"| Big\_one | (1,000) |" in files[".md"]
     assert r"Small & 3 & 4 & \textbf{8} $\neq$ 9 & \textbf{2.6667} $\neq$ 2.25 & 66.667 \\" in files[".tex"]

@@ -18,7 +18,7 @@ import pytest
 from made_figures import awkward_data, data
 from made_tables import hits, run, spec
 
-from harness.figures import FORMATS, files
+from harness.report.figures import FORMATS, files
 from harness.tables.build import DatasetSpec
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -15,14 +15,14 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
 from harness.core.results import Published
-from harness.figures import FigureData, agreement, cost, curves, look, sheet
-from harness.figures import differences as differing
+from harness.report.figures import FigureData, agreement, cost, learning_curves, page, style
+from harness.report.figures import user_differences as differing
 from harness.tables.build import Row, SystemSpec
 
 
 @pytest.fixture(autouse=True)
 def _style() -> Iterator[None]:
-    with sheet.style():
+    with page.style():
         yield
 
 
@@ -94,7 +94,7 @@ def test_an_interval_that_would_squeeze_all_else_is_cut_and_marked() -> None:
     axes = figure.axes[0]
     assert axes.get_xlim()[1] < 0.25
     assert len(points(axes, "cut")) == 2
-    assert any(look.CUT in t.get_text().replace("\n", " ") for t in texts(figure))
+    assert any(style.CUT in t.get_text().replace("\n", " ") for t in texts(figure))
     (uncut,) = drawn(agreement.draw, data(spec(), [run("a", 1, hits(10, 100))], [published("a", 0.1)]))
     assert points(uncut.axes[0], "cut") == []
 
@@ -142,7 +142,7 @@ def test_a_comparison_whose_differences_were_not_handed_in_is_no_tie() -> None:
 
 
 def test_curves_have_a_line_for_each_seed_and_mark_the_chosen_epoch() -> None:
-    (figure,) = drawn(curves.draw, awkward_data())
+    (figure,) = drawn(learning_curves.draw, awkward_data())
     uppers, lowers = figure.axes[:3], figure.axes[3:]
     assert [len(lines_of(axes, "validation")) for axes in uppers] == [3, 1, 0]
     assert [len(lines_of(axes, "training")) for axes in lowers] == [3, 1, 0]
@@ -155,21 +155,21 @@ def test_curves_have_a_line_for_each_seed_and_mark_the_chosen_epoch() -> None:
 
 
 def test_a_run_that_does_not_count_is_dotted_and_told() -> None:
-    (figure,) = drawn(curves.draw, awkward_data())
+    (figure,) = drawn(learning_curves.draw, awkward_data())
     assert [line.is_dashed() for line in lines_of(figure.axes[1], "validation")] == [True]
     assert not any(line.is_dashed() for line in lines_of(figure.axes[0], "validation"))
     assert "run that does not count" in [t.get_text() for t in texts(figure)]
 
 
 def test_seeds_of_a_system_share_a_colour_and_models_do_not() -> None:
-    (figure,) = drawn(curves.draw, awkward_data())
+    (figure,) = drawn(learning_curves.draw, awkward_data())
     colors = [{to_hex(line.get_color()) for line in lines_of(axes, "validation")} for axes in figure.axes[:2]]
     assert [len(own) for own in colors] == [1, 1]
     assert colors[0] != colors[1]
 
 
 def test_systems_of_one_model_share_colour_and_shape_and_differ_in_filling() -> None:
-    marks = look.marks(crowded().table.spec)
+    marks = style.marks(crowded().table.spec)
     assert len({(m.color, m.marker, m.fill) for m in marks.values()}) == len(marks)
     assert (marks["m0/0"].color, marks["m0/0"].marker) == (marks["m0/1"].color, marks["m0/1"].marker)
 
@@ -178,7 +178,7 @@ def test_a_model_with_many_losses_gives_each_a_colour_and_shape_and_fills_what_w
     losses, forms = ("bce", "bpr", "top1", "ssm"), ("published", "released")
     names = ["bce-1", *(f"{loss}-as-{form}" for loss in losses for form in forms)]
     systems = tuple(SystemSpec(f"net/{name}", name) for name in names)
-    marks = look.marks(spec(systems=systems, claims=()))
+    marks = style.marks(spec(systems=systems, claims=()))
     assert len({(m.color, m.marker, m.fill) for m in marks.values()}) == 9
     assert len({(m.color, m.marker) for m in marks.values()}) == 5
     assert [marks[f"net/{name}"].fill for name in names[:3]] == ["none", "none", "full"]
@@ -228,7 +228,7 @@ def test_cost_tells_what_it_cannot_place() -> None:
 @pytest.mark.parametrize("make", [crowded, awkward_data])
 def test_texts_are_legible_inside_the_sheet_and_do_not_overlap(draw: Draw, make: object) -> None:
     for figure in drawn(draw, make()):  # type: ignore[operator]
-        assert figure.get_size_inches()[0] in (look.COLUMN_IN, look.PAGE_IN)
+        assert figure.get_size_inches()[0] in (style.COLUMN_IN, style.PAGE_IN)
         found = texts(figure)
         assert min(t.get_fontsize() for t in found) >= 7
         boxes = [(t.get_text(), t.get_window_extent()) for t in found]
@@ -250,16 +250,16 @@ def test_legends_do_not_lie_on_axes(draw: Draw) -> None:
 
 def test_one_metric_fits_a_column() -> None:
     (figure,) = drawn(agreement.draw, data(spec(), [run("a", 1, hits(10, 100))]))
-    assert figure.get_size_inches()[0] == look.COLUMN_IN
+    assert figure.get_size_inches()[0] == style.COLUMN_IN
 
 
 def test_labels_are_broken_to_a_width_and_lose_their_middle() -> None:
     for text in ("SR-GNN (as published) +", "x" * 300, "a b", ""):
-        lines = look.wrapped(text, 1.0, 2).split("\n")
+        lines = style.wrapped(text, 1.0, 2).split("\n")
         assert len(lines) <= 2
-        assert all(look.width_in(line) <= 1.0 for line in lines)
-    assert look.wrapped("a b", 1.0) == "a b"
-    cut = look.wrapped("first " + "x" * 300 + " last", 1.0, 2)
+        assert all(style.width_in(line) <= 1.0 for line in lines)
+    assert style.wrapped("a b", 1.0) == "a b"
+    cut = style.wrapped("first " + "x" * 300 + " last", 1.0, 2)
     assert cut.startswith("first")
     assert cut.endswith("last")
     assert "…" in cut
@@ -268,7 +268,7 @@ def test_labels_are_broken_to_a_width_and_lose_their_middle() -> None:
 @pytest.mark.parametrize(("low", "high"), [(0.004, 0.005), (1, 1), (3, 4), (15, 440), (2, 90_000), (100_000, 9e6)])
 def test_a_time_axis_has_ticks_whatever_its_range(low: float, high: float) -> None:
     axes = Figure().subplots()
-    look.time_axis(axes, low, high)
+    style.time_axis(axes, low, high)
     ticks, (left, right) = axes.get_xticks(), axes.get_xlim()
     assert 2 <= len(ticks) <= 7
     assert left < low <= high < right
@@ -276,10 +276,10 @@ def test_a_time_axis_has_ticks_whatever_its_range(low: float, high: float) -> No
 
 
 def test_ends_of_an_axis() -> None:
-    assert look.limits([]) == (0.0, 1.0)
-    low, high = look.limits([0.4, 0.5], [(0.3, 9.0)], least=0.0)
+    assert style.limits([]) == (0.0, 1.0)
+    low, high = style.limits([0.4, 0.5], [(0.3, 9.0)], least=0.0)
     assert 0.25 < low < 0.35
     assert high < 0.9
-    low, high = look.limits([0.0, 0.0], narrowest=0.002)
+    low, high = style.limits([0.0, 0.0], narrowest=0.002)
     assert low < 0
     assert high > 0.001

@@ -12,7 +12,7 @@ from made_tables import awkward, hits, run, spec
 
 from harness.core.results import RunResult
 from harness.drawn import curve, differences, figure_data
-from harness.figures import FigureData
+from harness.report.figures import FigureData
 from harness.runs.store import Store
 from harness.tables.build import build
 from harness.tables.verdicts import judge

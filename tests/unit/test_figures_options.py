@@ -11,7 +11,7 @@ from made_tables import hits, published, run, spec
 from matplotlib.patches import Rectangle
 
 from harness.core.results import Claim
-from harness.figures import FigureData, options, sheet
+from harness.report.figures import FigureData, loss_options, page
 from harness.tables.build import SystemSpec
 
 KS, TS = (1.0, 4.0, 16.0), (0.0, 0.5, 1.0)
@@ -20,7 +20,7 @@ POP = SystemSpec("pop", "Popularity", is_floor=True)
 
 @pytest.fixture(autouse=True)
 def styled() -> Iterator[None]:
-    with sheet.style():
+    with page.style():
         yield
 
 
@@ -50,19 +50,19 @@ def lines() -> FigureData:
 
 
 def test_systems_that_differ_in_options_of_their_loss_belong_together() -> None:
-    (family,) = options.families(grid().table.spec.systems)
+    (family,) = loss_options.families(grid().table.spec.systems)
     assert (family.model, family.loss, family.names) == ("net", "gbce", ("k", "t"))
     assert family.systems[4.0, 0.5] == "net/4-0.5"
-    assert [f.names for f in options.families(lines().table.spec.systems)] == [("k",)] * 4
+    assert [f.names for f in loss_options.families(lines().table.spec.systems)] == [("k",)] * 4
     alone = [SystemSpec("a", "A", model="net", loss="gbce", options={"k": 1.0})]
-    assert options.families([*alone, SystemSpec("b", "B", model="net", loss="bce")]) == []
-    assert options.families([*alone, replace(alone[0], key="b")]) == []  # told apart by something else
+    assert loss_options.families([*alone, SystemSpec("b", "B", model="net", loss="bce")]) == []
+    assert loss_options.families([*alone, replace(alone[0], key="b")]) == []  # told apart by something else
     corners = [s for s in grid().table.spec.systems if s.key != "net/4-0.5"]
-    assert options.families(corners) == []  # a grid with a hole in it is none
+    assert loss_options.families(corners) == []  # a grid with a hole in it is none
 
 
 def test_each_point_of_a_grid_has_our_mean_with_its_sign_and_the_papers_number() -> None:
-    (figure,) = drawn(options.draw, grid())
+    (figure,) = drawn(loss_options.draw, grid())
     axes = figure.axes[0]
     shown = {
         (t.get_position()[0], round(t.get_position()[1])): t.get_text() for t in axes.texts if "ours" in t.get_label()
@@ -81,14 +81,14 @@ def test_each_point_of_a_grid_has_our_mean_with_its_sign_and_the_papers_number()
 
 
 def test_a_grid_is_the_deeper_the_better() -> None:
-    (figure,) = drawn(options.draw, grid())
+    (figure,) = drawn(loss_options.draw, grid())
     tiles = {p.get_xy(): p.get_facecolor() for p in figure.axes[0].patches if isinstance(p, Rectangle)}
     red = {(round(x + 0.48), round(y + 0.47)): color[0] for (x, y), color in tiles.items()}
     assert red[2, 2] < red[2, 1] < red[2, 0] < red[0, 1] < red[1, 0] < red[0, 0] == 1.0
 
 
 def test_lines_over_one_option_by_model_loss_and_metric() -> None:
-    (figure,) = drawn(options.draw, lines())
+    (figure,) = drawn(loss_options.draw, lines())
     assert [axes.get_title() for axes in figure.axes[:2]] == ["NET", "BERT"]
     assert [axes.get_ylabel() for axes in figure.axes] == ["HIT@10", "", "NDCG@10", ""]
     assert points(figure.axes[0], "ours") == [(1, 0.11), (4, 0.14), (16, 0.26), (1, 0.22), (4, 0.28), (16, 0.52)]
@@ -101,21 +101,21 @@ def test_lines_over_one_option_by_model_loss_and_metric() -> None:
 def test_an_option_that_may_be_0_is_drawn_to_scale() -> None:
     cells = [SystemSpec(f"net/{t:g}", f"Net {t:g}", False, "", "net", "gbce", {"t": t}) for t in TS]
     made = spec(systems=(POP, *cells), claims=(), seeds=(1,))
-    (figure,) = drawn(options.draw, data(made, [run(c.key, 1, hits(10, 100)) for c in cells]))
+    (figure,) = drawn(loss_options.draw, data(made, [run(c.key, 1, hits(10, 100)) for c in cells]))
     low, high = figure.axes[0].get_xlim()
     assert low <= 0 < 1 <= high
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["0", "0.5", "1"]
 
 
 def test_nothing_is_drawn_where_no_system_varies_or_none_has_a_number() -> None:
-    assert drawn(options.draw, data(spec(), [run("a", 1, hits(1, 100))])) == []
+    assert drawn(loss_options.draw, data(spec(), [run("a", 1, hits(1, 100))])) == []
     bare = grid().table.spec
-    assert drawn(options.draw, data(bare, [run("pop", None, hits(1, 100))])) == []
+    assert drawn(loss_options.draw, data(bare, [run("pop", None, hits(1, 100))])) == []
 
 
 @pytest.mark.parametrize("make", [grid, lines])
 def test_texts_lie_inside_the_sheet(make: object) -> None:
-    for figure in drawn(options.draw, make()):  # type: ignore[operator]
+    for figure in drawn(loss_options.draw, make()):  # type: ignore[operator]
         box = figure.bbox
         for text in texts(figure):
             own = text.get_window_extent()

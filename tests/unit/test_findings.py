@@ -32,7 +32,7 @@ from harness.cli.findings import own_rows
 from harness.core.errors import ArgumentError
 from harness.findings.collect import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, TITLES, VERDICTS, Finding
-from harness.render.findings import to_csv, to_markdown
+from harness.report.findings import to_csv, to_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 FOUND = collect(ROOT)

@@ -14,7 +14,7 @@ import pytest
 from made_tables import awkward, published, ranks, run, spec, with_own
 
 from harness.core.results import Claim
-from harness.render import latex
+from harness.report.formats import latex
 from harness.tables.build import SystemSpec, Table, build
 from harness.tables.verdicts import judge
 

@@ -16,7 +16,8 @@ import pytest
 from made_tables import awkward, hits, run, spec, with_own
 from rich.console import Console
 
-from harness.render import csv, files, latex, markdown, numbers, terminal, view, words
+from harness.report import rounding, sentences, view
+from harness.report.formats import csv, files, latex, markdown, terminal
 from harness.tables.build import SystemSpec, Table, build
 from harness.tables.verdicts import judge
 
@@ -60,16 +61,21 @@ def test_the_golden_ones_hold_what_must_not_be_missed(table: Table) -> None:
     ("value", "text"), [(0.00049, "<0.001"), (0.001, "0.0010"), (0.0123, "0.012"), (0.5, "0.50"), (1.0, "1.0")]
 )
 def test_p_values_have_two_digits(value: float, text: str) -> None:
-    assert numbers.p_value(value) == text
+    assert rounding.p_value(value) == text
 
 
 def test_numbers() -> None:
-    assert [numbers.metric(x) for x in (0.05284, None)] == ["0.0528", ""]
-    assert [numbers.signed(x) for x in (0.00171, -0.00171, -0.00001, 0.0)] == ["+0.0017", "-0.0017", "0.0000", "0.0000"]
-    assert [numbers.percent(x) for x in (1.2378, -0.0001, None)] == ["+123.8", "0.0", ""]
-    assert numbers.plain(float("-inf"), 2) == "-inf"
-    assert [numbers.seconds(s) for s in (None, 4.21, 61.0, 600, 9000)] == ["", "4.2 s", "61 s", "10 min", "2.5 h"]
-    assert [numbers.megabytes(m) for m in (None, 980.4, 23_456)] == ["", "980 MB", "23.5 GB"]
+    assert [rounding.metric(x) for x in (0.05284, None)] == ["0.0528", ""]
+    assert [rounding.signed(x) for x in (0.00171, -0.00171, -0.00001, 0.0)] == [
+        "+0.0017",
+        "-0.0017",
+        "0.0000",
+        "0.0000",
+    ]
+    assert [rounding.percent(x) for x in (1.2378, -0.0001, None)] == ["+123.8", "0.0", ""]
+    assert rounding.plain(float("-inf"), 2) == "-inf"
+    assert [rounding.seconds(s) for s in (None, 4.21, 61.0, 600, 9000)] == ["", "4.2 s", "61 s", "10 min", "2.5 h"]
+    assert [rounding.megabytes(m) for m in (None, 980.4, 23_456)] == ["", "980 MB", "23.5 GB"]
 
 
 def test_latex_escapes_every_special_sign_and_keeps_letters() -> None:
@@ -120,7 +126,7 @@ def test_quick_and_demonstration_are_marked_everywhere(table: Table) -> None:
     for text in (markdown.render(again), latex.render(again), printed(again, 100)):
         assert "NOT A REPRODUCTION" in text
         assert "DEMONSTRATION" in text
-    assert words.banners(table) == []
+    assert sentences.banners(table) == []
 
 
 def overruled() -> Table:
@@ -132,7 +138,7 @@ def overruled() -> Table:
 
 def test_seeds_that_overrule_users_cannot_be_missed() -> None:
     table = overruled()
-    (alarm,) = words.alarms(table, "d")
+    (alarm,) = sentences.alarms(table, "d")
     assert "the test over users finds a difference (corrected p <0.001), but over users × seeds" in alarm
     assert "seed 1 (+0.5000, p <0.001) would have spoken for it" in alarm
     text = markdown.render(table)

@@ -193,7 +193,7 @@ def test_start_up_stays_cheap() -> None:
     import subprocess
     import sys
 
-    code = "import sys, harness.verdicts, harness.render; print([m for m in sys.modules if m in sys.argv[1:]])"
+    code = "import sys, harness.tables.verdicts, harness.report.formats; print([m for m in sys.modules if m in sys.argv[1:]])"
     heavy = ["scipy.stats", "statsmodels", "pandas", "jinja2", "rich", "matplotlib"]
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

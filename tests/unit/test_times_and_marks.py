@@ -12,11 +12,11 @@ import pytest
 from made_tables import hits, published, run, spec
 
 from harness.core.results import MINUTES, Claim, Published
-from harness.figures.cost import told
-from harness.figures.data import FigureData
 from harness.recipes import recipe
 from harness.recipes.papers import significance
-from harness.render import files
+from harness.report.figures.cost import told
+from harness.report.figures.data import FigureData
+from harness.report.formats import files
 from harness.tables.build import Table, build
 from harness.tables.verdicts import judge
 

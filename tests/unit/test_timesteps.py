@@ -8,7 +8,7 @@ import io
 import pytest
 
 from harness.core.errors import ArgumentError
-from harness.render.timesteps import Curve, Step, svg, table
+from harness.report.figures.timesteps import Curve, Step, svg, table
 from harness.timesteps import steps
 
 EVENTS = [

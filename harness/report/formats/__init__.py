@@ -19,7 +19,7 @@ def files(table: Table, formats: Iterable[str] = KEPT) -> dict[str, str]:
 
 
 def _files(table: Table, name: str) -> dict[str, str]:
-    from harness.render import csv, html, latex, markdown
+    from harness.report.formats import csv, html, latex, markdown
 
     if name == "md":
         return {".md": markdown.render(table)}

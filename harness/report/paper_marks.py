@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.render import numbers, words
+from harness.report import rounding, sentences
 from harness.tables.build import ClaimRow, Comparison, Table, TableSpec
 
 SAID = {True: "sig.", False: "n.s."}
@@ -40,7 +40,7 @@ def _same(row: ClaimRow, c: Comparison, mark: bool) -> bool:
 
 
 def _mark_here(spec: TableSpec, row: ClaimRow, c: Comparison) -> str:
-    return f"{words.claim_name(spec, row)} ({row.claim.metric}: {numbers.signed(c.gain)}, {SAID[c.significant]})"
+    return f"{sentences.claim_name(spec, row)} ({row.claim.metric}: {rounding.signed(c.gain)}, {SAID[c.significant]})"
 
 
 def caption(table: Table) -> str:

@@ -15,8 +15,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from harness.figures import look
-from harness.render import words
+from harness.report import sentences
+from harness.report.figures import style as look
 from harness.tables.build import Table, TableSpec
 
 PNG_DPI = 300
@@ -58,7 +58,9 @@ def sheet(table: Table, title: str, width: float, body: float, legend: Sequence[
         notes: what a reader must know that is drawn nowhere.
     """
     banners = [
-        line for text in words.banners(table) for line in look.wrapped(text, width - 0.2, 6, weight="bold").split("\n")
+        line
+        for text in sentences.banners(table)
+        for line in look.wrapped(text, width - 0.2, 6, weight="bold").split("\n")
     ]
     titles = look.wrapped(title, width - 0.1, 3, look.TITLE_PT, "bold").split("\n")
     told = look.wrapped(notes, width - 0.1, 12).split("\n") if notes else []
@@ -151,7 +153,7 @@ def lay_out(figure: Figure) -> None:
 
 def saved(figure: Figure, form: str, title: str, spec: TableSpec) -> bytes:
     """The figure's file; without dates, with title and signature in its metadata."""
-    title, facts = look.clean(title), look.clean(words.signature(spec))
+    title, facts = look.clean(title), look.clean(sentences.signature(spec))
     metadata: dict[str, dict[str, Any]] = {
         "svg": {"Date": None, "Creator": None, "Title": title, "Description": facts},
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None, "Title": title, "Subject": facts},

@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.core.results import TRAINING_TIME
-from harness.figures import look
-from harness.figures.data import FigureData
-from harness.figures.sheet import sheet
+from harness.report.figures import style
+from harness.report.figures.data import FigureData
+from harness.report.figures.page import sheet
 from harness.tables.build import DatasetSpec, SeedLine, Table
 
 TIME, MEMORY = TRAINING_TIME, "gpu_memory"  # in recipes/papers; a time with its unit, and MB
-_CROSS: Any = {"marker": "x", "color": look.INK, "markersize": 4, "markeredgewidth": 0.6, "linestyle": "none"}
+_CROSS: Any = {"marker": "x", "color": style.INK, "markersize": 4, "markeredgewidth": 0.6, "linestyle": "none"}
 _LARGEST_PT = 18.0  # diameter of the bubble of the most memory
 
 
@@ -60,7 +60,7 @@ def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]
     metrics = table.spec.metrics
     abreast = min(2, len(metrics))
     down = math.ceil(len(metrics) / abreast)
-    width = look.PAGE_IN if abreast > 1 else look.COLUMN_IN
+    width = style.PAGE_IN if abreast > 1 else style.COLUMN_IN
     sizes = [own.memory_mb for own in found] + [point.memory_mb for point in theirs]
     most = max((size or 0.0 for size in sizes), default=0.0)
     title = f"Quality against cost: {dataset.label}"
@@ -71,7 +71,7 @@ def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]
         _panel(axes, table, dataset.key, metric, found, theirs, most)
     for axes in grid.flat[len(metrics) :]:
         axes.remove()
-    yield f"cost-{look.slug(dataset.key)}", figure
+    yield f"cost-{style.slug(dataset.key)}", figure
 
 
 def spent(table: Table, dataset: str) -> list[Spent]:
@@ -109,7 +109,7 @@ def told(data: FigureData, dataset: str) -> list[Told]:
 def _panel(
     axes: Axes, table: Table, dataset: str, metric: str, found: Sequence[Spent], theirs: Sequence[Told], most: float
 ) -> None:
-    look.plain(axes)
+    style.plain(axes)
     floors = [
         cell.estimate.mean
         for row in table.rows
@@ -121,22 +121,22 @@ def _panel(
     seconds = [line.seconds or 1.0 for own in found for line in own.lines] + [own.seconds for own in points]
     if not seconds:
         return
-    low, high = look.limits([*values, *floors], narrowest=0.002)
+    low, high = style.limits([*values, *floors], narrowest=0.002)
     axes.set_ylim(low - 0.03 * (high - low), high + 0.06 * (high - low))
-    look.time_axis(axes, min(seconds), max(seconds))
-    look.number_axis(axes, "y")
+    style.time_axis(axes, min(seconds), max(seconds))
+    style.number_axis(axes, "y")
     axes.set_xlabel("time to train and test, wall clock (logarithmic)")
     axes.set_ylabel(metric)
     for floor in floors:
-        axes.axhline(floor, color=look.GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-    marks = look.marks(table.spec)
+        axes.axhline(floor, color=style.GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+    marks = style.marks(table.spec)
     for point in points:
         _point(axes, point, metric, marks[point.system], most)
     for own in found:
         _system(axes, own, metric, marks[own.system], most)
 
 
-def _point(axes: Axes, point: Told, metric: str, mark: look.Mark, most: float) -> None:
+def _point(axes: Axes, point: Told, metric: str, mark: style.Mark, most: float) -> None:
     """A point of a paper: the mark of its system, crossed out; its memory is an empty circle."""
     at = ([point.seconds], [point.values[metric]])
     if point.memory_mb:
@@ -151,7 +151,7 @@ def _point(axes: Axes, point: Told, metric: str, mark: look.Mark, most: float) -
     axes.plot(*at, **_CROSS, zorder=3, label="_cross")
 
 
-def _system(axes: Axes, own: Spent, metric: str, mark: look.Mark, most: float) -> None:
+def _system(axes: Axes, own: Spent, metric: str, mark: style.Mark, most: float) -> None:
     small: dict[str, Any] = {"marker": mark.marker, "color": mark.color, "fillstyle": mark.fill, "linestyle": "none"}
     if len(own.lines) > 1:
         seconds, values = [line.seconds or 1.0 for line in own.lines], [line.values[metric] for line in own.lines]
@@ -171,7 +171,7 @@ def _diameter(memory_mb: float, most: float) -> float:
 
 
 def _legend(table: Table, found: Sequence[Spent], theirs: Sequence[Told], most: float) -> list[Artist]:
-    marks = look.marks(table.spec)
+    marks = style.marks(table.spec)
     handles: list[Artist] = []
     own_keys = {own.system for own in found}
     for key in [*(own.system for own in found), *(point.system for point in theirs if point.system not in own_keys)]:
@@ -179,26 +179,26 @@ def _legend(table: Table, found: Sequence[Spent], theirs: Sequence[Told], most: 
         handles.append(
             Line2D(
                 [], [], marker=mark.marker, color=mark.color, fillstyle=mark.fill, markersize=5, linestyle="none",
-                label=look.wrapped(table.spec.system(key).label, 2.6, 1),
+                label=style.wrapped(table.spec.system(key).label, 2.6, 1),
             )
         )  # fmt: skip
     if any(len(own.lines) > 1 for own in found):
-        handles.append(Line2D([], [], marker="o", color=look.GREY, markersize=2.6, linestyle="none", label="one seed"))
+        handles.append(Line2D([], [], marker="o", color=style.GREY, markersize=2.6, linestyle="none", label="one seed"))
     for place in dict.fromkeys(point.place for point in theirs):
-        label = look.clean(f"{place}, crossed out")
+        label = style.clean(f"{place}, crossed out")
         handles.append(Line2D([], [], **_CROSS, label=label))
     if most:
         handles += [
             Line2D(
-                [], [], marker="o", color=look.GREY, alpha=0.3, markeredgewidth=0, linestyle="none",
+                [], [], marker="o", color=style.GREY, alpha=0.3, markeredgewidth=0, linestyle="none",
                 markersize=_diameter(size, most), label=f"{_memory(size, most)} peak memory",
             )
             for size in _round_sizes(most)
         ]  # fmt: skip
     floors = [s.label for s in table.spec.columns if s.is_floor]
     if floors:
-        label = look.clean(" / ".join(floors))
-        handles.append(Line2D([], [], color=look.GREY, linewidth=0.8, linestyle=(0, (4, 2)), label=f"{label} (floor)"))
+        label = style.clean(" / ".join(floors))
+        handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, linestyle=(0, (4, 2)), label=f"{label} (floor)"))
     return handles
 
 

@@ -7,8 +7,8 @@ import io
 from dataclasses import dataclass
 
 from harness.recipes.papers.dataset_sizes import STATISTICS, Counted, Row, Statistic
-from harness.render import latex, markdown
-from harness.render.jinja import rendered
+from harness.report.formats import latex, markdown
+from harness.report.formats.templating import rendered
 
 TITLES = {
     "users": "Users", "items": "Items", "interactions": "Interactions", "average_length": "Average length",

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from harness.figures import look
-from harness.figures.data import Curve, FigureData
-from harness.figures.sheet import sheet
+from harness.report.figures import style
+from harness.report.figures.data import Curve, FigureData
+from harness.report.figures.page import sheet
 from harness.tables.build import DatasetSpec, SystemSpec
 
 _MOST_ABREAST = 5
@@ -30,7 +30,7 @@ def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]
     systems = [s for s in spec.columns if curves[s.key] or not s.is_floor]
     shown = [curve for own in curves.values() for curve in own]
     if shown:
-        yield f"curves-{look.slug(dataset.key)}", _figure(data, dataset, systems, curves, shown)
+        yield f"curves-{style.slug(dataset.key)}", _figure(data, dataset, systems, curves, shown)
 
 
 def _figure(
@@ -39,14 +39,14 @@ def _figure(
 ) -> Figure:  # fmt: skip
     down = math.ceil(len(systems) / _MOST_ABREAST)
     abreast = math.ceil(len(systems) / down)
-    width = look.PAGE_IN if abreast > 2 else look.COLUMN_IN
-    metrics = list(dict.fromkeys(look.clean(c.metric) for c in shown if c.metric))
+    width = style.PAGE_IN if abreast > 2 else style.COLUMN_IN
+    metrics = list(dict.fromkeys(style.clean(c.metric) for c in shown if c.metric))
     names = metrics[0] if len(metrics) == 1 else "the upstream's own metric"
-    titles = {s.key: look.wrapped(s.label, (width - 0.4) / abreast - 0.25, 2) for s in systems}
+    titles = {s.key: style.wrapped(s.label, (width - 0.4) / abreast - 0.25, 2) for s in systems}
     high = 1.85 + (0.12 if any("\n" in title for title in titles.values()) else 0.0)
     figure = sheet(data.table, f"Validation and training: {dataset.label}", width, down * high + 0.2, _legend(shown))
     grid = figure.subplots(2 * down, abreast, squeeze=False, height_ratios=[1.35, 1] * down)
-    marks, ends = look.marks(data.table.spec), _ends(shown)
+    marks, ends = style.marks(data.table.spec), _ends(shown)
     places = [(row, column) for row in range(down) for column in range(abreast)]
     for place, (row, column) in enumerate(places):
         upper, lower = grid[2 * row, column], grid[2 * row + 1, column]
@@ -56,7 +56,7 @@ def _figure(
             continue
         system = systems[place]
         _panel(upper, lower, curves[system.key], marks[system.key].color, ends)
-        upper.set_title(titles[system.key], fontsize=look.TEXT_PT)
+        upper.set_title(titles[system.key], fontsize=style.TEXT_PT)
         if place + abreast >= len(systems):
             lower.set_xlabel("epoch")
         if column == 0:
@@ -73,7 +73,7 @@ def _ends(shown: Sequence[Curve]) -> tuple[tuple[float, float], tuple[float, flo
     epochs = np.concatenate([curve.epochs for curve in shown])
     values = np.concatenate([curve.values for curve in shown])
     span = float(max(epochs.max() - epochs.min(), 1))
-    return (float(epochs.min()) - 0.04 * span, float(epochs.max()) + 0.06 * span), look.limits(
+    return (float(epochs.min()) - 0.04 * span, float(epochs.max()) + 0.06 * span), style.limits(
         values.tolist(), narrowest=0.002
     )
 
@@ -82,24 +82,24 @@ def _panel(
     upper: Axes, lower: Axes, curves: Sequence[Curve], color: str, ends: tuple[tuple[float, float], tuple[float, float]]
 ) -> None:
     for axes in (upper, lower):
-        look.plain(axes)
+        style.plain(axes)
         axes.set_xlim(*ends[0])
-        look.number_axis(axes, "x", 3, whole=True)
-        look.number_axis(axes, "y", 4)
+        style.number_axis(axes, "x", 3, whole=True)
+        style.number_axis(axes, "y", 4)
     upper.tick_params(labelbottom=False)
     upper.set_ylim(*ends[1])
     for curve in curves:
         _lines(upper, lower, curve, color)
     losses = [loss for curve in curves for loss in curve.losses.tolist() if math.isfinite(loss)]
     if losses:
-        lower.set_ylim(*look.limits(losses))
+        lower.set_ylim(*style.limits(losses))
     else:
         lower.set_yticks([])
     validated = any(np.isfinite(curve.values).any() for curve in curves)
     if not validated:
         told = "not validated" if curves else "no curve"
         upper.set_yticks([])
-        upper.text(0.5, 0.5, told, transform=upper.transAxes, ha="center", style="italic", color=look.GREY)
+        upper.text(0.5, 0.5, told, transform=upper.transAxes, ha="center", style="italic", color=style.GREY)
 
 
 def _lines(upper: Axes, lower: Axes, curve: Curve, color: str) -> None:
@@ -123,21 +123,21 @@ def _lines(upper: Axes, lower: Axes, curve: Curve, color: str) -> None:
 _CHOSEN: dict[str, Any] = {
     "marker": "o",
     "markersize": 3.4,
-    "markeredgecolor": look.INK,
+    "markeredgecolor": style.INK,
     "markeredgewidth": 0.7,
     "linestyle": "none",
 }
 _FAILED: dict[str, Any] = {
     "marker": "x",
     "markersize": 4.2,
-    "color": look.INK,
+    "color": style.INK,
     "markeredgewidth": 0.8,
     "linestyle": "none",
 }
 
 
 def _legend(shown: Sequence[Curve]) -> list[Artist]:
-    found: list[Artist] = [Line2D([], [], color=look.INK, linewidth=0.7, label="one seed")]
+    found: list[Artist] = [Line2D([], [], color=style.INK, linewidth=0.7, label="one seed")]
     if any(curve.chosen is not None and np.isfinite(curve.values).any() for curve in shown):
         found.append(Line2D([], [], **_CHOSEN, color="white", label="epoch whose weights were tested"))
     if any(not curve.counted for curve in shown):

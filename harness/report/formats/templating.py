@@ -23,7 +23,7 @@ def rendered(template: str, escape: Callable[[object], str], **values: object) -
         escape: applied to every value that the template prints.
     """
     environment = Environment(
-        loader=PackageLoader("harness.render"),
+        loader=PackageLoader("harness.report.formats"),
         block_start_string="<%",
         block_end_string="%>",
         variable_start_string="<<",

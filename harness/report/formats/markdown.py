@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.render.jinja import rendered
-from harness.render.view import view
+from harness.report.formats.templating import rendered
+from harness.report.view import view
 from harness.tables.build import Table
 
 _SPACES = re.compile(r"[^\S\u00a0]+")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from harness.render.plots import drawn, look
+from harness.report.figures.plain_plot import drawn, look
 
 HEIGHT_IN = 4.2
 

@@ -18,11 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from harness.figures import look
-from harness.figures.agreement import users_of
-from harness.figures.data import FigureData
-from harness.figures.sheet import sheet
-from harness.render import numbers, words
+from harness.report import rounding, sentences
+from harness.report.figures import style
+from harness.report.figures.agreement import users_of
+from harness.report.figures.data import FigureData
+from harness.report.figures.page import sheet
 from harness.tables.build import Cell, DatasetSpec, Row, SystemSpec, Table
 
 _FEWEST = 3  # values of an option that make a line
@@ -53,15 +53,15 @@ def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]
     """A grid for each family with two varying options and each metric; one figure of lines for those with one."""
     rows = [row for row in data.table.rows if row.dataset == dataset.key]
     found = [f for f in families(data.table.spec.systems) if any(_shown(row, f) for row in rows)]
-    name = look.slug(dataset.key)
+    name = style.slug(dataset.key)
     for family in (f for f in found if len(f.names) == 2):
         for row in rows:
-            end = f"-{look.slug(row.metric)}" if len(rows) > 1 else ""
-            yield f"grid-{look.slug(f'{family.model} {family.loss}')}-{name}{end}", _grid(data, dataset, family, row)
+            end = f"-{style.slug(row.metric)}" if len(rows) > 1 else ""
+            yield f"grid-{style.slug(f'{family.model} {family.loss}')}-{name}{end}", _grid(data, dataset, family, row)
     lines = [f for f in found if len(f.names) == 1 and len(f.systems) >= _FEWEST]
     for option in dict.fromkeys(f.names[0] for f in lines):
         own = [f for f in lines if f.names[0] == option]
-        yield f"{look.slug(option)}-{name}", _lines(data, dataset, own, rows)
+        yield f"{style.slug(option)}-{name}", _lines(data, dataset, own, rows)
 
 
 def families(systems: Sequence[SystemSpec]) -> list[Family]:
@@ -91,7 +91,7 @@ def _grid(data: FigureData, dataset: DatasetSpec, family: Family, row: Row) -> F
     columns, lines = family.values(0), family.values(1)
     cells = {cell.system: cell for cell in row.cells}
     title = f"{row.metric} by {across} and {up}: {dataset.label}, {users_of(table, dataset)}"
-    width = max(look.COLUMN_IN, 0.62 * len(columns) + 0.7)
+    width = max(style.COLUMN_IN, 0.62 * len(columns) + 0.7)
     notes = _notes(table, row, family)
     figure = sheet(table, title, width, _CELL_IN * len(lines) + 0.45, _grid_legend(table, family), notes)
     axes = figure.subplots()
@@ -106,7 +106,7 @@ def _grid(data: FigureData, dataset: DatasetSpec, family: Family, row: Row) -> F
     axes.set_yticks(range(len(lines)), [f"{v:g}" for v in lines])
     axes.set_xlabel(across)
     axes.set_ylabel(up)
-    look.plain(axes, left=False)
+    style.plain(axes, left=False)
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(length=0)
     return figure
@@ -126,10 +126,10 @@ def _tile(axes: Axes, table: Table, row: Row, cell: Cell, at: tuple[int, int], d
     color: Any = tuple(p + depth * (d - p) for p, d in zip(_PALE, _DEEP, strict=True)) if known else "white"
     corner = (at[0] - 0.48, at[1] - 0.47)
     against = any(r.claim.worse == cell.system for r in table.claims)
-    edge = {"edgecolor": look.INK, "linewidth": 1.2} if against else {"edgecolor": look.BAND, "linewidth": 0.4}
+    edge = {"edgecolor": style.INK, "linewidth": 1.2} if against else {"edgecolor": style.BAND, "linewidth": 0.4}
     axes.add_patch(Rectangle(corner, 0.96, 0.94, facecolor=color, **edge))  # type: ignore[arg-type]
-    ours = numbers.metric(cell.estimate.mean) + sign(table, row, cell.system) if cell.estimate else "–"
-    ink = "white" if known and depth > 0.6 else look.INK
+    ours = rounding.metric(cell.estimate.mean) + sign(table, row, cell.system) if cell.estimate else "–"
+    ink = "white" if known and depth > 0.6 else style.INK
     paper = f"{cell.published.value:.{cell.published.decimals}f}" if cell.published else ""
     axes.text(*at, ours, ha="center", va="bottom" if paper else "center_baseline", color=ink, label="_ours")
     if paper:
@@ -140,7 +140,7 @@ def _tile(axes: Axes, table: Table, row: Row, cell: Cell, at: tuple[int, int], d
 
 def sign(table: Table, row: Row, system: str) -> str:
     """What the corrected tests of a system's claims say of these runs: ∗ better, ↓ worse, all alike; else ""."""
-    found = words.agreeing(table, row, system)
+    found = sentences.agreeing(table, row, system)
     return ("∗" if found[0].gain > 0 else "↓") if found else ""
 
 
@@ -149,7 +149,7 @@ def _notes(table: Table, row: Row, family: Family) -> str:
     cells, keys = {cell.system: cell for cell in row.cells}, set(family.systems.values())
     against = list(dict.fromkeys(r.claim.worse for r in table.claims if r.claim.better in keys))
     over = " / ".join(table.spec.system(key).label for key in against)
-    correction = words.CORRECTIONS[table.spec.correction]
+    correction = sentences.CORRECTIONS[table.spec.correction]
     how = correction if correction == "uncorrected" else f"after {correction}'s correction"
     signs = {sign(table, row, key) for key in keys}
     told = [
@@ -167,7 +167,7 @@ def _grid_legend(table: Table, family: Family) -> list[Artist]:
     against = {r.claim.worse for r in table.claims}
     if not against & set(family.systems.values()):
         return []
-    return [Patch(facecolor="white", edgecolor=look.INK, linewidth=1.2, label="what claims are set against")]
+    return [Patch(facecolor="white", edgecolor=style.INK, linewidth=1.2, label="what claims are set against")]
 
 
 def _lines(data: FigureData, dataset: DatasetSpec, found: Sequence[Family], rows: Sequence[Row]) -> Figure:
@@ -175,7 +175,7 @@ def _lines(data: FigureData, dataset: DatasetSpec, found: Sequence[Family], rows
     table, option = data.table, found[0].names[0]
     models = list(dict.fromkeys(f.model for f in found))
     losses = list(dict.fromkeys(f.loss for f in found))
-    width = look.PAGE_IN if len(models) > 1 else look.COLUMN_IN
+    width = style.PAGE_IN if len(models) > 1 else style.COLUMN_IN
     title = f"By {option}: {dataset.label}, {users_of(table, dataset)}"
     figure = sheet(table, title, width, 1.9 * len(rows) + 0.2, _lines_legend(table, losses, rows, found))
     grid = figure.subplots(len(rows), len(models), squeeze=False, sharey="row")
@@ -185,7 +185,7 @@ def _lines(data: FigureData, dataset: DatasetSpec, found: Sequence[Family], rows
             own = [f for f in found if f.model == model]
             _panel(axes, table, row, own, losses)
             if down == 0 and len(models) > 1:
-                axes.set_title(_called(table, own), fontsize=look.TEXT_PT)
+                axes.set_title(_called(table, own), fontsize=style.TEXT_PT)
             axes.set_xlabel(option if down == len(rows) - 1 else "")
             axes.set_ylabel(row.metric if across == 0 else "")
     return figure
@@ -197,20 +197,20 @@ def _called(table: Table, own: Sequence[Family]) -> str:
     shared = labels[0]
     while not all(label.startswith(shared) for label in labels):
         shared = shared[:-1]
-    return look.clean(shared.rstrip(" ,(")) or own[0].model
+    return style.clean(shared.rstrip(" ,(")) or own[0].model
 
 
 def _panel(axes: Axes, table: Table, row: Row, own: Sequence[Family], losses: Sequence[str]) -> None:
-    look.plain(axes)
+    style.plain(axes)
     ticks = sorted({value for family in own for value in family.values(0)})
     axes.set_xscale("log" if ticks[0] > 0 else "linear")
     axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
     axes.minorticks_off()
-    look.number_axis(axes, "y")
+    style.number_axis(axes, "y")
     cells = {cell.system: cell for cell in row.cells}
     for cell in row.cells:
         if cell.estimate and table.spec.system(cell.system).is_floor:
-            axes.axhline(cell.estimate.mean, color=look.GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+            axes.axhline(cell.estimate.mean, color=style.GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     for family in own:
         mark = _mark(losses.index(family.loss))
         placed = [(value, cells[key]) for (value,), key in sorted(family.systems.items())]
@@ -220,12 +220,12 @@ def _panel(axes: Axes, table: Table, row: Row, own: Sequence[Family], losses: Se
         axes.plot([v for v, _ in ours], [e.mean for _, e in ours], **mark, label="_ours", zorder=3)
         theirs = [(value, cell.published.value) for value, cell in placed if cell.published]
         if theirs:
-            paper = {**look.PAPER, "markeredgecolor": mark["color"]}
+            paper = {**style.PAPER, "markeredgecolor": mark["color"]}
             axes.plot(*zip(*theirs, strict=True), **paper, zorder=4, label="_paper")
 
 
 def _mark(place: int) -> dict[str, Any]:
-    return {"color": look.HUES[place % len(look.HUES)], "marker": look.MARKERS[place % len(look.MARKERS)],
+    return {"color": style.HUES[place % len(style.HUES)], "marker": style.MARKERS[place % len(style.MARKERS)],
             "markersize": 3.4, "linewidth": 0.9}  # fmt: skip
 
 
@@ -235,11 +235,11 @@ def _lines_legend(table: Table, losses: Sequence[str], rows: Sequence[Row], foun
     if any(cell.estimate for cell in cells):
         basis = {cell.estimate.basis for cell in cells if cell.estimate}
         label = f"95 % interval over {' or '.join(sorted(basis))}"
-        handles.append(Line2D([], [], color=look.GREY, linewidth=0.6, label=label))
+        handles.append(Line2D([], [], color=style.GREY, linewidth=0.6, label=label))
     if any(cell.published for cell in cells):
-        paper = {**look.PAPER, "markeredgecolor": look.GREY}
+        paper = {**style.PAPER, "markeredgecolor": style.GREY}
         handles.append(Line2D([], [], **paper, label=f"the {table.spec.published_in}'s"))
     if floors := [s.label for s in table.spec.columns if s.is_floor]:
-        label = look.clean(" / ".join(floors))
-        handles.append(Line2D([], [], color=look.GREY, linewidth=0.8, linestyle=(0, (4, 2)), label=f"{label} (floor)"))
+        label = style.clean(" / ".join(floors))
+        handles.append(Line2D([], [], color=style.GREY, linewidth=0.8, linestyle=(0, (4, 2)), label=f"{label} (floor)"))
     return handles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from harness.render import numbers
+from harness.report import rounding
 from harness.tables.build import NO_SEED, ClaimRow, Comparison, Note, Row, Spread, Table, TableSpec
 
 CORRECTIONS = {
@@ -66,21 +66,21 @@ def alarms(table: Table, dataset: str) -> list[str]:
 
 
 def _alarm(spec: TableSpec, row: ClaimRow, c: Comparison) -> str:
-    interval = f"[{numbers.signed(c.interval.low)}, {numbers.signed(c.interval.high)}]"
+    interval = f"[{rounding.signed(c.interval.low)}, {rounding.signed(c.interval.high)}]"
     text = f"{spec.dataset(row.dataset).label}, {row.claim.metric}, {claim_name(spec, row)}: "
     if c.overruled:
         text += f"the test over users finds a difference (corrected p {_p(c.p_adjusted)}), but "
-    text += f"over users × seeds the gain {numbers.signed(c.gain)} has the interval {interval}, which contains 0."
+    text += f"over users × seeds the gain {rounding.signed(c.gain)} has the interval {interval}, which contains 0."
     for sign, direction in ((1, "for"), (-1, "against")):
         seeds = [g for g in c.misleading_seeds if g.gain * sign > 0]
         if seeds:
-            told = listed([f"{g.seed} ({numbers.signed(g.gain)}, p {_p(g.p)})" for g in seeds])
+            told = listed([f"{g.seed} ({rounding.signed(g.gain)}, p {_p(g.p)})" for g in seeds])
             text += f" Alone, {'seeds' if len(seeds) > 1 else 'seed'} {told} would have spoken {direction} it."
     return text
 
 
 def _p(p: float) -> str:
-    text = numbers.p_value(p)
+    text = rounding.p_value(p)
     return text if text.startswith("<") else f"= {text}"
 
 
@@ -137,7 +137,7 @@ def spread_line(spec: TableSpec, spread: Spread) -> str:
     times = f"{spread.width / gain:.1f} times" if gain else "beside"
     return (
         f"{spread.claim.metric}: the {spread.n_seeds} seeds of {spec.system(spread.system).label} lie up to "
-        f"{numbers.metric(spread.width)} apart, {times} the {spec.published_in}'s gain of {numbers.metric(gain)} "
+        f"{rounding.metric(spread.width)} apart, {times} the {spec.published_in}'s gain of {rounding.metric(gain)} "
         f"({spec.system(spread.claim.better).label} over {spec.system(spread.claim.worse).label})."
     )
 
@@ -176,11 +176,11 @@ def _names(spec: TableSpec, note: Note) -> str:
 
 def _floor(spec: TableSpec, note: Note) -> str:
     key, value = note.values[0]
-    return f"{spec.system(key).label} ({numbers.metric(value)})"
+    return f"{spec.system(key).label} ({rounding.metric(value)})"
 
 
 def _valued(spec: TableSpec, note: Note) -> str:
-    return "; ".join(f"{spec.system(key).label} {numbers.metric(value)}" for key, value in note.values[1:])
+    return "; ".join(f"{spec.system(key).label} {rounding.metric(value)}" for key, value in note.values[1:])
 
 
 def _counted(spec: TableSpec, note: Note) -> str:
@@ -262,5 +262,5 @@ def detail_caption(spec: TableSpec) -> str:
 
 
 def _tested(table: Table) -> str:
-    users = listed([f"{table.spec.dataset(key).label} {numbers.count(n)}" for key, n in table.n_users.items() if n])
+    users = listed([f"{table.spec.dataset(key).label} {rounding.count(n)}" for key, n in table.n_users.items() if n])
     return f"Paired t-test over users (n: {users}; each user's mean over seeds), two-sided"

@@ -6,7 +6,7 @@ nothing is lost in print without colour. Widths are those of a column (3.3 in) a
 
 from __future__ import annotations
 
-from harness.figures.data import Curve, FigureData
+from harness.report.figures.data import Curve, FigureData
 
 __all__ = ["FORMATS", "Curve", "FigureData", "files"]
 
@@ -20,16 +20,16 @@ def files(data: FigureData) -> dict[str, bytes]:
     `grid` and lines named after an option (systems that differ in options of their loss), `curves` (validation and
     training) and `cost` (quality against time and memory); what has nothing to show is left out.
     """
-    from harness.figures import agreement, cost, curves, differences, options, sheet
+    from harness.report.figures import agreement, cost, learning_curves, loss_options, page, user_differences
 
     found: dict[str, bytes] = {}
-    with sheet.style():
+    with page.style():
         for dataset in data.table.spec.datasets:
-            for draw in (agreement.draw, differences.draw, options.draw, curves.draw, cost.draw):
+            for draw in (agreement.draw, user_differences.draw, loss_options.draw, learning_curves.draw, cost.draw):
                 for name, figure in draw(data, dataset):
-                    sheet.lay_out(figure)
-                    own = sheet.free_name(name, {n.rpartition(".")[0] for n in found})
+                    page.lay_out(figure)
+                    own = page.free_name(name, {n.rpartition(".")[0] for n in found})
                     title = f"{own}: {data.table.spec.artifact}"
                     for form in FORMATS:
-                        found[f"{own}.{form}"] = sheet.saved(figure, form, title, data.table.spec)
+                        found[f"{own}.{form}"] = page.saved(figure, form, title, data.table.spec)
     return found

@@ -10,8 +10,8 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from harness.render.parts import ClaimLine, DatasetView, SeedBlock, TableView, ValueBlock, ValueText
-from harness.render.view import view
+from harness.report.view import view
+from harness.report.view_model import ClaimLine, DatasetView, SeedBlock, TableView, ValueBlock, ValueText
 from harness.tables.build import Table
 
 _SIGNS = {

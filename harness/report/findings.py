@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 
 from harness.findings.finding import COUNTED, KINDS, MEANINGS, TITLES, VERDICTS, Finding, Kind, Verdict
-from harness.render.jinja import rendered
-from harness.render.markdown import escape
+from harness.report.formats.markdown import escape
+from harness.report.formats.templating import rendered
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from harness.figures import look
-from harness.figures.data import FigureData
-from harness.figures.sheet import sheet
-from harness.render import numbers
+from harness.report import rounding
+from harness.report.figures import style as look
+from harness.report.figures.data import FigureData
+from harness.report.figures.page import sheet
 from harness.tables.build import Cell, DatasetSpec, Row, Table
 
 SIGNS = {"reproduced": "✓", "differs": "≠", "inconclusive": "?"}
@@ -64,7 +64,7 @@ def _panel(axes: Axes, table: Table, row: Row) -> None:
 def users_of(table: Table, dataset: DatasetSpec) -> str:
     """How many users the dataset's values are means over."""
     n = table.n_users[dataset.key]
-    return f"{numbers.count(n)} users" if n else "no usable run"
+    return f"{rounding.count(n)} users" if n else "no usable run"
 
 
 def _ends(table: Table, row: Row) -> tuple[float, float]:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.core.results import Published
-from harness.render import marks, numbers, words
-from harness.render.parts import (
+from harness.report import paper_marks, rounding, sentences
+from harness.report.view_model import (
     ABSENT,
     ClaimLine,
     DatasetView,
@@ -41,20 +41,20 @@ def view(table: Table) -> TableView:
         table.spec.artifact,
         table.spec.title,
         table.spec.metrics,
-        tuple(words.banners(table)),
-        words.summary(table),
+        tuple(sentences.banners(table)),
+        sentences.summary(table),
         tuple(_with_details(dataset, shown) for dataset in datasets),
-        words.value_caption(table),
-        words.claim_caption(table) + marks.caption(table),
+        sentences.value_caption(table),
+        sentences.claim_caption(table) + paper_marks.caption(table),
         "comparison" if table.spec.compared else "put in, no claim of the paper",
-        words.own_caption(table),
-        words.detail_caption(table.spec),
+        sentences.own_caption(table),
+        sentences.detail_caption(table.spec),
         tuple(DETAILS[i] for i in shown),
         table.spec.footnotes,
-        words.CORRECTIONS[table.spec.correction],
-        words.legend(table),
-        words.signature(table.spec),
-        words.mark(table.spec),
+        sentences.CORRECTIONS[table.spec.correction],
+        sentences.legend(table),
+        sentences.signature(table.spec),
+        sentences.mark(table.spec),
         table.spec.published_in,
         table.spec.beside,
     )
@@ -80,19 +80,19 @@ def _slug(text: str) -> str:
 
 def _dataset(table: Table, dataset: DatasetSpec) -> DatasetView:
     own = [block for block in table.seeds if block.dataset == dataset.key]
-    notes = (words.note_line(table.spec, note) for note in table.notes if note.dataset == dataset.key)
+    notes = (sentences.note_line(table.spec, note) for note in table.notes if note.dataset == dataset.key)
     n_users = table.n_users[dataset.key]
     return DatasetView(
         _slug(dataset.key),
         dataset.label,
-        f"{numbers.count(n_users)} users" if n_users else "no usable run",
+        f"{rounding.count(n_users)} users" if n_users else "no usable run",
         tuple(_value_blocks(table, dataset.key)),
-        (*(note for note in notes if note), *marks.lines(table, dataset.key)),
+        (*(note for note in notes if note), *paper_marks.lines(table, dataset.key)),
         _claim_lines(table, dataset.key, own=False),
         _claim_lines(table, dataset.key, own=True),
-        tuple(words.alarms(table, dataset.key)),
+        tuple(sentences.alarms(table, dataset.key)),
         tuple(_seed_blocks(table, dataset.key, own)),
-        tuple(words.spread_line(table.spec, s) for s in table.spreads if s.dataset == dataset.key),
+        tuple(sentences.spread_line(table.spec, s) for s in table.spreads if s.dataset == dataset.key),
         tuple(_run_line(table, block, line) for block in own for line in block.lines),
         tuple(_keys(table, block) for block in own if block.lines),
     )
@@ -119,11 +119,11 @@ def _value_blocks(table: Table, dataset: str) -> Iterator[ValueBlock]:
 
 
 def _times(time: Time) -> tuple[str, str]:
-    ours = ABSENT if time.minutes is None else numbers.minutes(time.minutes)
+    ours = ABSENT if time.minutes is None else rounding.minutes(time.minutes)
     paper = time.published
     if paper is None:
         return ours, ABSENT
-    printed = f"{paper.value:.{paper.decimals}f}" if paper.unit == "min" else numbers.minutes(paper.seconds / 60)
+    printed = f"{paper.value:.{paper.decimals}f}" if paper.unit == "min" else rounding.minutes(paper.seconds / 60)
     return ours, printed
 
 
@@ -134,7 +134,7 @@ def _value_block(table: Table, dataset: str, metrics: tuple[str, ...]) -> ValueB
             system.label,
             _anchor(dataset, system.key),
             system.is_floor,
-            tuple(_value_text(row.cells[place], words.sign(table, row, system.key)) for row in rows),
+            tuple(_value_text(row.cells[place], sentences.sign(table, row, system.key)) for row in rows),
         )
         for place, system in enumerate(table.spec.columns)
     ]
@@ -150,12 +150,12 @@ def _value_text(cell: Cell, sign: str = "") -> ValueText:
     verdict = ABSENT if cell.verdict == "unpublished" else cell.verdict
     if cell.estimate is None:
         return ValueText(ABSENT, "", "", "", "", paper, ABSENT, verdict, 0, beside)
-    half = numbers.metric(cell.estimate.high - cell.estimate.mean)
+    half = rounding.metric(cell.estimate.high - cell.estimate.mean)
     basis = "u" if cell.estimate.basis == "users" else ""
-    marks = "†" * cell.disagrees + "‡" * cell.ties
-    percent = numbers.percent(cell.relative) or ABSENT
-    ours, place = numbers.metric(cell.estimate.mean), cell.place
-    return ValueText(ours, half, basis, sign, marks, paper, percent, verdict, place, beside)
+    paper_marks = "†" * cell.disagrees + "‡" * cell.ties
+    percent = rounding.percent(cell.relative) or ABSENT
+    ours, place = rounding.metric(cell.estimate.mean), cell.place
+    return ValueText(ours, half, basis, sign, paper_marks, paper, percent, verdict, place, beside)
 
 
 def _printed(number: Published | None) -> str:
@@ -168,19 +168,21 @@ def _claim_lines(table: Table, dataset: str, *, own: bool) -> tuple[ClaimLine, .
 
 
 def _claim_line(table: Table, row: ClaimRow) -> ClaimLine:
-    paper = " ".join(filter(None, (numbers.percent(row.paper_relative), marks.marked(table.spec, row)))) or ABSENT
+    paper = (
+        " ".join(filter(None, (rounding.percent(row.paper_relative), paper_marks.marked(table.spec, row)))) or ABSENT
+    )
     c = row.comparison
-    line = ClaimLine(words.claim_name(table.spec, row), row.claim.metric, paper, row.verdict)
+    line = ClaimLine(sentences.claim_name(table.spec, row), row.claim.metric, paper, row.verdict)
     if c is None:
         return replace(line, details=(ABSENT,) * len(DETAILS))
     return replace(
         line,
         alarm=c.overruled or bool(c.misleading_seeds),
-        gain=numbers.signed(c.gain),
-        interval=f"[{numbers.signed(c.interval.low)}, {numbers.signed(c.interval.high)}]",
+        gain=rounding.signed(c.gain),
+        interval=f"[{rounding.signed(c.interval.low)}, {rounding.signed(c.interval.high)}]",
         basis="" if c.seed_aware else "u",
-        percent=numbers.percent(c.relative) or ABSENT,
-        p_adjusted=numbers.p_value(c.p_adjusted),
+        percent=rounding.percent(c.relative) or ABSENT,
+        p_adjusted=rounding.p_value(c.p_adjusted),
         seeds=f"{sum(g.gain > 0 for g in c.per_seed)}/{len(c.per_seed)}",
         details=_details(c),
         per_seed=_per_seed(c),
@@ -194,25 +196,25 @@ def _details(c: Comparison) -> tuple[str, ...]:
     """A text for each of `DETAILS`."""
     more = c.more
     return (
-        numbers.plain(c.test.statistic, 2),
-        numbers.p_value(c.test.p),
-        numbers.p_value(more.randomisation.p) + ("" if more.randomisation.exact else "ʳ"),
-        numbers.p_value(more.mcnemar.p) if more.mcnemar else ABSENT,
+        rounding.plain(c.test.statistic, 2),
+        rounding.p_value(c.test.p),
+        rounding.p_value(more.randomisation.p) + ("" if more.randomisation.exact else "ʳ"),
+        rounding.p_value(more.mcnemar.p) if more.mcnemar else ABSENT,
         _wilcoxon(more.wilcoxon),
-        f"[{numbers.signed(more.bootstrap.low)}, {numbers.signed(more.bootstrap.high)}]",
-        f"{numbers.plain(c.test.dz, 3)} [{numbers.plain(more.effect.low, 3)}, {numbers.plain(more.effect.high, 3)}]",
-        numbers.metric(c.detectable),
+        f"[{rounding.signed(more.bootstrap.low)}, {rounding.signed(more.bootstrap.high)}]",
+        f"{rounding.plain(c.test.dz, 3)} [{rounding.plain(more.effect.low, 3)}, {rounding.plain(more.effect.high, 3)}]",
+        rounding.metric(c.detectable),
         f"{c.wins.wins}/{c.wins.ties}/{c.wins.losses}",
     )
 
 
 def _wilcoxon(test: SignedRanks | None) -> str:
-    return (numbers.p_value(test.p) + ("!" if test.too_many else "")) if test else ABSENT
+    return (rounding.p_value(test.p) + ("!" if test.too_many else "")) if test else ABSENT
 
 
 def _per_seed(c: Comparison) -> str:
     def told(seed: int | None, gain: float, p: float) -> str:
-        return ("" if seed is None else f"{seed}: ") + f"{numbers.signed(gain)} (p {numbers.p_value(p)})"
+        return ("" if seed is None else f"{seed}: ") + f"{rounding.signed(gain)} (p {rounding.p_value(p)})"
 
     return "; ".join(told(g.seed, g.gain, g.p) for g in c.per_seed)
 
@@ -233,7 +235,7 @@ def _seed_blocks(table: Table, dataset: str, own: Sequence[SystemSeeds]) -> Iter
 def _seed_row(table: Table, block: SystemSeeds, metric: str, seeds: Sequence[int], cell: Cell) -> SeedRow:
     lines = {line.seed: line for line in block.lines}
     texts = tuple("" if None in lines else _seed_text(lines.get(seed), metric) for seed in seeds)
-    low, high = (numbers.metric(end) for end in block.ranges.get(metric, (None, None)))
+    low, high = (rounding.metric(end) for end in block.ranges.get(metric, (None, None)))
     reach = low if low == high else f"{low}–{high}"
     return SeedRow(table.spec.system(block.system).label, texts, reach or ABSENT, _value_text(cell).paper)
 
@@ -242,13 +244,13 @@ def _seed_text(line: SeedLine | None, metric: str) -> str:
     if line is None or metric not in line.values:
         return line.status if line else ABSENT
     if line.epochs is None:
-        return numbers.metric(line.values[metric])
+        return rounding.metric(line.values[metric])
     capped = "*" if line.epochs == line.epoch_cap else ""
-    return f"{numbers.metric(line.values[metric])} ({line.epochs}{capped})"
+    return f"{rounding.metric(line.values[metric])} ({line.epochs}{capped})"
 
 
 def _run_line(table: Table, block: SystemSeeds, line: SeedLine) -> RunLine:
-    values = tuple(numbers.metric(line.values.get(metric)) or ABSENT for metric in table.spec.metrics)
+    values = tuple(rounding.metric(line.values.get(metric)) or ABSENT for metric in table.spec.metrics)
     parts = [(line.epochs, "{}"), (line.epoch_cap, "of {}"), (line.best_epoch, "(best {})")]
     known = [form.format(value) for value, form in parts if value is not None and line.epochs is not None]
     return RunLine(
@@ -257,8 +259,8 @@ def _run_line(table: Table, block: SystemSeeds, line: SeedLine) -> RunLine:
         ABSENT if line.seed is None else str(line.seed),
         " ".join(known) or ABSENT,
         values if line.values else (line.status, *[ABSENT] * (len(values) - 1)),
-        numbers.seconds(line.seconds) or ABSENT,
-        numbers.megabytes(line.peak_memory_mb) or ABSENT,
+        rounding.seconds(line.seconds) or ABSENT,
+        rounding.megabytes(line.peak_memory_mb) or ABSENT,
         line.key,
         "../" * (table.spec.artifact.count("/") + 3) + f"runs/{line.key}" if line.key else "",
     )

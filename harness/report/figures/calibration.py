@@ -13,7 +13,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from harness.render.plots import COLOURS, drawn, look
+from harness.report.figures.plain_plot import COLOURS, drawn, look
 
 HEIGHT_IN = 4.7
 HOLLOW: dict[str, Any] = {"marker": "D", "markersize": 5, "color": "none", "linestyle": "none"}

@@ -13,16 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from harness.figures import look
-from harness.figures.agreement import users_of
-from harness.figures.data import FigureData
-from harness.figures.sheet import sheet
-from harness.render import words
+from harness.report import sentences
+from harness.report.figures import style
+from harness.report.figures.agreement import users_of
+from harness.report.figures.data import FigureData
+from harness.report.figures.page import sheet
 from harness.stats.estimates import ROUNDING, Floats
 from harness.stats.metrics import parse
 from harness.tables.build import ClaimRow, Comparison, DatasetSpec
 
-BETTER, WORSE = look.BLUE, look.ORANGE
+BETTER, WORSE = style.BLUE, style.ORANGE
 _N_BINS = 40  # an even number, so that 0 is an edge and no bar holds both wins and losses
 _STEP_IN, _TALL = 0.5, 0.78
 
@@ -32,7 +32,7 @@ def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]
     for metric in data.table.spec.metrics:
         rows = [row for row in data.table.claims if (row.dataset, row.claim.metric) == (dataset.key, metric)]
         if any(row.comparison for row in rows):
-            yield f"differences-{look.slug(dataset.key)}-{look.slug(metric)}", _figure(data, dataset, metric, rows)
+            yield f"differences-{style.slug(dataset.key)}-{style.slug(metric)}", _figure(data, dataset, metric, rows)
 
 
 def _figure(data: FigureData, dataset: DatasetSpec, metric: str, rows: Sequence[ClaimRow]) -> Figure:
@@ -40,8 +40,8 @@ def _figure(data: FigureData, dataset: DatasetSpec, metric: str, rows: Sequence[
     title = f"Users' differences in {metric}: {dataset.label}, {users_of(table, dataset)}"
     averaged = any(row.comparison and len(row.comparison.per_seed) > 1 for row in rows)
     notes = ["A user's difference is its mean over the seeds that both systems have."] if averaged else []
-    notes += [look.CUT] if look.cut(_ends(rows), _intervals(rows)) else []
-    figure = sheet(table, title, look.PAGE_IN, len(rows) * _STEP_IN + 0.5, _legend(rows), " ".join(notes))
+    notes += [style.CUT] if style.cut(_ends(rows), _intervals(rows)) else []
+    figure = sheet(table, title, style.PAGE_IN, len(rows) * _STEP_IN + 0.5, _legend(rows), " ".join(notes))
     users, means = figure.subplots(1, 2, sharey=True, width_ratios=(1.25, 1))
     found = [data.differences.get((dataset.key, row.claim)) for row in rows]
     if parse(metric).kind == "HIT":
@@ -52,8 +52,8 @@ def _figure(data: FigureData, dataset: DatasetSpec, metric: str, rows: Sequence[
         _tell_ties(users, place, own, rows[place])
     _means(means, rows, metric)
     for axes in (users, means):
-        axes.axvline(0, color=look.INK, linewidth=0.6, zorder=1)
-    labels = [look.wrapped(words.claim_name(table.spec, row), 1.5, 3) for row in rows]
+        axes.axvline(0, color=style.INK, linewidth=0.6, zorder=1)
+    labels = [style.wrapped(sentences.claim_name(table.spec, row), 1.5, 3) for row in rows]
     users.set_yticks(range(len(rows)), labels)
     users.set_ylim(len(rows) - 0.5, -0.5)
     return figure
@@ -71,7 +71,7 @@ def _counts(axes: Axes, found: Sequence[Floats | None]) -> None:
     ends = [end for own in found if own is not None and len(own) for end in shares(own)[::2]]
     most = max([*ends, 0.5]) * 1.35
     axes.set_xlim(-most, most)
-    look.number_axis(axes, "x")
+    style.number_axis(axes, "x")
     axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     for place, own in enumerate(found):
         if own is None or not len(own):
@@ -90,9 +90,9 @@ def _distributions(axes: Axes, found: Sequence[Floats | None], metric: str) -> N
     tallest = max([float(heights.max()) for heights in counted if heights is not None] + [0.0])
     _bare(axes, f"worse ←  difference in {metric} of a user  → better" + _scale(tallest))
     axes.set_xlim(1.03 * bins[0], 1.03 * bins[-1])
-    look.number_axis(axes, "x")
+    style.number_axis(axes, "x")
     for place, heights in enumerate(counted):
-        axes.axhline(place + _TALL / 2, color=look.BAND, linewidth=0.6, zorder=0)
+        axes.axhline(place + _TALL / 2, color=style.BAND, linewidth=0.6, zorder=0)
         if heights is None or not tallest:
             continue
         for side, color in ((bins[:-1] >= 0, BETTER), (bins[:-1] < 0, WORSE)):
@@ -127,25 +127,25 @@ def _tell_ties(axes: Axes, place: int, own: Floats | None, row: ClaimRow) -> Non
         axes.text(1.02, place, f"{ties:.1f} %\nequal", **where)
         return
     text = "no users' differences" if row.comparison else _gap(row)
-    axes.text(0.01, place, text, style="italic", color=look.GREY, **where)
+    axes.text(0.01, place, text, style="italic", color=style.GREY, **where)
 
 
 def _gap(row: ClaimRow) -> str:
     if row.gap is None:
         return "not compared"
-    return "failed" if row.gap.status == "failed" else look.wrapped(row.gap.reason or "not run", 1.2, 2)
+    return "failed" if row.gap.status == "failed" else style.wrapped(row.gap.reason or "not run", 1.2, 2)
 
 
 def _means(axes: Axes, rows: Sequence[ClaimRow], metric: str) -> None:
     _bare(axes, f"mean difference in {metric}")
     axes.set_xlim(*_ends(rows))
-    look.number_axis(axes, "x", 4)
+    style.number_axis(axes, "x", 4)
     for place, row in enumerate(rows):
         if row.paper_gain is not None:
             axes.plot([row.paper_gain], [place], **_PAPER, label="_paper")
         if row.comparison:
             _mean(axes, place, row.comparison)
-        verdict = "" if row.verdict == "not judged" else look.wrapped(row.verdict, 0.8, 2)
+        verdict = "" if row.verdict == "not judged" else style.wrapped(row.verdict, 0.8, 2)
         axes.text(1.02, place, verdict, transform=axes.get_yaxis_transform(), va="center_baseline")
 
 
@@ -154,7 +154,7 @@ def _ends(rows: Sequence[ClaimRow]) -> tuple[float, float]:
     known = [row.comparison for row in rows if row.comparison]
     points = [0.0, *(c.gain for c in known), *(g.gain for c in known for g in c.per_seed)]
     points += [row.paper_gain for row in rows if row.paper_gain is not None]
-    low, high = look.limits(points, _intervals(rows))
+    low, high = style.limits(points, _intervals(rows))
     return (low, high) if high - low > 0.002 else (-0.001, 0.001)
 
 
@@ -165,21 +165,21 @@ def _intervals(rows: Sequence[ClaimRow]) -> list[tuple[float, float]]:
 def _mean(axes: Axes, place: int, c: Comparison) -> None:
     if len(c.per_seed) > 1:
         axes.plot([g.gain for g in c.per_seed], [place + 0.2] * len(c.per_seed), **_SEED, label="_seed")
-    look.interval(axes, place, c.interval.low, c.interval.high, look.INK)
+    style.interval(axes, place, c.interval.low, c.interval.high, style.INK)
     axes.plot([c.gain], [place], **(_MEAN if c.seed_aware else _OVER_USERS), label="_mean")
 
 
 def _bare(axes: Axes, label: str) -> None:
-    look.plain(axes, left=False)
+    style.plain(axes, left=False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(label)
 
 
 _DOT: dict[str, Any] = {"marker": "o", "linestyle": "none"}
-_MEAN = {**_DOT, "markersize": 4.4, "color": look.INK, "markeredgecolor": look.INK, "zorder": 4}
+_MEAN = {**_DOT, "markersize": 4.4, "color": style.INK, "markeredgecolor": style.INK, "zorder": 4}
 _OVER_USERS = {**_MEAN, "color": "white", "markeredgewidth": 1.0}
-_SEED = {**_DOT, "markersize": 2.4, "color": look.GREY, "markeredgewidth": 0, "zorder": 2}
-_PAPER = {**_DOT, **look.PAPER, "zorder": 5}
+_SEED = {**_DOT, "markersize": 2.4, "color": style.GREY, "markeredgewidth": 0, "zorder": 2}
+_PAPER = {**_DOT, **style.PAPER, "zorder": 5}
 
 
 def _legend(rows: Sequence[ClaimRow]) -> list[Artist]:

@@ -10,8 +10,8 @@ import io
 from collections.abc import Iterable, Sequence
 
 from harness.core.results import Published
-from harness.render.marks import marked
-from harness.render.words import signature
+from harness.report.paper_marks import marked
+from harness.report.sentences import signature
 from harness.tables.build import Cell, ClaimRow, Comparison, Row, Table, Time
 
 VALUE_COLUMNS = (

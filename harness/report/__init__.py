@@ -1,0 +1,1 @@
+"""A judged table as text and figures; the only package that rounds."""
