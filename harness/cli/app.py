@@ -11,7 +11,7 @@ from harness.cli.images import images_app
 from harness.cli.patch import patch_app
 
 if TYPE_CHECKING:
-    from harness.job import Job
+    from harness.commands.table_request import Job
 
 app = typer.Typer(
     name="harness",
@@ -83,7 +83,7 @@ def status(job: Job) -> None:
 
 def calibration(job: Job, dataset: Annotated[str, typer.Option(help="one of the recipe's")]) -> None:
     """Draw predicted probabilities, by rank and beside precision, from records such as petrov2023/fig1 and fig2."""
-    from harness import calibration as drawn
+    from harness.commands import calibration as drawn
 
     for path in drawn.write(job, dataset):
         typer.echo(path)
@@ -147,9 +147,9 @@ def timesteps(
     project: Project = None,
 ) -> None:
     """Draw HIT@k at every time step from the records at hand, such as those of li2023/fig3."""
-    from harness import timesteps as drawn
+    from harness.commands import timesteps as drawn
+    from harness.commands.table_request import Job
     from harness.core.config import load
-    from harness.job import Job
     from harness.runs.plan import Settings
 
     for path in drawn.write(Job(load(project), artifact, Settings()), dataset, at):

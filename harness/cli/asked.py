@@ -16,7 +16,7 @@ import typer
 from harness.core.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from harness.job import Job
+    from harness.commands.table_request import Job
 
 Artifact = Annotated[str, typer.Argument(help="li2023/table2, or an alias such as table2 or demo")]
 Where = Annotated[list[str] | None, typer.Option(help="dataset=lastfm,model=sasrec; alternatives: model=sasrec|s3rec")]
@@ -131,8 +131,8 @@ def job_of(
     retry_failed: bool = False,
 ) -> Job:  # fmt: skip
     """The request that the arguments make."""
+    from harness.commands.table_request import Job, Ways, check_ways
     from harness.core.config import load
-    from harness.job import Job, Ways, check_ways
     from harness.runs.plan import Settings
 
     config = load(project)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness import contrast
 from harness.cli.consoles import console
+from harness.commands import compare
+from harness.commands.table_request import Job
 from harness.core.errors import ArgumentError
-from harness.job import Job
 
 
 def show(job: Job, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None:
@@ -20,11 +20,11 @@ def show(job: Job, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None
 
     if a == b:
         raise ArgumentError("compare", f"{a} is compared with itself", "name two")
-    asked = contrast.metric_list(metrics)
-    if contrast.KEY.fullmatch(a) and contrast.KEY.fullmatch(b):
-        table = contrast.runs(job.config, a, b, asked, wilcoxon)
+    asked = compare.metric_list(metrics)
+    if compare.KEY.fullmatch(a) and compare.KEY.fullmatch(b):
+        table = compare.runs(job.config, a, b, asked, wilcoxon)
     else:
-        table = contrast.systems(job, a, b, asked, wilcoxon)
+        table = compare.systems(job, a, b, asked, wilcoxon)
     out = console()
     for block in terminal.blocks(table, details=True):
         out.print(block)

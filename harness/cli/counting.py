@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from harness import counting
 from harness.cli.consoles import console
 from harness.cli.reporting import grid_of
+from harness.commands import count_datasets
 from harness.core.config import Config
 from harness.recipes.papers.dataset_sizes import Counted
 from harness.report import dataset_sizes
@@ -21,7 +21,7 @@ def reproduce(config: Config, artifact: str) -> int:
     Raises:
         HarnessError: see `counting.carry_out`.
     """
-    table = counting.carry_out(config, artifact, lambda name: console(stderr=True).print(f"count   {name}"))
+    table = count_datasets.carry_out(config, artifact, lambda name: console(stderr=True).print(f"count   {name}"))
     show(table)
     store = Store(config.results, config.cache)
     folder = store.table_folder(artifact, "full")
@@ -34,7 +34,7 @@ def reproduce(config: Config, artifact: str) -> int:
 
 def print_plan(config: Config, artifact: str) -> None:
     """What would be counted, on the console."""
-    for dataset, text in counting.plan(config, artifact):
+    for dataset, text in count_datasets.plan(config, artifact):
         console().print(Text(f"{dataset}: {text}"), soft_wrap=True)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from harness.commands.doctor import BROKEN, Line, examine
 from harness.core.config import EXECUTORS, Config
 from harness.core.errors import ArgumentError, SetupError, near_misses
-from harness.doctor import BROKEN, Line, examine
 
 WIDEST = 100
 STATE, SUBJECT = 12, 24  # columns, each with a space at its end at least

@@ -54,12 +54,12 @@ def own_rows(
     root: Path,
 ) -> tuple[Iterable[MetricRow], Iterable[PairingRow], Iterable[VariantRow], Iterable[TwinRow]]:
     """What the project's records show, none where there is no harness.toml to say where they lie."""
-    from harness import observed
+    from harness.commands import record_findings
     from harness.core.config import load
 
     config = load(root)
-    metrics, tests = observed.metric_rows(config), observed.pairing_rows(config)
-    return metrics, tests, observed.variant_rows(config), observed.twin_rows(config)
+    metrics, tests = record_findings.metric_rows(config), record_findings.pairing_rows(config)
+    return metrics, tests, record_findings.variant_rows(config), record_findings.twin_rows(config)
 
 
 def blocks(findings: Sequence[Finding], everything: bool) -> Iterator[RenderableType]:

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 
+from harness.commands.estimate import Estimates, duration
+from harness.commands.table_request import Job
 from harness.core.errors import HarnessError
-from harness.estimates import Estimates, duration
 from harness.executors.base import PreparedRun
-from harness.job import Job
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_events
 from harness.runs.runner import Observer

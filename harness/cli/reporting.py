@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from rich.table import Table as Grid
 from rich.text import Text
 
-from harness import estimates, workflow
 from harness.cli.consoles import console
 from harness.cli.progress import Progress
+from harness.commands import estimate
+from harness.commands import reproduce as workflow
+from harness.commands.table_request import Job
 from harness.core.config import Config
 from harness.core.errors import HarnessError, StoreError
-from harness.job import Job
 from harness.runs.runner import Observer
 from harness.runs.store import Record
 
@@ -92,7 +93,7 @@ def print_plan(job: Job) -> None:
     """The runs of a table: what is there, what is missing and why, about how long and how large."""
     missing = job.execution(Observer()).needed(job.runs)
     told = workflow.reasons(job, missing)
-    cost = estimates.Estimates(job.store, job.data)
+    cost = estimate.Estimates(job.store, job.data)
     grid = grid_of("key", "dataset", "system", "seed", "state", "about")
     runs = [*job.stages, *job.runs]
     for run in runs:
@@ -108,7 +109,7 @@ def print_plan(job: Job) -> None:
     out.print(f"{len(runs)} runs, {len(runs) - len(missing)} there{kept}, {len(missing)} to run")
     if missing:
         out.print(cost.summary(missing, job.ways.jobs), soft_wrap=True)
-        for line in estimates.downloads(job, missing):
+        for line in estimate.downloads(job, missing):
             out.print(line, soft_wrap=True)
 
 
@@ -132,7 +133,7 @@ def print_status(job: Job) -> None:
     for r in job.results():
         counts[r.status] = counts.get(r.status, 0) + 1
         epochs = "" if r.epochs is None else f"{r.epochs}" + (" (cap)" if r.epochs == r.epoch_cap else "")
-        time = "" if r.seconds is None else estimates.duration(r.seconds)
+        time = "" if r.seconds is None else estimate.duration(r.seconds)
         memory = "" if r.peak_memory_mb is None else f"{r.peak_memory_mb:.0f}"
         reason = (
             r.reason if r.status == "failed" else "" if r.agrees else "printed metrics do not follow from the ranks"

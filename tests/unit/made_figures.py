@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from harness.commands.figure_data import differences
 from harness.core.results import Claim, Published, RunResult
-from harness.drawn import differences
 from harness.report.figures import Curve, FigureData, agreement, cost, learning_curves, page
 from harness.report.figures import user_differences as differing
 from harness.tables.build import DatasetSpec, SystemSpec, TableSpec, build

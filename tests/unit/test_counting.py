@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness import counting
 from harness.cli.app import app
+from harness.commands import count_datasets
 from harness.core.config import load
 from harness.core.errors import RecipeError, SourceError
 from harness.recipes.papers.dataset_sizes import Counted, statistic
@@ -79,7 +79,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def table(root: Path) -> Counted:
-    return counting.carry_out(load(root, {}), "toy2020/table1")
+    return count_datasets.carry_out(load(root, {}), "toy2020/table1")
 
 
 def change(root: Path, path: str, old: str, new: str) -> None:
@@ -174,11 +174,11 @@ def test_a_dry_run_says_what_would_be_counted_and_touches_nothing(root: Path, mo
 def test_a_dry_run_tells_mistakes_too(root: Path) -> None:
     change(root, "recipes/data/toy.yaml", "  small:", "  smal:")
     with pytest.raises(RecipeError, match="did you mean 'smal'"):
-        list(counting.plan(load(root, {}), "toy2020/table1"))
+        list(count_datasets.plan(load(root, {}), "toy2020/table1"))
 
 
 def test_a_layout_of_a_code_base_s_own_is_not_counted(root: Path) -> None:
     change(root, "recipes/data/toy.yaml", "label: Small", "label: Small\n    layout: other")
     said = "small.txt has a layout that only toy reads"
-    assert next(counting.plan(load(root, {}), "toy2020/table1")) == ("small", f"not counted: {said}")
+    assert next(count_datasets.plan(load(root, {}), "toy2020/table1")) == ("small", f"not counted: {said}")
     assert table(root).rows[0].reason == said

@@ -13,12 +13,12 @@ import pytest
 from made_wheels import wheel
 from rich.console import Console
 
-from harness import doctor
 from harness.cli.doctor import row
+from harness.commands import doctor
+from harness.commands.doctor import containers, gpu, machine, network
+from harness.commands.doctor.check import Asked, Line
 from harness.core.config import Config, load
 from harness.core.process import alive
-from harness.doctor import containers, gpu, here, reach
-from harness.doctor.lines import Asked, Line
 from harness.environments.container_engine import Engine
 
 TOML = """
@@ -100,28 +100,28 @@ def test_a_line_says_whether_anybody_needs_what_does_not_work() -> None:
 
 
 def test_this_machine_s_python_and_git_work(asked: Asked) -> None:
-    assert one(here.python(asked)).found.startswith("3.")
-    assert one(here.git(asked)).works
+    assert one(machine.python(asked)).found.startswith("3.")
+    assert one(machine.git(asked)).works
 
 
 def test_an_old_git_and_a_missing_one_are_told(asked: Asked) -> None:
     program(asked.config, "git", "echo git version 2.20.1")
-    line = one(here.git(asked))
+    line = one(machine.git(asked))
     assert (line.state, line.found) == ("does not", "2.20.1 is too old")
     assert "2.30" in line.fix
     asked.config.base_env["PATH"] = "/nowhere"
-    assert one(here.git(asked)).state == "does not"
+    assert one(machine.git(asked)).state == "does not"
 
 
 def test_folders_tell_their_room(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     (asked.config.cache / "clones").mkdir(parents=True)
     (asked.config.cache / "clones" / "pack").write_bytes(b"x" * 3_000_000)
-    results, cache = here.folders(asked)
+    results, cache = machine.folders(asked)
     assert (results.works, cache.works) == (True, True)
     assert "holds 3 MB" in cache.found
-    assert here.missing_bytes(asked) == 1_000_000
-    monkeypatch.setattr(here, "SPARE", 10**18)
-    results, cache = here.folders(asked)
+    assert machine.missing_bytes(asked) == 1_000_000
+    monkeypatch.setattr(machine, "SPARE", 10**18)
+    results, cache = machine.folders(asked)
     assert cache.state == "does not"
     assert "1,000,000,000.0 GB needed" in cache.found
     assert "HARNESS_CACHE" in cache.fix
@@ -136,10 +136,10 @@ def test_a_folder_that_cannot_be_written_is_told(asked: Asked, tmp_path: Path) -
 
 
 def test_a_pin_in_a_mirror_works_and_a_missing_release_is_not_needed(asked: Asked) -> None:
-    assert set(reach.origins(asked.config)) == {"upstream toy", "release weights"}
-    line = one(reach.origin(asked, "upstream toy"))
+    assert set(network.origins(asked.config)) == {"upstream toy", "release weights"}
+    line = one(network.origin(asked, "upstream toy"))
     assert (line.state, "in the mirror" in line.found) == ("works", True)
-    line = one(reach.origin(asked, "release weights"))
+    line = one(network.origin(asked, "release weights"))
     assert line.state == "not needed"
     assert "no mirror of weights" in line.found
     assert "mirror it there" in line.fix
@@ -149,13 +149,13 @@ def test_a_mirror_without_the_pin_is_told(asked: Asked, tmp_path: Path) -> None:
     git(tmp_path / "mirrors" / "owner" / "toy", "update-ref", "-d", "HEAD")
     git(tmp_path / "mirrors" / "owner" / "toy", "reflog", "expire", "--expire=now", "--all")
     git(tmp_path / "mirrors" / "owner" / "toy", "gc", "--quiet", "--prune=now")
-    assert one(reach.origin(asked, "upstream toy")).state == "does not"
+    assert one(network.origin(asked, "upstream toy")).state == "does not"
 
 
 def test_an_index_is_asked_with_pip_s_own_settings(asked: Asked, tmp_path: Path) -> None:
     wheel(tmp_path / "index", name="numpy", version="9.9.9")
     found = ("--no-index", "--find-links", str(tmp_path / "index"))
-    line = one(reach.index(Asked(asked.config.model_copy(update={"pip_args": found}), "local", "cpu", tmp_path)))
+    line = one(network.index(Asked(asked.config.model_copy(update={"pip_args": found}), "local", "cpu", tmp_path)))
     assert (line.state, "9.9.9" in line.found, "for environment torch" in line.found) == ("works", True, True)
 
 
@@ -163,10 +163,10 @@ def test_an_index_that_does_not_answer_is_told_and_needed_only_while_something_i
     asked: Asked, tmp_path: Path
 ) -> None:
     config = asked.config.model_copy(update={"pip_args": ("--no-index", "--find-links", str(tmp_path / "empty"))})
-    line = one(reach.index(Asked(config, "local", "cpu", tmp_path)))
+    line = one(network.index(Asked(config, "local", "cpu", tmp_path)))
     assert line.state == "does not"
     assert "No matching distribution found for numpy" in line.found
-    assert one(reach.index(Asked(config, "docker", "cpu", tmp_path))).state == "not needed"
+    assert one(network.index(Asked(config, "docker", "cpu", tmp_path))).state == "not needed"
 
 
 def test_a_gpu_is_held_against_the_cuda_of_the_lock(asked: Asked) -> None:
@@ -253,7 +253,7 @@ def test_an_engine_that_is_not_there_is_needed_only_by_its_executor(asked: Asked
 
 def test_a_check_that_hangs_is_left_behind(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     never = threading.Event()
-    monkeypatch.setattr(here, "git", lambda _: [Line("Git", never.wait(60), "late")])
+    monkeypatch.setattr(machine, "git", lambda _: [Line("Git", never.wait(60), "late")])
     started = time.monotonic()
     lines = {line.subject: line for line in doctor.examine(config, limit_s=3)}
     assert time.monotonic() - started < 10
@@ -263,9 +263,9 @@ def test_a_check_that_hangs_is_left_behind(config: Config, monkeypatch: pytest.M
 
 
 def test_a_program_that_hangs_is_ended_with_what_it_started(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here, "CHECK_S", 0.3)
+    monkeypatch.setattr(machine, "CHECK_S", 0.3)
     program(asked.config, "git", f"sleep 67.125 & echo $! > {asked.scratch}/pid; wait")
-    assert one(here.git(asked)).found == "no answer within 0.3 s"
+    assert one(machine.git(asked)).found == "no answer within 0.3 s"
     pid = int((asked.scratch / "pid").read_text())
     deadline = time.monotonic() + 5
     while alive(pid):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from made_tables import awkward, hits, run, spec
 
+from harness.commands.figure_data import curve, differences, figure_data
 from harness.core.results import RunResult
-from harness.drawn import curve, differences, figure_data
 from harness.report.figures import FigureData
 from harness.runs.store import Store
 from harness.tables.build import build

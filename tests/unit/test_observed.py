@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from harness import contrast, observed
 from harness.cli.findings import own_rows
+from harness.commands import compare, record_findings
 from harness.core.config import load
 from harness.findings.collect import collect
 from harness.findings.own_runs import records_findings
@@ -50,18 +50,18 @@ def variants(tmp_path: Path) -> Path:
 def test_p_values_are_those_of_scipy() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=50), rng.normal(0.2, 2.0, size=50)
-    assert observed.paired_p(a, b) == pytest.approx(scipy.stats.ttest_rel(a, b).pvalue)
-    assert observed.unpaired_p(a, b) == pytest.approx(scipy.stats.ttest_ind(a, b).pvalue)
-    assert observed.unpaired_p(np.ones(3), np.ones(3)) == 1.0
-    assert observed.unpaired_p(np.ones(3), np.zeros(3)) == 0.0
+    assert record_findings.paired_p(a, b) == pytest.approx(scipy.stats.ttest_rel(a, b).pvalue)
+    assert record_findings.unpaired_p(a, b) == pytest.approx(scipy.stats.ttest_ind(a, b).pvalue)
+    assert record_findings.unpaired_p(np.ones(3), np.ones(3)) == 1.0
+    assert record_findings.unpaired_p(np.ones(3), np.zeros(3)) == 0.0
 
 
 def test_printed_metrics_follow_from_the_ranks_and_tests_depend_on_pairing(project: Path) -> None:
     config = load(project)
-    rows = list(observed.metric_rows(config))
+    rows = list(record_findings.metric_rows(config))
     assert {row.system for row in rows} == {"gru4rec/ce-last seed 42", "gru4rec/ce-all seed 42"}
     assert {row.metric for row in rows} >= {"HIT@10", "NDCG@10"}
-    tests = list(observed.pairing_rows(config))
+    tests = list(record_findings.pairing_rows(config))
     assert {(row.comparison, row.metric) for row in tests} == {
         ("GRU4Rec+ > GRU4Rec, seed 42", "HIT@10"),
         ("GRU4Rec+ > GRU4Rec, seed 42", "NDCG@10"),
@@ -81,7 +81,7 @@ def test_a_printed_metric_that_its_ranks_do_not_give_is_found(project: Path) -> 
 
 
 def test_a_system_as_published_stands_beside_what_was_released(variants: Path) -> None:
-    rows = list(observed.variant_rows(load(variants)))
+    rows = list(record_findings.variant_rows(load(variants)))
     assert [(row.dataset, row.system, row.metric) for row in rows] == [
         ("LastFM", "BCE-1000", "HIT@10"),
         ("LastFM", "BCE-1000", "NDCG@10"),
@@ -119,7 +119,7 @@ def test_forms_that_were_not_run_alike_are_no_pair(variants: Path, old: str, new
         if "as-published" in json.loads(text)["system"]:
             assert old in text
             path.write_text(text.replace(old, new), encoding="utf-8")
-    assert list(observed.variant_rows(load(variants))) == []
+    assert list(record_findings.variant_rows(load(variants))) == []
 
 
 @pytest.fixture
@@ -134,12 +134,12 @@ def twins(tmp_path: Path) -> Path:
 
 def test_one_system_in_two_code_bases_is_tested_on_the_same_users(twins: Path) -> None:
     """Also where their records hold the users in different orders."""
-    before = list(observed.twin_rows(load(twins)))
+    before = list(record_findings.twin_rows(load(twins)))
     path = twins / "results" / "runs" / before[0].runs[1] / "ranks-test.npz"
     with np.load(path) as file:
         turned = {name: file[name][::-1] if file[name].ndim else file[name] for name in file.files}
     np.savez(path, **turned)
-    rows = list(observed.twin_rows(load(twins)))
+    rows = list(record_findings.twin_rows(load(twins)))
     assert [row.p for row in rows] == pytest.approx([row.p for row in before])
     assert [(row.dataset, row.system, row.metric) for row in rows] == [
         ("Beauty, 10-core", "SASRec", metric) for metric in ("HIT@1", "HIT@10", "NDCG@10")
@@ -178,12 +178,12 @@ def test_runs_of_two_code_bases_that_were_not_alike_are_no_pair(twins: Path, old
         if json.loads(text)["upstream"] == "gsasrec-pytorch":
             assert old in text
             path.write_text(text.replace(old, new), encoding="utf-8")
-    assert list(observed.twin_rows(load(twins))) == []
+    assert list(record_findings.twin_rows(load(twins))) == []
 
 
 def test_compare_names_both_code_bases(twins: Path) -> None:
     config = load(twins)
-    table = contrast.runs(config, *next(observed.twin_rows(config)).runs, ("HIT@10",))
+    table = compare.runs(config, *next(record_findings.twin_rows(config)).runs, ("HIT@10",))
     assert [system.label for system in table.spec.systems] == [
         "sasrec/bce, seed 42, gsasrec",
         "sasrec/bce, seed 42, gsasrec-pytorch",

@@ -7,9 +7,9 @@ import io
 
 import pytest
 
+from harness.commands.timesteps import steps
 from harness.core.errors import ArgumentError
 from harness.report.figures.timesteps import Curve, Step, svg, table
-from harness.timesteps import steps
 
 EVENTS = [
     {"event": "model", "name": "sasrec"},

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.commands.doctor.check import Asked, Line
 from harness.core.errors import ConfigError, SetupError
 from harness.core.process import capture
-from harness.doctor.lines import Asked, Line
 from harness.environments.venv import most_specific_lock
 
 QUERY = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]

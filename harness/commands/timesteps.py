@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.commands.reproduce import table_spec
+from harness.commands.table_request import Job
 from harness.core.errors import ArgumentError, StoreError
-from harness.job import Job
 from harness.report.figures import timesteps
 from harness.report.figures.timesteps import Curve, Step
 from harness.report.sentences import signature
 from harness.runs import plan
 from harness.runs.probe_output import read_events
-from harness.workflow import table_spec
 
 EVENT = "position"
 

@@ -18,7 +18,7 @@ from harness.runs.plan import Run
 from harness.runs.store import Store
 
 if TYPE_CHECKING:
-    from harness.job import Job
+    from harness.commands.table_request import Job
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.commands.reproduce import table_spec
+from harness.commands.table_request import Job
 from harness.core.errors import StoreError
 from harness.core.results import Published
-from harness.job import Job
 from harness.report.figures import calibration as shown
 from harness.report.sentences import signature
 from harness.runs import plan
 from harness.runs.probe_output import read_events
 from harness.runs.store import Record
-from harness.workflow import table_spec
 
 SIGMOID = ("bce", "gbce")
 SUM, FIRST = "sum_of_probabilities", "mean_predicted_probability@1"  # what recipes/papers calls them

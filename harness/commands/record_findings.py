@@ -15,14 +15,14 @@ from typing import Any
 
 from scipy.special import stdtr  # type: ignore[import-untyped]
 
-from harness import contrast, workflow
+from harness.commands import compare, reproduce
+from harness.commands.estimate import limits
+from harness.commands.table_request import Job
 from harness.core.config import Config
 from harness.core.errors import HarnessError, MetricsError, RecipeError
 from harness.core.files import canonical_json
-from harness.estimates import limits
 from harness.executors.base import RunFolder
 from harness.findings.own_runs import MetricRow, PairingRow, PairRow, TwinRow, VariantRow
-from harness.job import Job
 from harness.recipes import recipe as recipes
 from harness.recipes.recipe import Recipe
 from harness.runs.plan import Settings
@@ -67,9 +67,9 @@ def pairing_rows(config: Config) -> Iterator[PairingRow]:
 
 def _of_recipe(config: Config, name: str, recipe: Recipe, profile: str) -> Iterator[PairingRow]:
     paper, job = recipe.published.partition("#")[0], Job(config, name, Settings(profile=profile))
-    seeds = contrast.seeds_of(job, *{key for claim in recipe.claims for key in (claim.better, claim.worse)})
+    seeds = compare.seeds_of(job, *{key for claim in recipe.claims for key in (claim.better, claim.worse)})
     job = Job(config, name, Settings(seeds=seeds or None, profile=profile))
-    spec, results = workflow.table_spec(job), job.results()
+    spec, results = reproduce.table_spec(job), job.results()
     if all(r.status == "missing" for r in results):
         return
     for dataset in spec.datasets:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from harness import drawn
+from harness.commands import figure_data
+from harness.commands.table_request import DEMONSTRATION, Job
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.results import RunResult
-from harness.job import DEMONSTRATION, Job
 from harness.recipes import extra_losses
 from harness.recipes.systems import AddedSystem, System
 from harness.report import formats as render
@@ -140,7 +140,7 @@ def publish(
     if FIGURES in formats:
         from harness.report import figures  # matplotlib takes longer to start than a finished table
 
-        drawn_from = drawn.figure_data(table, results, job.store, job.published)
+        drawn_from = figure_data.figure_data(table, results, job.store, job.published)
         files |= {f"{FIGURES}/{name}": content for name, content in figures.files(drawn_from).items()}
     return job.keep(files)
 

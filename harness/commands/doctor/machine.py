@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.commands.doctor.check import Asked, Line, gigabytes
 from harness.core.errors import ConfigError, SetupError
 from harness.core.files import disk_errors
 from harness.core.git import must_git
 from harness.core.process import capture
-from harness.doctor.lines import Asked, Line, gigabytes
 from harness.environments import venv
 
 OLDEST_GIT = (2, 30)

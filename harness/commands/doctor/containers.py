@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.commands.doctor.check import Asked, Line, gigabytes
 from harness.core.config import Config
 from harness.core.errors import HarnessError
-from harness.doctor.lines import Asked, Line, gigabytes
 from harness.environments import container_engine
 from harness.environments.images import image
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from harness.commands.doctor import containers, gpu, machine, network
+from harness.commands.doctor.check import BROKEN, Asked, Line
 from harness.core.config import Config
 from harness.core.errors import HarnessError
-from harness.doctor import containers, gpu, here, reach
-from harness.doctor.lines import BROKEN, Asked, Line
 
 __all__ = ["BROKEN", "LIMIT_S", "Line", "examine"]
 
@@ -40,10 +40,10 @@ def examine(config: Config, executor: str = "local", device: str = "cpu", limit_
 
 def checks(asked: Asked) -> Iterator[tuple[str, bool, Check]]:
     """What is looked at, whether it is needed, and how."""
-    yield "Python", True, partial(here.python, asked)
-    yield "Git", True, partial(here.git, asked)
-    yield "results and cache", True, partial(here.folders, asked)
-    for subject, check in reach.checks(asked).items():
+    yield "Python", True, partial(machine.python, asked)
+    yield "Git", True, partial(machine.git, asked)
+    yield "results and cache", True, partial(machine.folders, asked)
+    for subject, check in network.checks(asked).items():
         yield subject, subject.startswith("upstream"), check
     yield "container engine", asked.containers, partial(containers.containers, asked)
     yield "NVIDIA GPU", asked.gpus, partial(gpu.gpus, asked)

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 
+from harness.commands.doctor.check import Asked, Line
+from harness.commands.doctor.machine import to_make
 from harness.core.config import EMBEDDED, Config
 from harness.core.errors import HarnessError, SetupError
 from harness.core.process import capture
-from harness.doctor.here import to_make
-from harness.doctor.lines import Asked, Line
 from harness.upstreams import checkout
 
 INDEX_S = 20.0
