@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.asked import Artifact, Device, Project, takes_job
 from harness.cli.images import images_app
+from harness.cli.options import Artifact, Device, Project, takes_job
 from harness.cli.patch import patch_app
 
 if TYPE_CHECKING:
@@ -28,16 +28,16 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run, and why, and stop")] = False,
 ) -> None:
     """Run what is missing of a table, then print it and write it as Markdown, LaTeX and CSV."""
-    from harness.cli import reporting
+    from harness.cli import reproduce as reporting
 
     name = job.config.file.aliases.get(job.name, job.name)
     if (job.config.root / "recipes" / f"{name}.counts.yaml").is_file():
-        from harness.cli import counting
+        from harness.cli import count_datasets
 
         if dry_run:
-            counting.print_plan(job.config, name)
+            count_datasets.print_plan(job.config, name)
             return
-        raise typer.Exit(counting.reproduce(job.config, name))
+        raise typer.Exit(count_datasets.reproduce(job.config, name))
     if dry_run:
         reporting.print_plan(job)
         return
@@ -49,7 +49,7 @@ def report(
     formats: Annotated[str, typer.Option("--format", help="of md, tex, csv, html, figures")] = "md,tex,csv,html",
 ) -> None:
     """Make a table of the records at hand and write it; nothing is run."""
-    from harness.cli import reporting
+    from harness.cli import reproduce as reporting
 
     raise typer.Exit(reporting.report(job, [part.strip() for part in formats.split(",") if part.strip()]))
 
@@ -62,21 +62,21 @@ def compare(
     wilcoxon: Annotated[bool, typer.Option("--wilcoxon", help="the signed-rank test too")] = False,
 ) -> None:
     """Test one system against another, or one run against another, on the records at hand."""
-    from harness.cli import comparing
+    from harness.cli import compare as comparing
 
     comparing.show(job, a, b, metrics, wilcoxon)
 
 
 def plan(job: Job) -> None:
     """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
-    from harness.cli import reporting
+    from harness.cli import reproduce as reporting
 
     reporting.print_plan(job)
 
 
 def status(job: Job) -> None:
     """Show what each run of a table left: status, epochs, time, memory, reason of a failure."""
-    from harness.cli import reporting
+    from harness.cli import reproduce as reporting
 
     reporting.print_status(job)
 
@@ -169,7 +169,7 @@ def show(
     project: Project = None,
 ) -> None:
     """Show one record: what went in, what came out, how long it took."""
-    from harness.cli import reporting
+    from harness.cli import reproduce as reporting
     from harness.core.config import load
 
     reporting.show_run(load(project), key, log)

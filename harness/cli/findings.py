@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from harness.cli.consoles import NARROWEST, console
+from harness.cli.console import NARROWEST, console
 from harness.core.errors import ArgumentError, near_misses
 from harness.findings.collect import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, Finding, Verdict

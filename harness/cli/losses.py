@@ -6,7 +6,7 @@ from rich.console import Console, Group
 from rich.table import Table as Grid
 from rich.text import Text
 
-from harness.cli.consoles import console
+from harness.cli.console import console
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, near_misses
 from harness.recipes.loss_catalogue import Catalogue, Loss, load

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.cli.consoles import console
+from harness.cli.console import console
 from harness.commands import compare
 from harness.commands.table_request import Job
 from harness.core.errors import ArgumentError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table as Grid
 from rich.text import Text
 
-from harness.cli.consoles import console
+from harness.cli.console import console
 from harness.cli.progress import Progress
 from harness.commands import estimate
 from harness.commands import reproduce as workflow
