@@ -152,10 +152,10 @@ def _value_text(cell: Cell, sign: str = "") -> ValueText:
         return ValueText(ABSENT, "", "", "", "", paper, ABSENT, verdict, 0, beside)
     half = rounding.metric(cell.estimate.high - cell.estimate.mean)
     basis = "u" if cell.estimate.basis == "users" else ""
-    paper_marks = "†" * cell.disagrees + "‡" * cell.ties
+    marks = "†" * cell.disagrees + "‡" * cell.ties
     percent = rounding.percent(cell.relative) or ABSENT
     ours, place = rounding.metric(cell.estimate.mean), cell.place
-    return ValueText(ours, half, basis, sign, paper_marks, paper, percent, verdict, place, beside)
+    return ValueText(ours, half, basis, sign, marks, paper, percent, verdict, place, beside)
 
 
 def _printed(number: Published | None) -> str:

@@ -193,7 +193,8 @@ def test_start_up_stays_cheap() -> None:
     import subprocess
     import sys
 
-    code = "import sys, harness.tables.verdicts, harness.report.formats; print([m for m in sys.modules if m in sys.argv[1:]])"
+    modules = "sys, harness.tables.verdicts, harness.report.formats"
+    code = f"import {modules}; print([m for m in sys.modules if m in sys.argv[1:]])"
     heavy = ["scipy.stats", "statsmodels", "pandas", "jinja2", "rich", "matplotlib"]
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
