@@ -18,7 +18,7 @@ from harness.report.formats import latex
 from harness.tables.build import SystemSpec, Table, build
 from harness.tables.verdicts import judge
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMMITTED = sorted((ROOT / "results").rglob("table.tex"))
 DOCUMENT = """\\documentclass{article}
 \\usepackage[a4paper,margin=2cm]{geometry}

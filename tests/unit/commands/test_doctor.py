@@ -285,7 +285,7 @@ def test_lines_fold_beside_their_subject_at_80_columns() -> None:
 
 def harness(config: Config, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     """The console command in the project."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     variables = {"PATH": config.base_env["PATH"], "HOME": config.base_env["HOME"], "PYTHONPATH": str(root), **env}
     return subprocess.run(
         [sys.executable, "-m", "harness", "doctor", *words],

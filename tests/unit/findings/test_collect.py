@@ -34,7 +34,7 @@ from harness.findings.collect import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, TITLES, VERDICTS, Finding
 from harness.report.findings import to_csv, to_markdown
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FOUND = collect(ROOT)
 ROWS = (*PERCENTAGES, *DATASETS, *STATEMENTS, *QUOTED, *PROTOCOLS, *RELEASED)
 

@@ -17,7 +17,7 @@ from harness.recipes.checkpoints import Checkpoint
 from harness.runs.plan import Pinned, Run, Settings, runs
 from harness.runs.workspace import Workshop
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RELEASED = f"""
 checkpoints:
   release: theirs

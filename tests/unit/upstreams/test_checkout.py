@@ -254,7 +254,7 @@ def test_several_processes_clone_and_check_out_at_once(tmp_path: Path, template:
         " ('*.py',), cache / sys.argv[6])"
     )
     words = [sys.executable, "-c", script, pin.name, pin.url, pin.commit, str(tmp_path / "cache"), template]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(sources.__file__).parents[1]), *sys.path])}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(sources.__file__).parents[2]), *sys.path])}
     running = [subprocess.Popen([*words, f"tree{i % 2}"], env=env, stdout=subprocess.PIPE) for i in range(6)]
     printed = {process.communicate()[0] for process in running}
     assert [process.returncode for process in running] == [0] * 6

@@ -103,7 +103,7 @@ def test_order_of_users_and_naming_of_systems_change_no_digit(metric: str) -> No
 
 
 def test_the_number_of_threads_changes_no_digit() -> None:
-    here = Path(__file__).parent
+    here = Path(__file__).parents[2] / "support"
     said = set()
     for threads in ("1", "2"):
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

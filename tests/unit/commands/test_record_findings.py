@@ -19,7 +19,7 @@ from harness.core.config import load
 from harness.findings.collect import collect
 from harness.findings.own_runs import records_findings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RUNS = sorted((ROOT / "results" / "runs").glob("*/record.json"))
 
 

@@ -21,7 +21,7 @@ from harness.report.formats import csv, files, latex, markdown, terminal
 from harness.tables.build import SystemSpec, Table, build
 from harness.tables.verdicts import judge
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @pytest.fixture(scope="module")

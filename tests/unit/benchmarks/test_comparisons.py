@@ -15,14 +15,14 @@ ABSURD_S = 5
 
 @pytest.fixture(scope="module")
 def benchmark() -> dict[str, Any]:
-    return runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "comparisons.py"))
+    return runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "comparisons.py"))
 
 
 def test_few_users_cost_no_absurd_time(
     benchmark: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+        "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
     )
     told = tmp_path / "told.json"
     benchmark["main"](["--users", "300", "400", "--resamples", "200", "--json", str(told)])

@@ -544,7 +544,7 @@ def test_the_series_of_the_real_upstream(tmp_path: Path) -> None:
     template = os.environ.get("HARNESS_GIT_MIRROR")
     if not template:
         pytest.skip("HARNESS_GIT_MIRROR is not set: no real upstream at hand")
-    series = load(Path(patches.__file__).parents[1] / "patches" / "s3rec")
+    series = load(Path(patches.__file__).parents[3] / "patches" / "s3rec")
     assert lint(series) == []
     pin = Pin("s3rec", "https://github.com/aHuiWang/CIKM2020-S3Rec", series.patches[0].commit)
     bare = clone(pin, tmp_path / "cache", template)

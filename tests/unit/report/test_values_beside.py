@@ -19,7 +19,7 @@ from harness.report.formats.terminal import blocks
 from harness.tables.build import Table, build
 from harness.tables.verdicts import exit_code, judge
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def table(log: float, margin: float = 0.0002) -> Table:

@@ -19,7 +19,7 @@ from harness.runs import plan
 from harness.runs.key_changes import changes
 from harness.runs.plan import Pinned, Run, Settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CATALOGUE = loss_catalogue.read(ROOT)
 PINNED = Pinned("c" * 40, {}, {}, {})
 TOY = Upstream(

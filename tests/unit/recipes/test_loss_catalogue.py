@@ -14,7 +14,7 @@ from harness.core.errors import ConfigError, RecipeError
 from harness.recipes import loss_catalogue
 from harness.recipes.systems import as_number, written
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NAMES = (
     "bce", "gbce", "ce-last", "ce-all", "sampled-ce", "ssm", "mlm-ce", "bpr", "bpr-max", "top1", "top1-max",
 )  # fmt: skip

@@ -17,7 +17,7 @@ from harness.recipes import recipe as recipes
 from harness.recipes.papers import published
 from harness.runs.plan import Settings, systems
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def refused(root: Path, text: str) -> list[str]:

@@ -20,7 +20,7 @@ from harness.report.formats import files
 from harness.tables.build import Table, build
 from harness.tables.verdicts import judge
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 AB = frozenset("ab")
 
 

@@ -32,7 +32,7 @@ from harness.environments.images.inventory import (
 from harness.environments.images.request import cache_label, content, labels
 from harness.environments.venv import LIST_PACKAGES
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TOML = """
 [images]
 base = "base:1"

@@ -14,7 +14,7 @@ from harness.findings.finding import Finding
 from harness.findings.own_runs import MetricRow, PairingRow, records_findings
 from harness.recipes.papers.library import load, metric_of
 
-PAPERS = Path(__file__).resolve().parents[2] / "recipes" / "papers"
+PAPERS = Path(__file__).resolve().parents[3] / "recipes" / "papers"
 L, P, K, R = "li2023", "petrov2023", "klenitskiy2023", "li2023_released"
 # File, old text, new text, kind, part of the subject, verdict before and after.
 CHANGES = (

@@ -24,7 +24,7 @@ from harness.core.errors import SourceError
 from harness.core.files import sha256_file
 from harness.upstreams import embedded
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATCHES = ROOT / "patches" / "demo"
 SERIES = (PATCHES / "series").read_text().split()
 LOSSES = ("bce", "gbce", "ce-all", "sampled-ce")

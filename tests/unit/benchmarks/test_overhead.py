@@ -17,7 +17,7 @@ N_RUNS = 40
 
 @pytest.fixture(scope="module")
 def benchmark() -> dict[str, Any]:
-    return runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "overhead.py"))
+    return runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "overhead.py"))
 
 
 def test_a_trivial_run_costs_no_absurd_time_and_none_is_lost(

@@ -79,7 +79,9 @@ def test_another_process_another_day_and_the_users_style_change_nothing(tmp_path
         "import hashlib, test_figures; made = test_figures.small();"
         "print(*(f'{n} {hashlib.sha256(b).hexdigest()}' for n, b in sorted(made.items())), sep='\\n')"
     )
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    path = os.pathsep.join(
+        [str(Path(__file__).parent), str(Path(__file__).parents[2] / "support"), str(Path(__file__).parents[3])]
+    )
     env = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "77", "MATPLOTLIBRC": str(tmp_path)}
     env |= {"SOURCE_DATE_EPOCH": "86400", "TZ": "Asia/Tokyo"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)

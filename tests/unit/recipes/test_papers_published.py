@@ -15,7 +15,7 @@ from harness.recipes import recipe as recipes
 from harness.recipes.papers.published import PrintedValue, names, published
 from harness.recipes.systems import PublishedAs
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_numbers_are_found_by_the_paper_s_names_with_their_printed_digits(tmp_path: Path) -> None:

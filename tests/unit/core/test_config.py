@@ -28,7 +28,7 @@ code = ["/*.py"]
 overlay = []
 framework = "torch"
 """
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

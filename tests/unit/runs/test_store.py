@@ -25,7 +25,7 @@ from harness.runs.record import content
 from harness.runs.store import Store, clean_log
 from harness.runs.validation import judge
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parents[2] / "support"
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_records_only(store: Store, t
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    words = [sys.executable, "-c", WRITER, str(store.results), str(HERE), str(folder.path)]
+    words = [sys.executable, "-c", WRITER, str(store.results), str(SUPPORT), str(folder.path)]
     for _ in range(4):
         with subprocess.Popen(words, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None

@@ -19,7 +19,7 @@ from harness.runs.plan import Pinned, Run, Settings, content_key, options, runs,
 from harness.upstreams.patches.format import effect
 from harness.upstreams.patches.format import parse as parse_patch
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PINNED = Pinned(
     commit="c" * 40,
     patches={"0001-choose-the-model": "p1", "0002-choose-the-loss.patch": "p2"},

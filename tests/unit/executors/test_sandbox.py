@@ -140,7 +140,7 @@ def test_a_process_is_known_after_its_number_was_given_away() -> None:
 def test_a_living_process_of_another_user_lives_and_is_not_ours_to_judge() -> None:
     """Signalling it is forbidden, which once passed for its death: its container was removed under it."""
     code = "import sys; from harness.core.process import *; print(lives(sys.argv[1]), machine_identity())"
-    root = str(Path(sandbox.__file__).parents[1])
+    root = str(Path(sandbox.__file__).parents[2])
     environment = {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"}
     words = ["/usr/bin/python3", "-c", code, own_identity()]
     done = subprocess.run(words, user=4321, env=environment, capture_output=True, text=True, cwd="/")
