@@ -25,18 +25,19 @@ from harness.core.config import load
 from harness.environments.images import image
 from harness.executors import sandbox
 from harness.executors.backends import InContainers
-from harness.executors.base import PreparedRun, RunFolder
+from harness.executors.base import PreparedRun
 from harness.executors.docker import DockerExecutor
+from harness.executors.run_folder import RunFolder
 
 NOTHING = (image.INTERPRETER, "-c", "pass")
 CACHE_HIT = """
 import time
 start = time.monotonic()
-from harness import images
+from harness.environments.images import image, request
 from harness.core.config import load
 from harness.environments.container_engine import connect
 config = load()
-images.ensure(connect(config.docker.address), images.request(config, {name!r}, {device!r}), print)
+image.ensure(connect(config.docker.address), request.request(config, {name!r}, {device!r}), print)
 print(time.monotonic() - start)
 """
 

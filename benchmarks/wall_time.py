@@ -20,8 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.core import config
-from harness.runs.workspace import clone_of, pin_of
 from harness.upstreams import checkout
+from harness.upstreams.pins import clone_of, pin_of
 
 SYSTEM = "sasrec/bce"
 

@@ -39,7 +39,9 @@ def reproduce(
             return
         raise typer.Exit(count_datasets.reproduce(job.config, name))
     if dry_run:
-        reporting.print_plan(job)
+        from harness.cli import runs
+
+        runs.print_plan(job)
         return
     raise typer.Exit(reporting.reproduce(job))
 
@@ -69,16 +71,18 @@ def compare(
 
 def plan(job: Job) -> None:
     """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
-    from harness.cli import reproduce as reporting
 
-    reporting.print_plan(job)
+    from harness.cli import runs
+
+    runs.print_plan(job)
 
 
 def status(job: Job) -> None:
     """Show what each run of a table left: status, epochs, time, memory, reason of a failure."""
-    from harness.cli import reproduce as reporting
 
-    reporting.print_status(job)
+    from harness.cli import runs
+
+    runs.print_status(job)
 
 
 def calibration(job: Job, dataset: Annotated[str, typer.Option(help="one of the recipe's")]) -> None:
@@ -150,7 +154,7 @@ def timesteps(
     from harness.commands import timesteps as drawn
     from harness.commands.table_request import Job
     from harness.core.config import load
-    from harness.runs.plan import Settings
+    from harness.recipes.selection import Settings
 
     for path in drawn.write(Job(load(project), artifact, Settings()), dataset, at):
         typer.echo(path)
@@ -169,7 +173,7 @@ def show(
     project: Project = None,
 ) -> None:
     """Show one record: what went in, what came out, how long it took."""
-    from harness.cli import reproduce as reporting
+    from harness.cli import runs
     from harness.core.config import load
 
-    reporting.show_run(load(project), key, log)
+    runs.show_run(load(project), key, log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.table import Table as Grid
 
 NARROWEST, WIDEST = 100, 120
 
@@ -12,3 +13,11 @@ def console(stderr: bool = False) -> Console:
     found = Console(stderr=stderr, highlight=False)
     width = max(found.width, NARROWEST) if found.is_terminal else WIDEST
     return Console(stderr=stderr, highlight=False, width=width)
+
+
+def grid_of(*titles: str) -> Grid:
+    """A plain table for the terminal."""
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        grid.add_column(title, overflow="fold")
+    return grid

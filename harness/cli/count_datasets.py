@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from harness.cli.console import console
-from harness.cli.reproduce import grid_of
+from harness.cli.console import console, grid_of
 from harness.commands import count_datasets
 from harness.core.config import Config
 from harness.recipes.papers.dataset_sizes import Counted

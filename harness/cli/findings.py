@@ -14,8 +14,9 @@ from rich.text import Text
 from harness.cli.console import NARROWEST, console
 from harness.core.errors import ArgumentError, near_misses
 from harness.findings.collect import chosen, collect, papers_of
-from harness.findings.finding import KINDS, MEANINGS, Finding, Verdict
+from harness.findings.finding import KINDS, MEANINGS, Finding
 from harness.findings.own_runs import MetricRow, PairingRow, TwinRow, VariantRow
+from harness.recipes.papers.rounding import Verdict
 from harness.report.findings import Section, counted, overview, sections, to_csv, to_markdown
 
 FORMATS = ("md", "csv", "txt")

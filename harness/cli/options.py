@@ -131,9 +131,10 @@ def job_of(
     retry_failed: bool = False,
 ) -> Job:  # fmt: skip
     """The request that the arguments make."""
-    from harness.commands.table_request import Job, Ways, check_ways
+    from harness.commands.table_request import Job
     from harness.core.config import load
-    from harness.runs.plan import Settings
+    from harness.executors.options import Ways, check_ways
+    from harness.recipes.selection import Settings
 
     config = load(project)
     local = config.file.local

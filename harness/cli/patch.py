@@ -25,8 +25,8 @@ Tree = Annotated[Path, typer.Option(help="work tree to write from, made by `harn
 
 def chosen(config: Config, upstream: str) -> list[tuple[Pin, Series]]:
     """Pins and series of one upstream, or of all."""
-    from harness.runs.workspace import pin_of
     from harness.upstreams.patches import series as patches
+    from harness.upstreams.pins import pin_of
 
     names = [upstream] if upstream else sorted(config.file.upstreams)
     found = []
@@ -86,8 +86,8 @@ def lint(upstream: Upstream = "", project: Project = None) -> None:
 @patch_app.command()
 def verify(upstream: Upstream = "", project: Project = None) -> None:
     """Apply each series to its pinned upstream in a scratch folder, blobs checked before and after."""
-    from harness.runs.workspace import clone_of
     from harness.upstreams.patches import series as patches
+    from harness.upstreams.pins import clone_of
 
     config = settings(project)
     for pin, series in chosen(config, upstream):
@@ -106,9 +106,9 @@ def tree(
     project: Project = None,
 ) -> None:
     """Make a work tree of the upstream with its series applied, to edit for `new` or `refresh`."""
-    from harness.runs.workspace import clone_of
     from harness.upstreams import checkout
     from harness.upstreams.patches import series as patches
+    from harness.upstreams.pins import clone_of
 
     config = settings(project)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):

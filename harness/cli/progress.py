@@ -14,15 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 
-from harness.commands.estimate import Estimates, duration
+from harness.commands.estimate import Estimates
 from harness.commands.table_request import Job
 from harness.core.errors import HarnessError
 from harness.executors.base import PreparedRun
+from harness.report.rounding import duration
 from harness.runs.plan import Run
-from harness.runs.probe_output import read_events
+from harness.runs.probe_output import is_number, read_events
 from harness.runs.runner import Observer
 from harness.runs.store import Record
-from harness.runs.validation import is_number
 
 REFRESH_S = 1.0
 

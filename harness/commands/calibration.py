@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.commands.reproduce import table_spec
 from harness.commands.table_request import Job
+from harness.commands.table_spec import table_spec
 from harness.core.errors import StoreError
 from harness.core.results import Published
+from harness.recipes import selection
 from harness.report.figures import calibration as shown
 from harness.report.sentences import signature
-from harness.runs import plan
 from harness.runs.probe_output import read_events
 from harness.runs.store import Record
 
@@ -26,7 +26,7 @@ def write(job: Job, dataset: str) -> list[Path]:
     Raises:
         ArgumentError: no such dataset. StoreError: no run reported predicted probabilities.
     """
-    plan.check_where(job.recipe, {"dataset": (dataset,)})
+    selection.check_where(job.recipe, {"dataset": (dataset,)})
     told = {(p.system, p.metric): p for p in job.published if p.dataset == dataset and not p.beside}
     ranks, means, absent = [], [], []
     for run in (r for r in job.runs if r.dataset == dataset and not job.recipe.systems[r.system].floor):

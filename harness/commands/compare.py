@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.commands import reproduce
+from harness.commands import table_spec
 from harness.commands.table_request import Job
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
 from harness.core.results import Claim, RunResult
-from harness.executors.base import RunFolder
+from harness.executors.run_folder import RunFolder
 from harness.recipes import recipe
+from harness.runs import store
 from harness.runs.probe_output import read_ranks
 from harness.runs.store import Record
 from harness.stats.metrics import parse
@@ -34,7 +35,7 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
     Raises:
         StoreError: no such record, or one without ranks. MetricsError: other users.
     """
-    records = [finished(reproduce.find_record(config, key)) for key in (a, b)]
+    records = [finished(store.find_record(config, key)) for key in (a, b)]
     if records[0].content["key"] == records[1].content["key"]:
         raise ArgumentError("compare", f"{a} and {b} are one run", "name two")
     upstreams = [str(record.content["upstream"]) for record in records]
@@ -83,7 +84,7 @@ def systems(job: Job, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = F
     if not shared:
         fix = f"`harness plan {job.recipe.artifact}` shows what is missing"
         raise StoreError("compare", f"no dataset on which both {a} and {b} have a finished run", fix)
-    whole = reproduce.table_spec(job)
+    whole = table_spec.table_spec(job)
     spec = replace(
         whole,
         title=f"{known[a].label} against {known[b].label}",

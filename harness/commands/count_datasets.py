@@ -13,14 +13,14 @@ from pydantic import Field
 
 from harness.core.config import Config
 from harness.core.errors import DatasetError, RecipeError, SourceError, near_misses
-from harness.core.project_file import Strict
+from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes.datasets import DataFile, Dataset
 from harness.recipes.papers.dataset_sizes import STATISTICS, Counted, Row, compared, uncounted
 from harness.recipes.papers.schema import PaperFile
 from harness.recipes.recipe import DatasetFile
-from harness.runs.workspace import clone_of, pin_of
 from harness.upstreams import data_cache, data_fetch
+from harness.upstreams.pins import clone_of, pin_of
 
 SUFFIX = ".counts"
 

@@ -14,6 +14,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from harness.recipes.datasets import Dataset
+from harness.report.rounding import duration, size
 from harness.runs.plan import Run
 from harness.runs.store import Store
 
@@ -120,20 +121,3 @@ def downloads(job: Job, missing: Sequence[Run]) -> Iterator[str]:
         yield f"upstream {job.recipe.upstream}: to be fetched from {config.git_mirror or workshop.upstream.url}"
     names = sorted({run.dataset for run in missing})
     yield f"data: {', '.join(names)}, from the upstream at its pin or where recipes/data says, checked by hash"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for a reader: 12 s, 3 min 20 s, 2 h 05 min."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes == 0:
-        return f"{rest} s"
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def size(count: float) -> str:
-    """Bytes for a reader."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"

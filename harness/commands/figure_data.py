@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.core.results import Claim, Published, RunResult
-from harness.executors.base import RunFolder
+from harness.executors.run_folder import RunFolder
 from harness.report.figures.data import Curve, FigureData
 from harness.runs.probe_output import read_events
 from harness.runs.store import Store

@@ -8,28 +8,26 @@ cut-short trainings too, tests by a recipe's own settings or, where there are no
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from scipy.special import stdtr  # type: ignore[import-untyped]
-
-from harness.commands import compare, reproduce
+from harness.commands import compare, table_spec
 from harness.commands.estimate import limits
 from harness.commands.table_request import Job
 from harness.core.config import Config
 from harness.core.errors import HarnessError, MetricsError, RecipeError
 from harness.core.files import canonical_json
-from harness.executors.base import RunFolder
+from harness.executors.run_folder import RunFolder
 from harness.findings.own_runs import MetricRow, PairingRow, PairRow, TwinRow, VariantRow
 from harness.recipes import recipe as recipes
 from harness.recipes.recipe import Recipe
-from harness.runs.plan import Settings
+from harness.recipes.selection import Settings
 from harness.runs.probe_output import read_ranks
 from harness.runs.store import Record, Store
 from harness.stats import metrics
-from harness.stats.estimates import Floats, align, paired_t
+from harness.stats.estimates import align
+from harness.stats.parametric import paired_p, unpaired_p
 from harness.tables.comparable_runs import sample
 
 PUBLISHED, RELEASED = "as-published", "as-released"
@@ -69,7 +67,7 @@ def _of_recipe(config: Config, name: str, recipe: Recipe, profile: str) -> Itera
     paper, job = recipe.published.partition("#")[0], Job(config, name, Settings(profile=profile))
     seeds = compare.seeds_of(job, *{key for claim in recipe.claims for key in (claim.better, claim.worse)})
     job = Job(config, name, Settings(seeds=seeds or None, profile=profile))
-    spec, results = reproduce.table_spec(job), job.results()
+    spec, results = table_spec.table_spec(job), job.results()
     if all(r.status == "missing" for r in results):
         return
     for dataset in spec.datasets:
@@ -180,21 +178,3 @@ def of_twins(config: Config, pair: Sequence[Record]) -> Iterator[TwinRow]:
     upstreams = (str(contents[0]["upstream"]), str(contents[1]["upstream"]))
     for row in of_pair(config, pair, f"{more}, weights of epochs {best[0]} and {best[1]}"):
         yield TwinRow(**vars(row), upstreams=upstreams)
-
-
-def paired_p(a: Floats, b: Floats) -> float:
-    """Two-sided p of the paired t-test of two systems' values for the same users, shape (n_users,) each."""
-    return paired_t(a - b).p
-
-
-def unpaired_p(a: Floats, b: Floats) -> float:
-    """Two-sided p of Student's t-test, as if the two systems had served different users; shape (n_users,) each.
-
-    It is what the significance scripts of two code bases compute; users who are easy for both systems are noise to it.
-    """
-    n, m = len(a), len(b)
-    pooled = ((n - 1) * float(a.var(ddof=1)) + (m - 1) * float(b.var(ddof=1))) / (n + m - 2)
-    if pooled <= 0:
-        return 1.0 if float(a.mean()) == float(b.mean()) else 0.0
-    statistic = float(a.mean() - b.mean()) / math.sqrt(pooled * (1 / n + 1 / m))
-    return float(2 * stdtr(n + m - 2, -abs(statistic)))

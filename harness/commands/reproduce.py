@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from harness.commands import figure_data
-from harness.commands.table_request import DEMONSTRATION, Job
-from harness.core.config import Config
+from harness.commands.table_request import Job
+from harness.commands.table_spec import table_spec
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.results import RunResult
-from harness.recipes import extra_losses
-from harness.recipes.systems import AddedSystem, System
 from harness.report import formats as render
-from harness.runs import plan
 from harness.runs.key_changes import changes
 from harness.runs.plan import Run
 from harness.runs.runner import Execution, Observer
-from harness.runs.store import Record, Store
 from harness.tables import build
-from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec
+from harness.tables.build import Table
 from harness.tables.verdicts import judge
 
 FIGURES = "figures"
@@ -39,86 +33,9 @@ def reproduce(job: Job, observer: Observer) -> tuple[list[RunResult], Execution]
     return job.results(execution), execution
 
 
-def find_record(config: Config, key: str) -> Record:
-    """The record whose key starts with `key`, also among those of demonstrations.
-
-    Raises:
-        StoreError: none, or several.
-    """
-    if not re.fullmatch("[0-9a-f]+", key):
-        raise ArgumentError("KEY", f"{key!r} is no run's key", "`harness status ARTIFACT` lists keys")
-    shown = Store(config.results / DEMONSTRATION, config.cache)
-    if not any((config.results / "runs").glob(f"{key}*")) and any((shown.results / "runs").glob(f"{key}*")):
-        return shown.find(key)
-    return Store(config.results, config.cache).find(key)
-
-
 def report(job: Job, results: Sequence[RunResult]) -> Table:
     """The judged table of these runs."""
     return judge(build.build(table_spec(job), results, job.published))
-
-
-def table_spec(job: Job) -> TableSpec:
-    """What the table has to show: the part of the recipe that was asked for, and the signature of its numbers."""
-    recipe, settings = job.recipe, job.settings
-    chosen = plan.systems(recipe, settings.where)
-    names = list(dict.fromkeys(run.dataset for run in job.runs))
-    return TableSpec(
-        artifact=recipe.artifact,
-        title=recipe.title,
-        metrics=recipe.metrics,
-        datasets=tuple(DatasetSpec(name, job.data[name].label, job.data[name].users) for name in names),
-        systems=tuple(system_spec(key, system) for key, system in chosen.items()),
-        claims=(
-            *(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
-            *extra_losses.comparisons(chosen, recipe.metrics),
-        ),
-        footnotes=extra_losses.footnotes(recipe),
-        margin_relative=recipe.margin.relative,
-        margin_absolute=recipe.margin.absolute,
-        published_in=recipe.published_in,
-        beside=tuple(recipe.beside),
-        correction=recipe.correction.method,
-        by_dataset=recipe.correction.family == "dataset",
-        n_family=recipe.n_tests,
-        seeds=settings.seeds or recipe.seeds,
-        signature=signature(job),
-        changed=tuple(
-            f"{name} {plan.options(recipe, settings)[name]} (recipe: {recipe.options[name]})"
-            for name in sorted(settings.options)
-        ),
-        demonstration=recipe.demonstration,
-        timed=recipe.timed,
-        said=job.said,
-    )
-
-
-def system_spec(key: str, system: System) -> SystemSpec:
-    """A system as a table has it; the options of a loss that the command line put in tell it from no other system."""
-    told = {} if isinstance(system, AddedSystem) else system.loss_options
-    options = {name: float(value) for name, value in told.items() if not isinstance(value, str)}
-    published = system.published.text if system.published else ""
-    return SystemSpec(key, system.label, system.floor, published, system.model, system.loss, options)
-
-
-def signature(job: Job) -> dict[str, str]:
-    """What every number of a table depends on, in the manner of sacreBLEU."""
-    recipe, settings, values = job.recipe, job.settings, plan.options(job.recipe, job.settings)
-    facts = {"upstream": f"{recipe.upstream}@{job.workshop.pinned.commit[:12]}", **recipe.protocol}
-    way = job.ways.environment or ("" if job.executor == "local" else job.executor)
-    facts["environment"] = f"{recipe.environment} ({way})" if way else recipe.environment
-    if recipe.checkpoints:
-        release = job.config.release(recipe.checkpoints.release)
-        facts["checkpoints"] = f"{recipe.checkpoints.release}@{release.commit[:12]}"
-    if settings.pretrain is not None:
-        facts["checkpoints"] = f"pre-trained here for {settings.pretrain} epochs, by seed"
-    facts |= {"device": settings.device, "threads": str(settings.threads)}
-    facts |= {name: str(value) for name, value in values.items()}
-    if put_in := extra_losses.names(recipe, digits=12, between=" "):
-        facts["added"] = ", ".join(put_in)
-    if settings.profile:
-        facts["profile"] = settings.profile
-    return facts | {"harness": version("seqrec-harness")}
 
 
 def publish(

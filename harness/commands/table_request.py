@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.core.config import EXECUTORS, Config
-from harness.core.errors import ArgumentError, near_misses
+from harness.core.config import Config
 from harness.core.files import sha256_bytes
-from harness.core.git import run_git
 from harness.core.results import Published, RunResult
 from harness.environments import venv
-from harness.environments.machine import describe_machine
+from harness.environments.machine import describe_machine, own_version
 from harness.executors.backends import InContainers, Surroundings, ThisMachine
+from harness.executors.options import Ways, check_ways
 from harness.recipes import extra_losses, loss_catalogue
 from harness.recipes import recipe as recipes
 from harness.recipes.datasets import Dataset
 from harness.recipes.papers import published as printed
 from harness.recipes.papers import significance
 from harness.recipes.recipe import Recipe
+from harness.recipes.selection import Settings
 from harness.runs import plan
-from harness.runs.plan import Run, Settings
+from harness.runs.plan import Run
 from harness.runs.runner import Execution, Observer
-from harness.runs.store import Store
+from harness.runs.store import DEMONSTRATION, Store
 from harness.runs.workspace import Workshop
 
-DEMONSTRATION = "demonstration"
 LONGEST_NAME = 100
-
-
-@dataclass(frozen=True)
-class Ways:
-    """How runs are carried out; nothing here changes a table.
-
-    Attributes:
-        jobs: runs at a time.
-        environment: `venv`, `inherit`, or "" for what harness.toml says; on this machine only.
-        python: interpreter to inherit, or to make environments with; on this machine only.
-        executor: `local`, `docker`, or "" for what harness.toml says.
-        gpus: of containers: `none`, `all`, numbers such as 0,1, or "" for all that a device needs.
-        making: is told before something that takes minutes begins.
-    """
-
-    jobs: int = 1
-    timeout_s: float = 172_800
-    environment: str = ""
-    python: str = ""
-    executor: str = ""
-    gpus: str = ""
-    retry_failed: bool = False
-    making: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -206,38 +180,3 @@ class Job:
         name = ",".join(parts).replace("/", "-") or "full"
         digits = sha256_bytes(name.encode())[:8]  # a folder's name has 255 bytes at most: many seeds are too long
         return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]},{digits}"
-
-
-def check_ways(ways: Ways, executor: str, device: str) -> None:
-    """Refuse ways that contradict each other.
-
-    Raises:
-        ArgumentError: naming the one to leave out.
-    """
-    if executor not in EXECUTORS:
-        raise ArgumentError("--executor", f"unknown executor {executor!r}", near_misses(executor, EXECUTORS))
-    if executor == "local":
-        if ways.gpus:
-            fix = "choose GPUs by CUDA_VISIBLE_DEVICES, or add --executor docker"
-            raise ArgumentError("--gpus", "is for containers; processes of this machine see all GPUs", fix)
-        return
-    for flag, value in (("--environment", ways.environment), ("--python", ways.python)):
-        if value:
-            what = f"{value!r} is for --executor local; a container has the packages of its image"
-            raise ArgumentError(flag, what, f"leave out {flag}, or add --executor local")
-    if not re.fullmatch(r"|none|all|\d+(,\d+)*", ways.gpus):
-        raise ArgumentError("--gpus", f"{ways.gpus!r} names no GPUs", "write all, none, or numbers such as 0,1")
-    if ways.gpus and (ways.gpus == "none") != (device == "cpu"):
-        raise ArgumentError("--gpus", f"{ways.gpus!r} does not go with --device {device}", "leave out one of them")
-
-
-def own_version(config: Config) -> dict[str, Any]:
-    """The harness's own version, commit and whether its work tree was changed."""
-    commit = run_git(config.root, "rev-parse", "HEAD")
-    code = ("harness", "patches", "recipes", "dockerfiles", "harness.toml")
-    dirty = run_git(config.root, "status", "--porcelain", "--", *code)
-    return {
-        "version": version("seqrec-harness"),
-        "commit": commit.text if commit.status == 0 else None,
-        "dirty": bool(dirty.text) if dirty.status == 0 else None,
-    }

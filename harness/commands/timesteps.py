@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.commands.reproduce import table_spec
 from harness.commands.table_request import Job
+from harness.commands.table_spec import table_spec
 from harness.core.errors import ArgumentError, StoreError
+from harness.recipes import selection
 from harness.report.figures import timesteps
 from harness.report.figures.timesteps import Curve, Step
 from harness.report.sentences import signature
-from harness.runs import plan
 from harness.runs.probe_output import read_events
 
 EVENT = "position"
@@ -40,7 +40,7 @@ def write(job: Job, dataset: str, k: int) -> list[Path]:
     Raises:
         ArgumentError: no such dataset, or k beyond what was counted. StoreError: no run reported time steps.
     """
-    plan.check_where(job.recipe, {"dataset": (dataset,)})
+    selection.check_where(job.recipe, {"dataset": (dataset,)})
     curves, absent = [], []
     for run in (r for r in job.runs if r.dataset == dataset and not job.recipe.systems[r.system].floor):
         label, record = job.recipe.systems[run.system].label, job.store.read(run.key)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from harness.core.errors import ConfigError, near_misses
 from harness.core.project_file import (
@@ -23,9 +23,9 @@ from harness.core.project_file import (
     File,
     Images,
     Release,
-    Strict,
     Upstream,
 )
+from harness.core.schema import Strict, problems
 
 FILE = "harness.toml"
 EXECUTORS = ("local", "docker")
@@ -175,41 +175,3 @@ def read(path: Path) -> File:
         return File.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(str(path), problems(error, File), "mend these keys") from error
-
-
-def problems(error: ValidationError, kind: type[BaseModel]) -> str:
-    """All problems of a file, one a line: key path, what is wrong, the value as written, near misses of a key.
-
-    Args:
-        kind: what the file was read as.
-    """
-    lines = [one_problem(dict(problem), kind) for problem in error.errors()]
-    return "\n  ".join([f"{error.error_count()} problem(s)", *lines])
-
-
-def one_problem(problem: dict[str, Any], kind: type[BaseModel]) -> str:
-    """One problem of pydantic in our form."""
-    *above, last = problem["loc"] or ("file",)
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*above, last)).lstrip(".")
-    if problem["type"] == "extra_forbidden":
-        return f"{path}: unknown key ({near_misses(str(last), keys_at(kind, above))})"
-    if problem["type"] == "missing":
-        return f"{path}: is missing"
-    shown = repr(problem["input"])
-    return f"{path}: {problem['msg'].removeprefix('Value error, ')}" + (f", got {shown}" if len(shown) < 80 else "")
-
-
-def keys_at(kind: Any, path: Sequence[int | str]) -> Iterable[str]:
-    """The keys that a file may have at a key path, found by walking down the types of its models."""
-    for part in path:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            kind = kind.model_fields[str(part)].annotation
-        else:  # an element of dict[str, X] or tuple[X, ...]
-            kind = next(t for t in reversed(get_args(kind)) if t is not ...)
-        kind = next((t for t in get_args(kind) if t is not type(None)), kind) if is_optional(kind) else kind
-    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else ()
-
-
-def is_optional(kind: Any) -> bool:
-    """Whether a type is `X | None`."""
-    return type(None) in get_args(kind)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
+
+from harness.core.schema import Strict
 
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-
-
-class Strict(BaseModel, extra="forbid", frozen=True):
-    """A part of a file that a person writes: unknown keys are errors, values never change."""
 
 
 class Upstream(Strict):

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from harness.core.config import problems
 from harness.core.errors import RecipeError
+from harness.core.schema import problems
 
 Model = TypeVar("Model", bound=BaseModel)
 

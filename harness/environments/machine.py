@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from harness.core.config import Config
 from harness.core.errors import SetupError
+from harness.core.git import run_git
 from harness.core.process import capture
 
 
@@ -35,3 +39,15 @@ def cpu_name() -> str:
     except OSError:
         return ""
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def own_version(config: Config) -> dict[str, Any]:
+    """The harness's own version, commit and whether its work tree was changed."""
+    commit = run_git(config.root, "rev-parse", "HEAD")
+    code = ("harness", "patches", "recipes", "dockerfiles", "harness.toml")
+    dirty = run_git(config.root, "status", "--porcelain", "--", *code)
+    return {
+        "version": version("seqrec-harness"),
+        "commit": commit.text if commit.status == 0 else None,
+        "dirty": bool(dirty.text) if dirty.status == 0 else None,
+    }

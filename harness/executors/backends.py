@@ -18,9 +18,10 @@ from harness.core.process import capture, end_tree
 from harness.environments import container_engine, venv
 from harness.environments.images import image as images
 from harness.executors import sandbox
-from harness.executors.base import Executor, Outcome, PreparedRun, RunFolder, wait
+from harness.executors.base import Executor, Outcome, PreparedRun, wait
 from harness.executors.docker import DockerExecutor
 from harness.executors.local import LocalExecutor
+from harness.executors.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import docker

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from harness.core.errors import SetupError
 from harness.core.process import lives, machine_identity, own_identity
 from harness.environments import container_engine
-from harness.executors.base import INSIDE as OWN
-from harness.executors.base import PreparedRun, RunFolder
+from harness.executors.base import PreparedRun
+from harness.executors.run_folder import INSIDE as OWN
+from harness.executors.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import docker

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from harness.recipes.papers.rounding import Verdict
+
 Kind = Literal[
     "percentage", "dataset", "value", "statement", "across", "gain", "order", "quoted", "protocol", "plausible",
     "released", "runs", "twins",
 ]  # fmt: skip
-Verdict = Literal["disagrees", "not from print", "differs", "open", "not printed", "agrees"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)

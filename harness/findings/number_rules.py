@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from harness.core.errors import RecipeError
-from harness.findings.finding import Finding, Kind, Verdict
+from harness.findings.finding import Finding, Kind
 from harness.recipes.papers.library import Library, Placed, metric_of
-from harness.recipes.papers.rounding import Interval, change, shown
+from harness.recipes.papers.rounding import Interval, Verdict, change, shown
 from harness.recipes.papers.schema import Rule
 
 MOST_SHOWN = 4

@@ -8,10 +8,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 from harness.core.errors import RecipeError
-from harness.findings.finding import VERDICTS, Finding, Verdict
+from harness.findings.finding import VERDICTS, Finding
 from harness.recipes.papers.library import Library, Placed, spoken
 from harness.recipes.papers.numbers import Selector
-from harness.recipes.papers.rounding import Interval, change, decimals, exact, guesses, judge, printed, shown
+from harness.recipes.papers.rounding import Interval, Verdict, change, decimals, exact, guesses, judge, printed, shown
 from harness.recipes.papers.schema import Claim
 
 COMPARED = ("percent", "gain-times", "ratio")

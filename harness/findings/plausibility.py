@@ -9,9 +9,9 @@ from fractions import Fraction
 from itertools import combinations
 from statistics import median, quantiles
 
-from harness.findings.finding import Finding, Verdict
+from harness.findings.finding import Finding
 from harness.recipes.papers.library import Library, Placed, metric_of
-from harness.recipes.papers.rounding import Interval, shown
+from harness.recipes.papers.rounding import Interval, Verdict, shown
 
 METRIC = re.compile(r"^(sampled-)?(HIT|NDCG)@(\d+)$")
 FEWEST = 8  # ratios of a dataset from which a usual range is taken

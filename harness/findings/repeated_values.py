@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
-from harness.findings.finding import Finding, Verdict
+from harness.findings.finding import Finding
 from harness.recipes.papers.library import Library, Placed, metric_of
+from harness.recipes.papers.rounding import Verdict
 
 
 def check(library: Library) -> Iterator[Finding]:

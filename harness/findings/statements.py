@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from harness.findings.finding import Finding, Verdict
+from harness.findings.finding import Finding
 from harness.recipes.papers.library import Library, Placed, spoken
-from harness.recipes.papers.schema import Artifact, Claim, Statement
-
-SIGNIFICANT = {True: "significant", False: "not significant"}
+from harness.recipes.papers.rounding import Verdict
+from harness.recipes.papers.schema import Artifact, Statement
+from harness.recipes.papers.significance import SIGNIFICANT, operands, star
 
 
 def check(library: Library) -> Iterator[Finding]:
@@ -43,38 +43,6 @@ def significance(library: Library) -> Iterator[Finding]:
                 words[0], "; ".join(words[1:]), "disagrees" if differ else "agrees",
                 f"{n.value} against {over.number.value}",
             )  # fmt: skip
-
-
-def operands(library: Library, paper: str, claim: Claim) -> tuple[Placed, Placed]:
-    """The two numbers that a claim compares."""
-    assert claim.of
-    assert claim.over
-    of, over = (library.one(paper, claim.operand(selector), claim.id) for selector in (claim.of, claim.over))
-    return of, over
-
-
-def star(library: Library, of: Placed, over: Placed) -> list[tuple[str, bool]]:
-    """What the table's stars say, where they compare with the best of a column and one of the two is the best."""
-    if of.artifact != over.artifact:
-        return []
-    if library.files[of.paper].artifacts[of.artifact].marks.significant != "against-best":
-        return []
-    best = max(p.number.value for p in column(library, of))
-    for one, other in ((of, over), (over, of)):
-        if one.number.value == best and other.number.significant is not None:
-            return [(f"{'star' if other.number.significant else 'no star'} in {of.where}", other.number.significant)]
-    return []
-
-
-def column(library: Library, placed: Placed) -> list[Placed]:
-    """All numbers of one dataset and metric in one table."""
-    n = placed.number
-    return [
-        other
-        for other in library.numbers
-        if (other.paper, other.artifact) == (placed.paper, placed.artifact)
-        and (other.number.dataset, other.number.metric) == (n.dataset, n.metric)
-    ]
 
 
 def properties(library: Library) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from harness.core.errors import near_misses
-from harness.core.project_file import Strict
+from harness.core.schema import Strict
 from harness.recipes.systems import System, faulty_variables
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness.core.project_file import Strict
+from harness.core.schema import Strict
 
 
 class Correction(Strict):

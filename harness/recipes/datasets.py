@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harness.core.errors import near_misses
-from harness.core.project_file import Strict
+from harness.core.schema import Strict
 from harness.recipes.checkpoints import Checkpoint, Sha256
 
 UNPINNED = "unknown"

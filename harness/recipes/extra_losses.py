@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.project_file import Upstream
 from harness.core.results import Claim
-from harness.recipes import loss_file
+from harness.recipes import loss_file, selection
 from harness.recipes.loss_catalogue import Catalogue
 from harness.recipes.loss_file import FLAG
 from harness.recipes.recipe import Recipe
+from harness.recipes.selection import Where
 from harness.recipes.systems import AddedSystem, LossFile, Scalar, System, as_number, written
-from harness.runs import plan
-from harness.runs.plan import Where
 
 FILE = re.compile(r"(?P<path>.*?\.py)(?::(?P<function>[^:]*))?(?::(?P<options>.*))?", re.DOTALL)
 WRITTEN = f"write {FLAG} mine.py:my_loss, {FLAG} mine.py:my_loss:gamma=3 or {FLAG} gbce:k=256,t=0.75"
@@ -51,7 +50,7 @@ class Addition:
 
 
 def extended(
-    recipe: Recipe, upstream: Upstream, catalogue: Catalogue, asked: Sequence[str], where: plan.Where
+    recipe: Recipe, upstream: Upstream, catalogue: Catalogue, asked: Sequence[str], where: selection.Where
 ) -> Recipe:
     """The recipe with one more system for each loss asked for and each host that the filter leaves.
 
@@ -61,7 +60,7 @@ def extended(
     additions = [addition(text, recipe, upstream, catalogue) for text in asked]
     candidates = [system for one in additions for system in systems(recipe, one)]
     offered = recipe.model_copy(update={"systems": {**keyed(candidates), **recipe.systems}})
-    plan.check_where(offered, where)
+    selection.check_where(offered, where)
     wanted = [s for s in candidates if is_wanted_addition(key_of(s), s, candidates, recipe, where)]
     if not wanted:
         places = ", ".join(recipe.own_loss)

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from harness.core.config import FILE, Config
 from harness.core.errors import ConfigError, near_misses
-from harness.core.project_file import Strict
+from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes.systems import Scalar
 

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationInfo, field_validator
 
 from harness.core.errors import RecipeError, near_misses
-from harness.core.project_file import Strict
 from harness.core.results import Claim
+from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes import loss_catalogue
 from harness.recipes.checkpoints import Checkpoint, Pretraining, Released

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pydantic import Field
 
 from harness.core.errors import near_misses
-from harness.core.project_file import Strict
+from harness.core.schema import Strict
 
 Scalar = int | float | str
 VARIABLES = (

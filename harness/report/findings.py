@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 
-from harness.findings.finding import COUNTED, KINDS, MEANINGS, TITLES, VERDICTS, Finding, Kind, Verdict
+from harness.findings.finding import COUNTED, KINDS, MEANINGS, TITLES, VERDICTS, Finding, Kind
+from harness.recipes.papers.rounding import Verdict
 from harness.report.formats.markdown import escape
 from harness.report.formats.templating import rendered
 

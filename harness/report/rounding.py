@@ -58,3 +58,20 @@ def megabytes(value: float | None) -> str:
 
 def _without_sign_of_zero(text: str) -> str:
     return text if any(c in text for c in "123456789if") else text.lstrip("+-")
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a reader: 12 s, 3 min 20 s, 2 h 05 min."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest} s"
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: float) -> str:
+    """Bytes for a reader."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -9,7 +9,8 @@ from pathlib import Path
 from harness.core.errors import DatasetError
 from harness.core.files import write_whole
 from harness.executors.backends import Surroundings
-from harness.executors.base import PreparedRun, RunFolder
+from harness.executors.base import PreparedRun
+from harness.executors.run_folder import RunFolder
 from harness.recipes.datasets import Dataset
 
 MOST_BYTES = 1 << 30

@@ -14,6 +14,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ import numpy.typing as npt
 
 from harness.core.errors import MetricsError
 from harness.core.results import Ranks
-from harness.executors.base import MOST_EVENTS
+from harness.executors.run_folder import MOST_EVENTS
+
+HIGHEST_POWER = 300  # of ten; "0e999999999" is a number too, until somebody reckons with its digits
 
 DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a flipped byte
     OSError, EOFError, KeyError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error,
@@ -137,3 +140,11 @@ def whole_numbers(name: str, column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     if column.dtype.kind not in "iu":
         raise ValueError(f"{name} is {column.dtype}, expected integers")
     return column.astype(np.int64)
+
+
+def is_number(text: Any) -> bool:
+    """Whether a printed metric is a finite number."""
+    try:
+        return math.isfinite(float(text)) and abs(Decimal(str(text)).adjusted()) < HIGHEST_POWER
+    except (TypeError, ValueError, ArithmeticError):
+        return False

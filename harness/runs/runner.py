@@ -17,7 +17,8 @@ from filelock import FileLock, Timeout
 
 from harness.core.errors import DatasetError, HarnessError, RunError, SetupError, SourceError
 from harness.core.files import disk_errors, remove_tree, write_json
-from harness.executors.base import Outcome, PreparedRun, RunFolder, wait
+from harness.executors.base import Outcome, PreparedRun, wait
+from harness.executors.run_folder import RunFolder
 from harness.recipes.datasets import Dataset
 from harness.runs import record as recording
 from harness.runs.plan import Run

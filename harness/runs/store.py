@@ -7,6 +7,7 @@ the kernel frees when its holder dies, makes two harnesses on one store share a 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from typing import Any
 
 from filelock import FileLock
 
-from harness.core.errors import MetricsError, StoreError
+from harness.core.config import Config
+from harness.core.errors import ArgumentError, MetricsError, StoreError
 from harness.core.files import disk_errors, json_text, remove_tree, write_whole
 from harness.core.results import RunResult
-from harness.executors.base import RunFolder
+from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_ranks
+
+DEMONSTRATION = "demonstration"
 
 FORMAT = 1
 NEEDED = ("key", "upstream", "dataset", "system", "seed", "status", "fault", "inputs", "seconds", "disagreements")
@@ -224,3 +228,17 @@ def clean_log(raw: bytes, symbols: Mapping[str, str]) -> str:
     for path, symbol in sorted(symbols.items(), key=lambda item: -len(item[0])):
         text = text.replace(path, symbol)
     return text
+
+
+def find_record(config: Config, key: str) -> Record:
+    """The record whose key starts with `key`, also among those of demonstrations.
+
+    Raises:
+        StoreError: none, or several.
+    """
+    if not re.fullmatch("[0-9a-f]+", key):
+        raise ArgumentError("KEY", f"{key!r} is no run's key", "`harness status ARTIFACT` lists keys")
+    shown = Store(config.results / DEMONSTRATION, config.cache)
+    if not any((config.results / "runs").glob(f"{key}*")) and any((shown.results / "runs").glob(f"{key}*")):
+        return shown.find(key)
+    return Store(config.results, config.cache).find(key)

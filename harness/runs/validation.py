@@ -6,11 +6,9 @@ the network and the loss that were asked for. Metrics that do not follow from th
 
 from __future__ import annotations
 
-import math
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,12 +17,12 @@ import numpy as np
 from harness.core.errors import MetricsError
 from harness.core.files import sha256_file
 from harness.core.results import Ranks
-from harness.executors.base import Outcome, RunFolder
+from harness.executors.base import Outcome
+from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
-from harness.runs.probe_output import read_events, read_ranks
+from harness.runs.probe_output import is_number, read_events, read_ranks
 from harness.stats.metrics import agrees_with_printed
 
-HIGHEST_POWER = 300  # of ten; "0e999999999" is a number too, until somebody reckons with its digits
 FaultClass = Literal["setup", "patch", "environment", "training", "metrics"]
 
 
@@ -114,14 +112,6 @@ def stage_faults(run: Run, folder: RunFolder, outcome: Outcome) -> Iterator[Faul
     yield from outcome_faults(outcome)
     if not (folder.out / run.gives).is_file():
         yield Fault("training", f"left no {run.gives}")
-
-
-def is_number(text: Any) -> bool:
-    """Whether a printed metric is a finite number."""
-    try:
-        return math.isfinite(float(text)) and abs(Decimal(str(text)).adjusted()) < HIGHEST_POWER
-    except (TypeError, ValueError, ArithmeticError):
-        return False
 
 
 def ended(status: int) -> str:

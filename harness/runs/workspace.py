@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from harness.core.config import EMBEDDED, Config
+from harness.core.config import Config
 from harness.core.errors import ConfigError, DatasetError, SourceError
 from harness.core.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
 from harness.core.git import blob_hash
 from harness.core.project_file import Upstream
 from harness.executors.backends import Surroundings
-from harness.executors.base import PreparedRun, RunFolder
+from harness.executors.base import PreparedRun
+from harness.executors.run_folder import RunFolder
 from harness.recipes.checkpoints import Checkpoint
 from harness.recipes.datasets import Dataset
 from harness.recipes.recipe import Recipe
@@ -29,6 +30,7 @@ from harness.runs.weights import Weights
 from harness.upstreams import checkout, data_fetch
 from harness.upstreams.patches import series as patches
 from harness.upstreams.patches.format import effect
+from harness.upstreams.pins import clone_of, pin_of
 from harness.upstreams.tree_hashes import is_content, links_out, tree_hashes, tree_is_as_made
 
 OVERLAY = "harness_overlay"
@@ -263,25 +265,3 @@ class Workshop:
         seen = {self.surroundings.shown(path, work, reads): symbol for path, symbol in pairs.items()}
         seen |= {str(path): symbol for path, symbol in pairs.items()}
         return {path: symbol for path, symbol in seen.items() if path != "/"}
-
-
-def pin_of(config: Config, name: str) -> checkout.Pin:
-    """An upstream of harness.toml at its commit; `embedded:` stands for the one that ships inside the package."""
-    upstream = config.upstream(name)
-    url = str(config.cache / "embedded" / name) if upstream.url.startswith(EMBEDDED) else upstream.url
-    return checkout.Pin(name, url, upstream.commit)
-
-
-def clone_of(config: Config, name: str) -> Path:
-    """The bare clone of an upstream; the embedded one is turned into a repository first.
-
-    Raises:
-        SourceError: it cannot be had at its pin.
-    """
-    pin, mirror = pin_of(config, name), config.git_mirror
-    if config.upstream(name).url.startswith(EMBEDDED):
-        from harness.upstreams import embedded  # here, because it imports GitPython, which a report has no use for
-
-        embedded.repository(Path(pin.url))
-        mirror = None
-    return checkout.clone(pin, config.cache, mirror)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import bdtr, chdtrc, ndtr  # type: ignore[import-untyped]
+from scipy.special import bdtr, chdtrc, ndtr, stdtr  # type: ignore[import-untyped]
 
 from harness.core.errors import MetricsError
 from harness.stats import estimates
@@ -130,3 +130,21 @@ def mcnemar(d: Differences, method: McNemarMethod = "mid-p") -> McNemar:
         return McNemar(float(fewer), min(1.0, p), wins, losses, method)
     statistic = max(abs(wins - losses) - int(method == "corrected"), 0) ** 2 / n
     return McNemar(statistic, float(chdtrc(1, statistic)), wins, losses, method)
+
+
+def paired_p(a: Floats, b: Floats) -> float:
+    """Two-sided p of the paired t-test of two systems' values for the same users, shape (n_users,) each."""
+    return estimates.paired_t(a - b).p
+
+
+def unpaired_p(a: Floats, b: Floats) -> float:
+    """Two-sided p of Student's t-test, as if the two systems had served different users; shape (n_users,) each.
+
+    It is what the significance scripts of two code bases compute; users who are easy for both systems are noise to it.
+    """
+    n, m = len(a), len(b)
+    pooled = ((n - 1) * float(a.var(ddof=1)) + (m - 1) * float(b.var(ddof=1))) / (n + m - 2)
+    if pooled <= 0:
+        return 1.0 if float(a.mean()) == float(b.mean()) else 0.0
+    statistic = float(a.mean() - b.mean()) / math.sqrt(pooled * (1 / n + 1 / m))
+    return float(2 * stdtr(n + m - 2, -abs(statistic)))

@@ -20,8 +20,9 @@ from harness.core.config import load
 from harness.core.errors import SetupError
 from harness.executors import sandbox
 from harness.executors.backends import InContainers
-from harness.executors.base import Outcome, PreparedRun, RunFolder
+from harness.executors.base import Outcome, PreparedRun
 from harness.executors.docker import DockerExecutor
+from harness.executors.run_folder import RunFolder
 from harness.executors.sandbox import LABEL, Limits
 from harness.runs import data_generation
 
@@ -37,8 +38,9 @@ import sys
 sys.path.insert(0, sys.argv[3])
 from pathlib import Path
 from harness.environments.container_engine import connect
-from harness.executors.base import PreparedRun, RunFolder
+from harness.executors.base import PreparedRun
 from harness.executors.docker import DockerExecutor
+from harness.executors.run_folder import RunFolder
 from harness.executors.sandbox import Limits
 folder = RunFolder(Path(sys.argv[1]))
 folder.renew()

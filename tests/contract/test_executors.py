@@ -17,9 +17,10 @@ from detached import DetachedExecutor
 
 from harness.core.errors import Interrupted, SetupError, StoreError
 from harness.core.process import alive, end_tree, marked
-from harness.executors.base import Executor, Outcome, PreparedRun, RunFolder, wait
+from harness.executors.base import Executor, Outcome, PreparedRun, wait
 from harness.executors.docker import DockerExecutor
 from harness.executors.local import LocalExecutor
+from harness.executors.run_folder import RunFolder
 from harness.executors.sandbox import LABEL, Limits, reap
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="marks are read from /proc")

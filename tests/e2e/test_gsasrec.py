@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from projects import Project, clean_env
 
-from harness.commands import record_findings
 from harness.runs.probe_output import read_ranks
-from harness.stats import metrics
+from harness.stats import metrics, parametric
 from harness.upstreams import checkout
 
 PIN = checkout.Pin("gsasrec", "https://github.com/asash/gsasrec", "9dd47e83b949a84f68a4616c6f779df7f17ebb26")
@@ -217,5 +216,5 @@ def test_the_code_base_s_significance_script_takes_users_as_independent(
     keys = [real_project.folder / "results" / "runs" / str(records[n]["key"]) for n in ("popularity", "mf-bpr")]
     for name in METRICS:
         a, b = (metrics.per_user(read_ranks(key / "ranks-test.npz"), name) for key in keys)
-        assert found[name] == pytest.approx(record_findings.unpaired_p(a, b), rel=1e-4, abs=0)
-        assert found[name] != pytest.approx(record_findings.paired_p(a, b), rel=1e-2, abs=0)
+        assert found[name] == pytest.approx(parametric.unpaired_p(a, b), rel=1e-4, abs=0)
+        assert found[name] != pytest.approx(parametric.paired_p(a, b), rel=1e-2, abs=0)

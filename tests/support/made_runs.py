@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.executors.base import Outcome, RunFolder
+from harness.executors.base import Outcome
+from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 
 PROTOCOL = {"split": "leave-one-out", "ranking": "full", "seen": "excluded"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from harness.core.project_file import Strict
+from harness.core.schema import Strict
 from harness.recipes.papers.dataset_sizes import COUNTED
 from harness.recipes.papers.rounding import Interval, decimals, exact, printed
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from harness.core.config import problems
 from harness.core.errors import RecipeError, near_misses
 from harness.core.results import Published
+from harness.core.schema import problems
 from harness.core.yaml_files import read_yaml
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import PublishedAs

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from typing import Literal
 
-from harness.findings.finding import Verdict
+Verdict = Literal["disagrees", "not from print", "differs", "open", "not printed", "agrees"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.core.project_file import Strict
+from harness.core.schema import Strict
 from harness.recipes.papers.numbers import Number, Selector
 
 

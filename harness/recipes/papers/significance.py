@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 
-from harness.findings.statements import operands, star
 from harness.recipes.papers.library import Library, Placed, load, metric_of
 from harness.recipes.papers.published import names
+from harness.recipes.papers.schema import Claim
 from harness.recipes.recipe import Recipe
+
+SIGNIFICANT = {True: "significant", False: "not significant"}
 
 Pair = frozenset[str]
 Said = Mapping[tuple[str, str], Mapping[Pair, frozenset[bool]]]
@@ -58,3 +60,35 @@ def _pairs(recipe: Recipe, of: Placed, over: Placed) -> Iterator[Pair]:
         [key for key, s in recipe.systems.items() if s.published and names(s.published, p.number)] for p in (of, over)
     ]
     return (frozenset((a, b)) for a in ours[0] for b in ours[1] if a != b)
+
+
+def operands(library: Library, paper: str, claim: Claim) -> tuple[Placed, Placed]:
+    """The two numbers that a claim compares."""
+    assert claim.of
+    assert claim.over
+    of, over = (library.one(paper, claim.operand(selector), claim.id) for selector in (claim.of, claim.over))
+    return of, over
+
+
+def star(library: Library, of: Placed, over: Placed) -> list[tuple[str, bool]]:
+    """What the table's stars say, where they compare with the best of a column and one of the two is the best."""
+    if of.artifact != over.artifact:
+        return []
+    if library.files[of.paper].artifacts[of.artifact].marks.significant != "against-best":
+        return []
+    best = max(p.number.value for p in column(library, of))
+    for one, other in ((of, over), (over, of)):
+        if one.number.value == best and other.number.significant is not None:
+            return [(f"{'star' if other.number.significant else 'no star'} in {of.where}", other.number.significant)]
+    return []
+
+
+def column(library: Library, placed: Placed) -> list[Placed]:
+    """All numbers of one dataset and metric in one table."""
+    n = placed.number
+    return [
+        other
+        for other in library.numbers
+        if (other.paper, other.artifact) == (placed.paper, placed.artifact)
+        and (other.number.dataset, other.number.metric) == (n.dataset, n.metric)
+    ]

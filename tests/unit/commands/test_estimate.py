@@ -11,7 +11,8 @@ import pytest
 import recipe_texts
 from made_runs import RUN, run
 
-from harness.commands.estimate import About, Estimates, duration, size
+from harness.commands.estimate import About, Estimates
+from harness.report.rounding import duration, size
 from harness.runs.store import Store
 
 DATA = {"small": recipe_texts.data()["small"], "large": recipe_texts.data(users=40)["small"]}

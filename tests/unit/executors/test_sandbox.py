@@ -17,8 +17,9 @@ from harness.core.errors import SetupError
 from harness.core.process import as_signal, identity_of, lives, machine_identity, own_identity
 from harness.environments.container_engine import Engine
 from harness.executors import sandbox
-from harness.executors.base import PreparedRun, RunFolder
+from harness.executors.base import PreparedRun
 from harness.executors.docker import DockerExecutor, keep_log
+from harness.executors.run_folder import RunFolder
 from harness.executors.sandbox import MB, NOBODY, Limits, options, places, translated
 
 DOCKER = Engine("Docker 20.10", podman=False, rootless=False)

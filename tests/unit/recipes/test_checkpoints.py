@@ -14,7 +14,8 @@ from harness.core.config import load as load_config
 from harness.core.errors import ConfigError, RecipeError
 from harness.recipes import recipe as recipes
 from harness.recipes.checkpoints import Checkpoint
-from harness.runs.plan import Pinned, Run, Settings, runs
+from harness.recipes.selection import Settings
+from harness.runs.plan import Pinned, Run, runs
 from harness.runs.workspace import Workshop
 
 ROOT = Path(__file__).resolve().parents[3]

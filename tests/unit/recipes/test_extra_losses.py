@@ -12,12 +12,13 @@ import recipe_texts
 from harness.core.errors import ArgumentError
 from harness.core.project_file import Upstream
 from harness.core.results import Claim
-from harness.recipes import extra_losses, loss_catalogue
+from harness.recipes import extra_losses, loss_catalogue, selection
 from harness.recipes.recipe import Recipe
+from harness.recipes.selection import Settings
 from harness.recipes.systems import AddedSystem
 from harness.runs import plan
 from harness.runs.key_changes import changes
-from harness.runs.plan import Pinned, Run, Settings
+from harness.runs.plan import Pinned, Run
 
 ROOT = Path(__file__).resolve().parents[3]
 CATALOGUE = loss_catalogue.read(ROOT)
@@ -48,7 +49,7 @@ def extended(*asked: str, upstream: Upstream = TOY, of: Recipe | None = None, **
 
 def left(*asked: str, **where: tuple[str, ...]) -> list[str]:
     """Systems that the table then has, floor aside."""
-    return [key for key in plan.systems(extended(*asked, **where), where) if key != "popularity"]
+    return [key for key in selection.systems(extended(*asked, **where), where) if key != "popularity"]
 
 
 def runs(*asked: str, **where: tuple[str, ...]) -> list[Run]:
@@ -136,7 +137,7 @@ def test_added_systems_stay_unless_the_filter_is_about_them(
 
 
 def test_added_systems_meet_every_other_of_their_model_once() -> None:
-    chosen = plan.systems(extended("mine.py:focal", "ssm", model=("net",)), {"model": ("net",)})
+    chosen = selection.systems(extended("mine.py:focal", "ssm", model=("net",)), {"model": ("net",)})
     assert extra_losses.comparisons(chosen, ["HIT@10"]) == [
         Claim("net/focal", other, "HIT@10", own=True) for other in ("net/bce", "net/ce-all", "net/ssm")
     ] + [Claim("net/ssm", other, "HIT@10", own=True) for other in ("net/bce", "net/ce-all")]

@@ -15,7 +15,7 @@ from harness.core.errors import RecipeError
 from harness.recipes import loss_catalogue
 from harness.recipes import recipe as recipes
 from harness.recipes.papers import published
-from harness.runs.plan import Settings, systems
+from harness.recipes.selection import Settings, systems
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import ArgumentError, RecipeError
+from harness.recipes.selection import Settings, options, systems
 from harness.runs import plan
 from harness.runs.key_changes import changes
-from harness.runs.plan import Pinned, Run, Settings, content_key, options, runs, systems
+from harness.runs.plan import Pinned, Run, content_key, runs
 from harness.upstreams.patches.format import effect
 from harness.upstreams.patches.format import parse as parse_patch
 

@@ -18,7 +18,8 @@ from filelock import Timeout
 from made_runs import DONE, RUN, left, run
 
 from harness.core.errors import StoreError
-from harness.executors.base import Outcome, RunFolder
+from harness.executors.base import Outcome
+from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_ranks
 from harness.runs.record import content
@@ -105,7 +106,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import made_runs
-from harness.executors.base import RunFolder
+from harness.executors.run_folder import RunFolder
 from harness.runs.store import NEEDED, Store
 store, left = Store(Path(sys.argv[1]), Path(sys.argv[1])), RunFolder(Path(sys.argv[3]))
 print("ready", flush=True)

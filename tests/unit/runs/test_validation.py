@@ -15,7 +15,8 @@ from made_runs import DONE, EVENTS, left, run, write_events, write_ranks
 
 from harness.core.errors import MetricsError
 from harness.core.files import sha256_file
-from harness.executors.base import Outcome, RunFolder
+from harness.executors.base import Outcome
+from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_events, read_ranks
 from harness.runs.record import content

@@ -1,0 +1,103 @@
+"""Prints the runs of a table: what is planned, what each left, and one run in full."""
+
+from __future__ import annotations
+
+import json
+
+from rich.table import Table as Grid
+from rich.text import Text
+
+from harness.cli.console import console, grid_of
+from harness.commands import estimate
+from harness.commands import reproduce as workflow
+from harness.commands.table_request import Job
+from harness.core.config import Config
+from harness.core.errors import StoreError
+from harness.report import rounding
+from harness.runs import store
+from harness.runs.runner import Observer
+from harness.runs.store import Record
+
+
+def print_plan(job: Job) -> None:
+    """The runs of a table: what is there, what is missing and why, about how long and how large."""
+    missing = job.execution(Observer()).needed(job.runs)
+    told = workflow.reasons(job, missing)
+    cost = estimate.Estimates(job.store, job.data)
+    grid = grid_of("key", "dataset", "system", "seed", "state", "about")
+    runs = [*job.stages, *job.runs]
+    for run in runs:
+        record = job.store.read(run.key)
+        state = told.get(run.key, record.reason if record and record.reason else "there")
+        about = cost.seconds(run) if run.key in told else None
+        shown = str(about) if about else "?" if run.key in told else ""
+        grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), state, shown)
+    out = console()
+    out.print(grid)
+    failed = sum(not record.finished for run in runs if run.key not in told and (record := job.store.read(run.key)))
+    kept = f" ({failed} failed; --retry-failed runs them again)" if failed else ""
+    out.print(f"{len(runs)} runs, {len(runs) - len(missing)} there{kept}, {len(missing)} to run")
+    if missing:
+        out.print(cost.summary(missing, job.ways.jobs), soft_wrap=True)
+        for line in estimate.downloads(job, missing):
+            out.print(line, soft_wrap=True)
+
+
+def seed_text(seed: int | None) -> str:
+    """A seed, a dash where nothing is random."""
+    return "–" if seed is None else str(seed)
+
+
+def print_status(job: Job) -> None:
+    """Every run of a table with what its record says."""
+    grid = grid_of("key", "dataset", "system", "seed", "status", "epochs", "time", "peak MB", "reason")
+    counts: dict[str, int] = {}
+    for r in job.results():
+        counts[r.status] = counts.get(r.status, 0) + 1
+        epochs = "" if r.epochs is None else f"{r.epochs}" + (" (cap)" if r.epochs == r.epoch_cap else "")
+        time = "" if r.seconds is None else rounding.duration(r.seconds)
+        memory = "" if r.peak_memory_mb is None else f"{r.peak_memory_mb:.0f}"
+        reason = (
+            r.reason if r.status == "failed" else "" if r.agrees else "printed metrics do not follow from the ranks"
+        )
+        grid.add_row(r.key[:8], r.dataset, r.system, seed_text(r.seed), r.status, epochs, time, memory, reason)
+    out = console()
+    out.print(grid)
+    out.print(", ".join(f"{n} {status}" for status, n in sorted(counts.items())))
+
+
+def show_run(config: Config, key: str, log: bool) -> None:
+    """One record in full, or its log.
+
+    Raises:
+        StoreError: no such record.
+    """
+    record = store.find_record(config, key)
+    path = record.folder / "log.txt"
+    out = console()
+    if log:
+        if not path.is_file():
+            raise StoreError(str(path), "no such log", "the run never began, or the file was removed")
+        out.print(Text(path.read_text(encoding="utf-8")), soft_wrap=True)
+        return
+    out.print(facts(record))
+    if not record.finished and path.is_file():
+        out.print(Text("\nlast lines of the log", style="bold"))
+        out.print(Text("\n".join(path.read_text(encoding="utf-8").splitlines()[-15:])), soft_wrap=True)
+    out.print(Text(f"\n{record.folder}", style="dim"), soft_wrap=True)
+
+
+def facts(record: Record) -> Grid:
+    """record.json as rows; nested parts as JSON."""
+    grid = Grid(box=None, pad_edge=False, show_header=False)
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in record.content.items():
+        if name == "resolved":
+            packages = value.get("packages", {})
+            value = {**value, "packages": f"{len(packages)} packages, see record.json"}
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        for i, (inner, content) in enumerate(parts):
+            text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+            grid.add_row(name if i == 0 else "", f"{inner}: {text}" if inner else text)
+    return grid

@@ -1,0 +1,73 @@
+"""What a table has to show: the part of a recipe that was asked for, with the signature of its numbers."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from harness.commands.table_request import Job
+from harness.recipes import extra_losses, selection
+from harness.recipes.systems import AddedSystem, System
+from harness.tables.build import DatasetSpec, SystemSpec, TableSpec
+
+
+def table_spec(job: Job) -> TableSpec:
+    """What the table has to show: the part of the recipe that was asked for, and the signature of its numbers."""
+    recipe, settings = job.recipe, job.settings
+    chosen = selection.systems(recipe, settings.where)
+    names = list(dict.fromkeys(run.dataset for run in job.runs))
+    return TableSpec(
+        artifact=recipe.artifact,
+        title=recipe.title,
+        metrics=recipe.metrics,
+        datasets=tuple(DatasetSpec(name, job.data[name].label, job.data[name].users) for name in names),
+        systems=tuple(system_spec(key, system) for key, system in chosen.items()),
+        claims=(
+            *(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
+            *extra_losses.comparisons(chosen, recipe.metrics),
+        ),
+        footnotes=extra_losses.footnotes(recipe),
+        margin_relative=recipe.margin.relative,
+        margin_absolute=recipe.margin.absolute,
+        published_in=recipe.published_in,
+        beside=tuple(recipe.beside),
+        correction=recipe.correction.method,
+        by_dataset=recipe.correction.family == "dataset",
+        n_family=recipe.n_tests,
+        seeds=settings.seeds or recipe.seeds,
+        signature=signature(job),
+        changed=tuple(
+            f"{name} {selection.options(recipe, settings)[name]} (recipe: {recipe.options[name]})"
+            for name in sorted(settings.options)
+        ),
+        demonstration=recipe.demonstration,
+        timed=recipe.timed,
+        said=job.said,
+    )
+
+
+def system_spec(key: str, system: System) -> SystemSpec:
+    """A system as a table has it; the options of a loss that the command line put in tell it from no other system."""
+    told = {} if isinstance(system, AddedSystem) else system.loss_options
+    options = {name: float(value) for name, value in told.items() if not isinstance(value, str)}
+    published = system.published.text if system.published else ""
+    return SystemSpec(key, system.label, system.floor, published, system.model, system.loss, options)
+
+
+def signature(job: Job) -> dict[str, str]:
+    """What every number of a table depends on, in the manner of sacreBLEU."""
+    recipe, settings, values = job.recipe, job.settings, selection.options(job.recipe, job.settings)
+    facts = {"upstream": f"{recipe.upstream}@{job.workshop.pinned.commit[:12]}", **recipe.protocol}
+    way = job.ways.environment or ("" if job.executor == "local" else job.executor)
+    facts["environment"] = f"{recipe.environment} ({way})" if way else recipe.environment
+    if recipe.checkpoints:
+        release = job.config.release(recipe.checkpoints.release)
+        facts["checkpoints"] = f"{recipe.checkpoints.release}@{release.commit[:12]}"
+    if settings.pretrain is not None:
+        facts["checkpoints"] = f"pre-trained here for {settings.pretrain} epochs, by seed"
+    facts |= {"device": settings.device, "threads": str(settings.threads)}
+    facts |= {name: str(value) for name, value in values.items()}
+    if put_in := extra_losses.names(recipe, digits=12, between=" "):
+        facts["added"] = ", ".join(put_in)
+    if settings.profile:
+        facts["profile"] = settings.profile
+    return facts | {"harness": version("seqrec-harness")}

@@ -1,0 +1,56 @@
+"""How runs are carried out: executor, environment, jobs, GPUs; nothing here changes a number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.core.config import EXECUTORS
+from harness.core.errors import ArgumentError, near_misses
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How runs are carried out; nothing here changes a table.
+
+    Attributes:
+        jobs: runs at a time.
+        environment: `venv`, `inherit`, or "" for what harness.toml says; on this machine only.
+        python: interpreter to inherit, or to make environments with; on this machine only.
+        executor: `local`, `docker`, or "" for what harness.toml says.
+        gpus: of containers: `none`, `all`, numbers such as 0,1, or "" for all that a device needs.
+        making: is told before something that takes minutes begins.
+    """
+
+    jobs: int = 1
+    timeout_s: float = 172_800
+    environment: str = ""
+    python: str = ""
+    executor: str = ""
+    gpus: str = ""
+    retry_failed: bool = False
+    making: Callable[[str], None] = lambda _: None
+
+
+def check_ways(ways: Ways, executor: str, device: str) -> None:
+    """Refuse ways that contradict each other.
+
+    Raises:
+        ArgumentError: naming the one to leave out.
+    """
+    if executor not in EXECUTORS:
+        raise ArgumentError("--executor", f"unknown executor {executor!r}", near_misses(executor, EXECUTORS))
+    if executor == "local":
+        if ways.gpus:
+            fix = "choose GPUs by CUDA_VISIBLE_DEVICES, or add --executor docker"
+            raise ArgumentError("--gpus", "is for containers; processes of this machine see all GPUs", fix)
+        return
+    for flag, value in (("--environment", ways.environment), ("--python", ways.python)):
+        if value:
+            what = f"{value!r} is for --executor local; a container has the packages of its image"
+            raise ArgumentError(flag, what, f"leave out {flag}, or add --executor local")
+    if not re.fullmatch(r"|none|all|\d+(,\d+)*", ways.gpus):
+        raise ArgumentError("--gpus", f"{ways.gpus!r} names no GPUs", "write all, none, or numbers such as 0,1")
+    if ways.gpus and (ways.gpus == "none") != (device == "cpu"):
+        raise ArgumentError("--gpus", f"{ways.gpus!r} does not go with --device {device}", "leave out one of them")

@@ -1,0 +1,68 @@
+"""The files of one run while it is under way; the only place that knows their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.core import untrusted_files
+from harness.core.files import remove_tree
+
+INSIDE = "/harness/run"  # what a run in a container calls its folder
+
+
+MOST_EVENTS, MOST_RANKS = 16 << 20, 256 << 20  # bytes; those of a run of 100 epochs on 1,000 users: 36 kB and 240 kB
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The names of the files of a run; nobody else spells them."""
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        """Standard output and error of the upstream."""
+        return self.path / "log.txt"
+
+    @property
+    def events(self) -> Path:
+        """What the probe reported."""
+        return self.path / "events.jsonl"
+
+    @property
+    def out(self) -> Path:
+        """Where the upstream may write."""
+        return self.path / "out"
+
+    @property
+    def record(self) -> Path:
+        """The finished record, beside the folder: what the upstream may write to must never pass for one."""
+        return self.path.with_name(f"{self.path.name}.json")
+
+    @property
+    def loss(self) -> Path:
+        """The user's file with the loss, where it is one of their own."""
+        return self.path / "loss.py"
+
+    def ranks(self, split: str) -> Path:
+        """Ranks of a split."""
+        return self.path / f"ranks-{split}.npz"
+
+    def clear(self) -> list[str]:
+        """Remove what a run left besides plain files and folders, and files too large to read; what it was, in words.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        most = {self.events.name: MOST_EVENTS, self.ranks("*").name: MOST_RANKS}
+        return untrusted_files.clear(self.path, most, INSIDE)
+
+    def renew(self) -> None:
+        """Make the folder, empty.
+
+        Raises:
+            OSError: if it cannot be made.
+        """
+        remove_tree(self.path)
+        self.out.mkdir(parents=True)
