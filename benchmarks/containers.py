@@ -24,7 +24,7 @@ from typing import Any
 from harness.core.config import load
 from harness.environments.images import image
 from harness.executors import sandbox
-from harness.executors.backends import InContainers
+from harness.executors.backends import DockerBackend
 from harness.executors.base import PreparedRun
 from harness.executors.docker import DockerExecutor
 from harness.executors.run_folder import RunFolder
@@ -37,7 +37,7 @@ from harness.environments.images import image, request
 from harness.core.config import load
 from harness.environments.container_engine import connect
 config = load()
-image.ensure(connect(config.docker.address), request.request(config, {name!r}, {device!r}), print)
+image.ensure_image(connect(config.docker.address), request.image_request(config, {name!r}, {device!r}), print)
 print(time.monotonic() - start)
 """
 
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--client", default=shutil.which("docker") or "docker")
     asked = parser.parse_args()
-    surroundings = InContainers(load(), asked.environment, "cpu", "none", threads=1, making=print)
+    surroundings = DockerBackend(load(), asked.environment, "cpu", "none", threads=1, making=print)
     executor = surroundings.executor
     with tempfile.TemporaryDirectory() as name:
         folder = RunFolder(Path(name) / "run")

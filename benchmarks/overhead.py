@@ -87,10 +87,10 @@ STORE_ONLY = """import sys
 from pathlib import Path
 from harness.core.config import load
 from harness.runs.runner import Observer
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.recipes.selection import Settings
 seeds = tuple(map(int, sys.argv[1].split(",")))
-job = Job(load(Path(sys.argv[2])), "bench/trivial", Settings(seeds=seeds))
+job = TableRequest(load(Path(sys.argv[2])), "bench/trivial", Settings(seeds=seeds))
 execution = job.execution(Observer())
 sys.exit(bool(execution.needed(job.runs)))
 """

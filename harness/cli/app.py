@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.images import images_app
-from harness.cli.options import Artifact, Device, Project, takes_job
+from harness.cli.options import Artifact, Device, Project, with_table_options
 from harness.cli.patch import patch_app
 
 if TYPE_CHECKING:
-    from harness.commands.table_request import Job
+    from harness.commands.table_request import TableRequest
 
 app = typer.Typer(
     name="harness",
@@ -24,7 +24,7 @@ app = typer.Typer(
 
 
 def reproduce(
-    job: Job,
+    job: TableRequest,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run, and why, and stop")] = False,
 ) -> None:
     """Run what is missing of a table, then print it and write it as Markdown, LaTeX and CSV."""
@@ -47,7 +47,7 @@ def reproduce(
 
 
 def report(
-    job: Job,
+    job: TableRequest,
     formats: Annotated[str, typer.Option("--format", help="of md, tex, csv, html, figures")] = "md,tex,csv,html",
 ) -> None:
     """Make a table of the records at hand and write it; nothing is run."""
@@ -57,7 +57,7 @@ def report(
 
 
 def compare(
-    job: Job,
+    job: TableRequest,
     a: Annotated[str, typer.Argument(help="a system such as sasrec/bce, or a run's key", show_default=False)],
     b: Annotated[str, typer.Argument(help="another one", show_default=False)],
     metrics: Annotated[str, typer.Option(help="HIT@10,MRR; by default those of the recipe")] = "",
@@ -69,7 +69,7 @@ def compare(
     comparing.show(job, a, b, metrics, wilcoxon)
 
 
-def plan(job: Job) -> None:
+def plan(job: TableRequest) -> None:
     """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
 
     from harness.cli import runs
@@ -77,7 +77,7 @@ def plan(job: Job) -> None:
     runs.print_plan(job)
 
 
-def status(job: Job) -> None:
+def status(job: TableRequest) -> None:
     """Show what each run of a table left: status, epochs, time, memory, reason of a failure."""
 
     from harness.cli import runs
@@ -85,7 +85,7 @@ def status(job: Job) -> None:
     runs.print_status(job)
 
 
-def calibration(job: Job, dataset: Annotated[str, typer.Option(help="one of the recipe's")]) -> None:
+def calibration(job: TableRequest, dataset: Annotated[str, typer.Option(help="one of the recipe's")]) -> None:
     """Draw predicted probabilities, by rank and beside precision, from records such as petrov2023/fig1 and fig2."""
     from harness.commands import calibration as drawn
 
@@ -97,12 +97,12 @@ OTHER = {
     "artifact": (Annotated[str, typer.Option(help="whose systems are meant; by default the one that has both")], ""),
     "seeds": (Annotated[str, typer.Option(help="42,43; by default all that both have")], ""),
 }
-app.command()(takes_job(reproduce, ways=True))
-app.command()(takes_job(report))
-app.command()(takes_job(compare, other=OTHER))
-app.command()(takes_job(plan))
-app.command()(takes_job(status))
-app.command()(takes_job(calibration))
+app.command()(with_table_options(reproduce, ways=True))
+app.command()(with_table_options(report))
+app.command()(with_table_options(compare, other=OTHER))
+app.command()(with_table_options(plan))
+app.command()(with_table_options(status))
+app.command()(with_table_options(calibration))
 
 
 @app.command()
@@ -152,11 +152,11 @@ def timesteps(
 ) -> None:
     """Draw HIT@k at every time step from the records at hand, such as those of li2023/fig3."""
     from harness.commands import timesteps as drawn
-    from harness.commands.table_request import Job
+    from harness.commands.table_request import TableRequest
     from harness.core.config import load
     from harness.recipes.selection import Settings
 
-    for path in drawn.write(Job(load(project), artifact, Settings()), dataset, at):
+    for path in drawn.write(TableRequest(load(project), artifact, Settings()), dataset, at):
         typer.echo(path)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from harness.cli.console import console
 from harness.commands import compare
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.core.errors import ArgumentError
 
 
-def show(job: Job, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None:
+def show(job: TableRequest, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None:
     """Values, every test and every seed of the two.
 
     Args:

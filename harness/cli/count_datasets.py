@@ -7,7 +7,7 @@ from rich.text import Text
 from harness.cli.console import console, grid_of
 from harness.commands import count_datasets
 from harness.core.config import Config
-from harness.recipes.papers.dataset_sizes import Counted
+from harness.recipes.papers.dataset_sizes import SizeTable
 from harness.report import dataset_sizes
 from harness.runs.store import Store
 
@@ -37,7 +37,7 @@ def print_plan(config: Config, artifact: str) -> None:
         console().print(Text(f"{dataset}: {text}"), soft_wrap=True)
 
 
-def show(table: Counted) -> None:
+def show(table: SizeTable) -> None:
     """The table on the console."""
     out = console()
     out.print(Text(f"\n{table.title} ({table.artifact}): {dataset_sizes.summary(table)}\n", style="bold"))

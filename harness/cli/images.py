@@ -27,12 +27,12 @@ def requests(config: Config, names: list[str] | None, device: str) -> list[Image
     Raises:
         ArgumentError: an unknown device. ConfigError: an unknown environment, or one without a lock for this device.
     """
-    from harness.environments.images.image import request
+    from harness.environments.images.image import image_request
     from harness.environments.images.inventory import DEVICES
 
     if device not in DEVICES:
         raise ArgumentError("--device", f"unknown device {device!r}", near_misses(device, DEVICES))
-    return [request(config, name, device) for name in names or sorted(config.file.environments)]
+    return [image_request(config, name, device) for name in names or sorted(config.file.environments)]
 
 
 @images_app.command()
@@ -40,12 +40,12 @@ def build(names: Names = None, device: Device = "cpu", project: Project = None) 
     """Build the images that are not there; one that is there takes no time."""
     from harness.core.config import load
     from harness.environments.container_engine import connect
-    from harness.environments.images.image import ensure
+    from harness.environments.images.image import ensure_image
 
     config = load(project)
     client = connect(config.docker.address)
     for asked in requests(config, names, device):
-        image = ensure(client, asked, lambda text: typer.echo(text, err=True))
+        image = ensure_image(client, asked, lambda text: typer.echo(text, err=True))
         typer.echo(f"{image.tag} {image.id} {megabytes(image.size)}")
 
 
@@ -69,7 +69,7 @@ def list_images(project: Project = None) -> None:
         use = ", ".join(needed.get(image.tag, ["no"])) if ours else "base"
         sizes = [megabytes(count) for count in (image.size, image.size - own, own)]
         typer.echo(row.format(shown(image), image.labels.get("python", ""), *sizes, use))
-    typer.echo(together(every))
+    typer.echo(join_names(every))
 
 
 def shown(image: Held) -> str:
@@ -77,7 +77,7 @@ def shown(image: Held) -> str:
     return (image.tag or f"left by a build: {image.id[7:19]}").removeprefix("seqrec-harness/")
 
 
-def together(images: list[Held]) -> str:
+def join_names(images: list[Held]) -> str:
     """Bytes of all of them in words."""
     from harness.environments.images.inventory import summary
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from harness.cli.console import console
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, near_misses
-from harness.recipes.loss_catalogue import Catalogue, Loss, load
+from harness.recipes.loss_catalogue import Catalogue, Loss, load_catalogue
 from harness.recipes.systems import written
 
 ABOUT = "r⁺: score of the target, rⱼ: of a negative, rᵢ: of any item, σ: logistic function, #I: number of items"
@@ -21,7 +21,7 @@ def show(config: Config, name: str) -> None:
     Raises:
         ArgumentError: no loss of this name.
     """
-    catalogue = load(config)
+    catalogue = load_catalogue(config)
     if name and name not in catalogue.losses:
         raise ArgumentError("NAME", f"unknown loss {name!r}", near_misses(name, catalogue.losses))
     out = console()

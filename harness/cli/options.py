@@ -16,7 +16,7 @@ import typer
 from harness.core.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from harness.commands.table_request import Job
+    from harness.commands.table_request import TableRequest
 
 Artifact = Annotated[str, typer.Argument(help="li2023/table2, or an alias such as table2 or demo")]
 Where = Annotated[list[str] | None, typer.Option(help="dataset=lastfm,model=sasrec; alternatives: model=sasrec|s3rec")]
@@ -97,7 +97,7 @@ def seed_list(text: str) -> tuple[int, ...] | None:
     return seeds
 
 
-def takes_job(
+def with_table_options(
     command: Callable[..., None], ways: bool = False, other: Mapping[str, tuple[Any, Any]] | None = None
 ) -> Callable[..., None]:
     """A command whose first parameter is a `Job`, with the options that make one in its place.
@@ -107,7 +107,7 @@ def takes_job(
         other: annotation and default of shared options that this command words differently.
     """
     own = list(inspect.signature(command).parameters.values())[1:]
-    hints = get_type_hints(command, {**command.__globals__, "Job": object}, include_extras=True)
+    hints = get_type_hints(command, {**command.__globals__, "TableRequest": object}, include_extras=True)
     shared = {"artifact": (Artifact, inspect.Parameter.empty), **TABLE, **(WAYS if ways else {}), **(other or {})}
     options = {**shared, **{p.name: (hints[p.name], p.default) for p in own}}
     kind = inspect.Parameter.KEYWORD_ONLY
@@ -115,7 +115,7 @@ def takes_job(
     @functools.wraps(command)
     def wrapped(**values: Any) -> None:
         asked = {name: values.pop(name) for name in shared}
-        command(job_of(**asked), **values)
+        command(request_of(**asked), **values)
 
     wrapped.__annotations__ = {name: annotation for name, (annotation, _) in options.items()}
     wrapped.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # what typer reads
@@ -124,16 +124,16 @@ def takes_job(
     return wrapped
 
 
-def job_of(
+def request_of(
     *, artifact: str, where: list[str] | None, seeds: str, profile: str, options: list[str] | None,
     losses: list[str] | None, pretrain: int | None, device: str, threads: int | None, kind: str, python: str,
     executor: str, gpus: str, project: Path | None, jobs: int | None = None, timeout: float | None = None,
     retry_failed: bool = False,
-) -> Job:  # fmt: skip
+) -> TableRequest:  # fmt: skip
     """The request that the arguments make."""
-    from harness.commands.table_request import Job
+    from harness.commands.table_request import TableRequest
     from harness.core.config import load
-    from harness.executors.options import Ways, check_ways
+    from harness.executors.options import ExecutionOptions, check_options
     from harness.recipes.selection import Settings
 
     config = load(project)
@@ -150,6 +150,8 @@ def job_of(
         device=device,
         threads=threads or local.threads,
     )
-    ways = Ways(jobs or local.jobs, timeout or local.timeout_s, kind, python, executor, gpus, retry_failed, say)
-    check_ways(ways, executor or config.executor, device)
-    return Job(config, artifact, settings, ways)
+    ways = ExecutionOptions(
+        jobs or local.jobs, timeout or local.timeout_s, kind, python, executor, gpus, retry_failed, say
+    )
+    check_options(ways, executor or config.executor, device)
+    return TableRequest(config, artifact, settings, ways)

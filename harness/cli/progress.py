@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from harness.commands.estimate import Estimates
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.core.errors import HarnessError
 from harness.executors.base import PreparedRun
 from harness.report.rounding import duration
@@ -30,7 +30,7 @@ REFRESH_S = 1.0
 class Progress(Observer):
     """Shows how an execution goes."""
 
-    def __init__(self, job: Job, console: Console) -> None:
+    def __init__(self, job: TableRequest, console: Console) -> None:
         self.job, self.console = job, console
         self.runs = {run.key: run for run in (*job.stages, *job.runs)}
         self.going: dict[str, tuple[PreparedRun, float, int | None]] = {}
@@ -124,4 +124,4 @@ class Progress(Observer):
             seconds += max((expected or 0.0) - (now - since), 0.0)
         if not seconds:
             return "time left unknown" if guessed else ""
-        return f"{'perhaps' if guessed else 'about'} {duration(seconds / self.job.ways.jobs)} left"
+        return f"{'perhaps' if guessed else 'about'} {duration(seconds / self.job.execution_options.jobs)} left"

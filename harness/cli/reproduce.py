@@ -11,7 +11,7 @@ from rich.text import Text
 from harness.cli.console import console
 from harness.cli.progress import Progress
 from harness.commands import reproduce as workflow
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.core.errors import HarnessError, StoreError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.tables.build import Table
 
 
-def reproduce(job: Job) -> int:
+def reproduce(job: TableRequest) -> int:
     """Carry out a job, print its table and write it; the exit code."""
     with Progress(job, console(stderr=True)) as progress:
         results, execution = workflow.reproduce(job, progress)
@@ -33,7 +33,7 @@ def reproduce(job: Job) -> int:
     return exit_code(table, execution.gaps, [r.status for r in results])
 
 
-def report(job: Job, formats: Sequence[str]) -> int:
+def report(job: TableRequest, formats: Sequence[str]) -> int:
     """Print and write the table of the records at hand; the verdict's exit code.
 
     Raises:

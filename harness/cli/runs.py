@@ -10,7 +10,7 @@ from rich.text import Text
 from harness.cli.console import console, grid_of
 from harness.commands import estimate
 from harness.commands import reproduce as workflow
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.core.config import Config
 from harness.core.errors import StoreError
 from harness.report import rounding
@@ -19,7 +19,7 @@ from harness.runs.runner import Observer
 from harness.runs.store import Record
 
 
-def print_plan(job: Job) -> None:
+def print_plan(job: TableRequest) -> None:
     """The runs of a table: what is there, what is missing and why, about how long and how large."""
     missing = job.execution(Observer()).needed(job.runs)
     told = workflow.reasons(job, missing)
@@ -38,7 +38,7 @@ def print_plan(job: Job) -> None:
     kept = f" ({failed} failed; --retry-failed runs them again)" if failed else ""
     out.print(f"{len(runs)} runs, {len(runs) - len(missing)} there{kept}, {len(missing)} to run")
     if missing:
-        out.print(cost.summary(missing, job.ways.jobs), soft_wrap=True)
+        out.print(cost.summary(missing, job.execution_options.jobs), soft_wrap=True)
         for line in estimate.downloads(job, missing):
             out.print(line, soft_wrap=True)
 
@@ -48,7 +48,7 @@ def seed_text(seed: int | None) -> str:
     return "–" if seed is None else str(seed)
 
 
-def print_status(job: Job) -> None:
+def print_status(job: TableRequest) -> None:
     """Every run of a table with what its record says."""
     grid = grid_of("key", "dataset", "system", "seed", "status", "epochs", "time", "peak MB", "reason")
     counts: dict[str, int] = {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.commands.table_spec import table_spec
 from harness.core.errors import StoreError
 from harness.core.results import Published
@@ -20,7 +20,7 @@ SIGMOID = ("bce", "gbce")
 SUM, FIRST = "sum_of_probabilities", "mean_predicted_probability@1"  # what recipes/papers calls them
 
 
-def write(job: Job, dataset: str) -> list[Path]:
+def write(job: TableRequest, dataset: str) -> list[Path]:
     """Write both figures and their numbers for one dataset; the files.
 
     Raises:
@@ -66,7 +66,11 @@ def calibrated(
 
 
 def save(
-    job: Job, dataset: str, ranks: Sequence[shown.ByRank], means: Sequence[shown.Calibrated], absent: Sequence[str]
+    job: TableRequest,
+    dataset: str,
+    ranks: Sequence[shown.ByRank],
+    means: Sequence[shown.Calibrated],
+    absent: Sequence[str],
 ) -> list[Path]:
     """Draw, and write beside the table."""
     said = signature(table_spec(job))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.commands import table_spec
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
 from harness.core.results import Claim, RunResult
@@ -22,8 +22,8 @@ from harness.runs import store
 from harness.runs.probe_output import read_ranks
 from harness.runs.store import Record
 from harness.stats.metrics import parse
-from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec, build
-from harness.tables.verdicts import judge
+from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec, build_table
+from harness.tables.verdicts import judge_table
 
 KEY = re.compile(r"[0-9a-f]{4,20}")
 USUAL = ("HIT@10", "NDCG@10")
@@ -60,10 +60,10 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
         wilcoxon=wilcoxon,
         signature={"upstream": " and ".join(dict.fromkeys(upstreams)), **protocol(results)},
     )
-    return judge(build(spec, results))
+    return judge_table(build_table(spec, results))
 
 
-def systems(job: Job, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = False) -> Table:
+def systems(job: TableRequest, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = False) -> Table:
     """Two systems of a recipe on every dataset and seed that both have finished, or on those asked for.
 
     Args:
@@ -95,7 +95,7 @@ def systems(job: Job, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = F
         systems=tuple(replace(whole.system(name), is_floor=False) for name in (a, b)),
         claims=tuple(Claim(a, b, metric, own=True) for metric in metrics or whole.metrics),
     )
-    return judge(build(spec, results, [p for p in job.published if p.system in (a, b)]))
+    return judge_table(build_table(spec, results, [p for p in job.published if p.system in (a, b)]))
 
 
 def the_artifact(config: Config, a: str, b: str) -> str:
@@ -117,12 +117,12 @@ def the_artifact(config: Config, a: str, b: str) -> str:
 def systems_of(config: Config, artifact: str) -> list[str]:
     """Systems of a recipe, none where it has mistakes, which are told by the commands that use it."""
     try:
-        return list(recipe.load(config.root, artifact, {}).systems)
+        return list(recipe.load_recipe(config.root, artifact, {}).systems)
     except HarnessError:
         return []
 
 
-def seeds_of(job: Job, *names: str) -> tuple[int, ...]:
+def seeds_of(job: TableRequest, *names: str) -> tuple[int, ...]:
     """Seeds of finished records of these systems, in order."""
     own = [r.content for r in job.store.records if r.finished and r.content["upstream"] == job.recipe.upstream]
     seeds = {c["seed"] for c in own if c["system"] in names and c["seed"] is not None}

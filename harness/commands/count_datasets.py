@@ -16,7 +16,7 @@ from harness.core.errors import DatasetError, RecipeError, SourceError, near_mis
 from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes.datasets import DataFile, Dataset
-from harness.recipes.papers.dataset_sizes import STATISTICS, Counted, Row, compared, uncounted
+from harness.recipes.papers.dataset_sizes import STATISTICS, Row, SizeTable, compared, uncounted
 from harness.recipes.papers.schema import PaperFile
 from harness.recipes.recipe import DatasetFile
 from harness.upstreams import data_cache, data_fetch
@@ -56,7 +56,7 @@ def load(root: Path, artifact: str) -> CountRecipe:
     return recipe
 
 
-def carry_out(config: Config, artifact: str, tick: Callable[[str], None] = lambda _: None) -> Counted:
+def carry_out(config: Config, artifact: str, tick: Callable[[str], None] = lambda _: None) -> SizeTable:
     """Count what can be had of a table.
 
     Args:
@@ -74,7 +74,7 @@ def carry_out(config: Config, artifact: str, tick: Callable[[str], None] = lambd
             continue
         tick(name)
         rows.append(one_row(config, recipe.files[name], name, dataset, numbers))
-    return Counted(artifact, recipe.title, tuple(rows))
+    return SizeTable(artifact, recipe.title, tuple(rows))
 
 
 def plan(config: Config, artifact: str) -> Iterator[tuple[str, str]]:
@@ -147,7 +147,7 @@ def one_row(config: Config, upstream: str, name: str, dataset: Dataset, numbers:
     except (SourceError, DatasetError) as error:
         reason = f"{error.where}: {error.what}".replace(f"{config.root}/", "")
         return Row(name, dataset.label, tuple(uncounted(numbers)), reason=reason)
-    pin = data_fetch.elsewhere(config, file.source)[1] if file.source else pin_of(config, upstream)
+    pin = data_fetch.clone_of_source(config, file.source)[1] if file.source else pin_of(config, upstream)
     source = file.url or f"{pin.name} at {pin.commit[:12]}, {file.path}"
     return Row(name, dataset.label, tuple(compared(counts, numbers)), file.name, file.content, source)
 

@@ -19,7 +19,7 @@ from harness.runs.plan import Run
 from harness.runs.store import Store
 
 if TYPE_CHECKING:
-    from harness.commands.table_request import Job
+    from harness.commands.table_request import TableRequest
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ def limits(command: Sequence[str]) -> dict[str, str]:
     return {n.lstrip("-"): value for n, value in pairwise(words) if n.endswith(("epochs", "patience"))}
 
 
-def downloads(job: Job, missing: Sequence[Run]) -> Iterator[str]:
+def downloads(job: TableRequest, missing: Sequence[Run]) -> Iterator[str]:
     """What still has to be fetched or made before the first run."""
-    config, workshop = job.config, job.workshop
+    config, workspace = job.config, job.workspace
     environment = config.environment(job.recipe.environment)
-    if to_make := workshop.surroundings.to_make(size(environment.size_mb * 1e6)):
+    if to_make := workspace.backend.to_make(size(environment.size_mb * 1e6)):
         yield to_make
     if not any((config.cache / "clones").glob(f"{job.recipe.upstream}-*")):
-        yield f"upstream {job.recipe.upstream}: to be fetched from {config.git_mirror or workshop.upstream.url}"
+        yield f"upstream {job.recipe.upstream}: to be fetched from {config.git_mirror or workspace.upstream.url}"
     names = sorted({run.dataset for run in missing})
     yield f"data: {', '.join(names)}, from the upstream at its pin or where recipes/data says, checked by hash"

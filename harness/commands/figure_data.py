@@ -18,7 +18,7 @@ from harness.runs.store import Store
 from harness.stats.estimates import Floats
 from harness.tables.build import Table, TableSpec
 from harness.tables.claims import user_differences
-from harness.tables.comparable_runs import sample
+from harness.tables.comparable_runs import select_comparable
 
 UNVALIDATED = "training loss"  # what a run tells in place of a metric that stops on its own loss
 
@@ -44,7 +44,7 @@ def differences(spec: TableSpec, results: Sequence[RunResult]) -> dict[tuple[str
     return {
         (dataset.key, claim): own
         for dataset in spec.datasets
-        for taken in [sample(spec, dataset, results)]
+        for taken in [select_comparable(spec, dataset, results)]
         for claim in spec.claims
         if claim.metric in spec.metrics and (own := user_differences(taken, claim)) is not None
     }

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.commands import compare, table_spec
 from harness.commands.estimate import limits
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.core.config import Config
 from harness.core.errors import HarnessError, MetricsError, RecipeError
 from harness.core.files import canonical_json
@@ -28,7 +28,7 @@ from harness.runs.store import Record, Store
 from harness.stats import metrics
 from harness.stats.estimates import align
 from harness.stats.parametric import paired_p, unpaired_p
-from harness.tables.comparable_runs import sample
+from harness.tables.comparable_runs import select_comparable
 
 PUBLISHED, RELEASED = "as-published", "as-released"
 OWN_WORDS = ("data", "dataset", "out", "batches", "listed")  # options that each code base has a value of its own for
@@ -55,7 +55,7 @@ def metric_rows(config: Config) -> Iterator[MetricRow]:
 def pairing_rows(config: Config) -> Iterator[PairingRow]:
     """One row for each claim of a recipe, dataset, metric and seed by one of the recipe's settings that has records."""
     for name in recipes.artifacts(config.root):
-        recipe = recipes.load(config.root, name, {})
+        recipe = recipes.load_recipe(config.root, name, {})
         if recipe.published and not recipe.demonstration and recipe.claims:
             for profile in ("", *recipe.profiles):
                 if rows := list(_of_recipe(config, name, recipe, profile)):
@@ -64,14 +64,14 @@ def pairing_rows(config: Config) -> Iterator[PairingRow]:
 
 
 def _of_recipe(config: Config, name: str, recipe: Recipe, profile: str) -> Iterator[PairingRow]:
-    paper, job = recipe.published.partition("#")[0], Job(config, name, Settings(profile=profile))
+    paper, job = recipe.published.partition("#")[0], TableRequest(config, name, Settings(profile=profile))
     seeds = compare.seeds_of(job, *{key for claim in recipe.claims for key in (claim.better, claim.worse)})
-    job = Job(config, name, Settings(seeds=seeds or None, profile=profile))
+    job = TableRequest(config, name, Settings(seeds=seeds or None, profile=profile))
     spec, results = table_spec.table_spec(job), job.results()
     if all(r.status == "missing" for r in results):
         return
     for dataset in spec.datasets:
-        own = sample(spec, dataset, results)
+        own = select_comparable(spec, dataset, results)
         for claim in spec.claims:
             for seed in own.seeds(claim.better):
                 if seed in own.seeds(claim.worse):
@@ -121,11 +121,11 @@ def of_pair(config: Config, pair: Sequence[Record], more: str = "") -> Iterator[
     """
     first, second = (record.content for record in pair)
     try:
-        recipe = recipes.load(config.root, first["artifact"], {})
+        recipe = recipes.load_recipe(config.root, first["artifact"], {})
     except RecipeError:
         return
     label = recipe.systems[first["system"]].label
-    dataset = recipes.datasets(config.root, recipe)[first["dataset"]].label
+    dataset = recipes.load_datasets(config.root, recipe)[first["dataset"]].label
     settings = ", ".join(f"{name} {value}" for name, value in limits(first["inputs"]["command"]).items())
     settings += more + of_seed(first["seed"])
     keys = (str(first["key"]), str(second["key"]))

@@ -6,40 +6,40 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.commands import figure_data
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.commands.table_spec import table_spec
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.results import RunResult
 from harness.report import formats as render
-from harness.runs.key_changes import changes
+from harness.runs.key_changes import key_changes
 from harness.runs.plan import Run
 from harness.runs.runner import Execution, Observer
 from harness.tables import build
 from harness.tables.build import Table
-from harness.tables.verdicts import judge
+from harness.tables.verdicts import judge_table
 
 FIGURES = "figures"
 
 
-def reproduce(job: Job, observer: Observer) -> tuple[list[RunResult], Execution]:
+def reproduce(job: TableRequest, observer: Observer) -> tuple[list[RunResult], Execution]:
     """Carry out what the store lacks and return every run of the table as it then stands.
 
     Raises:
         HarnessError: what stops all runs; finished ones are in the store.
     """
-    build.build(table_spec(job), [], job.published)  # a mistake in metrics or published numbers is told at once
+    build.build_table(table_spec(job), [], job.published)  # a mistake in metrics or published numbers is told at once
     execution = job.execution(observer)
     execution.carry_out(job.runs)
     return job.results(execution), execution
 
 
-def report(job: Job, results: Sequence[RunResult]) -> Table:
+def report(job: TableRequest, results: Sequence[RunResult]) -> Table:
     """The judged table of these runs."""
-    return judge(build.build(table_spec(job), results, job.published))
+    return judge_table(build.build_table(table_spec(job), results, job.published))
 
 
 def publish(
-    job: Job, table: Table, formats: Sequence[str] = render.KEPT, results: Sequence[RunResult] = ()
+    job: TableRequest, table: Table, formats: Sequence[str] = render.KEPT, results: Sequence[RunResult] = ()
 ) -> list[Path]:
     """Write the table in these formats; its files.
 
@@ -62,7 +62,7 @@ def publish(
     return job.keep(files)
 
 
-def reasons(job: Job, runs: Sequence[Run]) -> dict[str, str]:
+def reasons(job: TableRequest, runs: Sequence[Run]) -> dict[str, str]:
     """Why each of these runs must run, in words: never run, failed before, or what changed since a similar record."""
     told = {}
     for run in runs:
@@ -71,7 +71,9 @@ def reasons(job: Job, runs: Sequence[Run]) -> dict[str, str]:
             told[run.key] = f"failed before ({record.reason})"
             continue
         near = [
-            changes(r.content["inputs"], run.inputs) for r in job.store.relatives(run) if r.content["seed"] == run.seed
+            key_changes(r.content["inputs"], run.inputs)
+            for r in job.store.relatives(run)
+            if r.content["seed"] == run.seed
         ]
         closest = min(near, key=len, default=["never run"])
         told[run.key] = "; ".join(closest)

@@ -14,8 +14,8 @@ from harness.core.files import sha256_bytes
 from harness.core.results import Published, RunResult
 from harness.environments import venv
 from harness.environments.machine import describe_machine, own_version
-from harness.executors.backends import InContainers, Surroundings, ThisMachine
-from harness.executors.options import Ways, check_ways
+from harness.executors.backends import Backend, DockerBackend, LocalBackend
+from harness.executors.options import ExecutionOptions, check_options
 from harness.recipes import extra_losses, loss_catalogue
 from harness.recipes import recipe as recipes
 from harness.recipes.datasets import Dataset
@@ -27,19 +27,19 @@ from harness.runs import plan
 from harness.runs.plan import Run
 from harness.runs.runner import Execution, Observer
 from harness.runs.store import DEMONSTRATION, Store
-from harness.runs.workspace import Workshop
+from harness.runs.workspace import Workspace
 
 LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
-class Job:
+class TableRequest:
     """One request for a table: configuration, recipe, settings, and all that follows from them."""
 
     config: Config
     name: str
     settings: Settings
-    ways: Ways = field(default_factory=Ways)
+    execution_options: ExecutionOptions = field(default_factory=ExecutionOptions)
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -48,44 +48,44 @@ class Job:
         Raises:
             HarnessError: a mistake in the recipe or in a loss; nothing was fetched or made yet.
         """
-        recipe = recipes.load(self.config.root, self.name, self.config.file.aliases)
+        recipe = recipes.load_recipe(self.config.root, self.name, self.config.file.aliases)
         if not self.settings.losses:
             return recipe
-        upstream, catalogue = self.config.upstream(recipe.upstream), loss_catalogue.load(self.config)
-        return extra_losses.extended(recipe, upstream, catalogue, self.settings.losses, self.settings.where)
+        upstream, catalogue = self.config.upstream(recipe.upstream), loss_catalogue.load_catalogue(self.config)
+        return extra_losses.with_extra_losses(recipe, upstream, catalogue, self.settings.losses, self.settings.where)
 
     @cached_property
     def data(self) -> dict[str, Dataset]:
         """The recipe's datasets."""
-        return recipes.datasets(self.config.root, self.recipe)
+        return recipes.load_datasets(self.config.root, self.recipe)
 
     @cached_property
     def published(self) -> tuple[Published, ...]:
         """The paper's numbers."""
-        return printed.published(self.config.root, self.recipe)
+        return printed.published_numbers(self.config.root, self.recipe)
 
     @cached_property
-    def said(self) -> significance.Said:
+    def said(self) -> significance.PaperSignificance:
         """What the paper's marks say of its differences."""
-        return significance.said(self.config.root, self.recipe)
+        return significance.paper_significance(self.config.root, self.recipe)
 
     @property
     def executor(self) -> str:
         """`local` or `docker`."""
-        return self.ways.executor or self.config.executor
+        return self.execution_options.executor or self.config.executor
 
     @cached_property
-    def surroundings(self) -> Surroundings:
+    def backend(self) -> Backend:
         """Packages of the runs, and what carries them out.
 
         Raises:
             ArgumentError: ways that contradict each other.
         """
-        check_ways(self.ways, self.executor, self.settings.device)
-        config, ways, name, device = self.config, self.ways, self.recipe.environment, self.settings.device
+        check_options(self.execution_options, self.executor, self.settings.device)
+        config, ways, name, device = self.config, self.execution_options, self.recipe.environment, self.settings.device
         if self.executor == "docker":
             gpus = ways.gpus or ("all" if device == "cuda" else "none")
-            return InContainers(config, name, device, gpus, self.settings.threads, ways.making)
+            return DockerBackend(config, name, device, gpus, self.settings.threads, ways.making)
         request = venv.Request(
             name=name,
             environment=config.environment(name),
@@ -97,17 +97,19 @@ class Job:
             kind=ways.environment,
             python=ways.python or sys.executable,
         )
-        return ThisMachine(request, ways.making)
+        return LocalBackend(request, ways.making)
 
     @cached_property
-    def workshop(self) -> Workshop:
+    def workspace(self) -> Workspace:
         """Makes what runs need."""
-        return Workshop(self.config, self.recipe, self.surroundings, self.settings.threads, self.ways.timeout_s)
+        return Workspace(
+            self.config, self.recipe, self.backend, self.settings.threads, self.execution_options.timeout_s
+        )
 
     @cached_property
     def runs(self) -> list[Run]:
         """The planned runs."""
-        return plan.runs(self.recipe, self.data, self.workshop.pinned, self.settings)
+        return plan.plan_runs(self.recipe, self.data, self.workspace.pinned, self.settings)
 
     def keep(self, files: Mapping[str, bytes]) -> list[Path]:
         """Write files of the table by name, beside what is there; where they lie.
@@ -122,7 +124,7 @@ class Job:
     @property
     def stages(self) -> list[Run]:
         """The runs that others need first, each once."""
-        return list({run.needs.key: run.needs for run in self.runs if run.needs}.values())
+        return list({run.depends_on.key: run.depends_on for run in self.runs if run.depends_on}.values())
 
     @cached_property
     def store(self) -> Store:
@@ -137,17 +139,17 @@ class Job:
         def resolved() -> Mapping[str, Any]:
             if not seen:
                 machine = describe_machine(self.config.base_env, self.settings.device)
-                seen.update(**self.surroundings.facts, **machine, harness=own_version(self.config))
+                seen.update(**self.backend.facts, **machine, harness=own_version(self.config))
             return seen
 
         return Execution(
             self.store,
-            self.workshop,
+            self.workspace,
             self.data,
-            self.ways.jobs,
+            self.execution_options.jobs,
             resolved,
             observer,
-            self.ways.retry_failed,
+            self.execution_options.retry_failed,
         )
 
     def results(self, execution: Execution | None = None) -> list[RunResult]:
@@ -175,7 +177,7 @@ class Job:
         parts += [f"seeds={'+'.join(map(str, asked))}"] if asked else []
         parts += [settings.device] if settings.device != "cpu" else []
         parts += [f"threads={settings.threads}"] if settings.threads != self.config.file.local.threads else []
-        parts += [self.ways.environment] if self.ways.environment else []
+        parts += [self.execution_options.environment] if self.execution_options.environment else []
         parts += [self.executor] if self.executor != "local" else []
         name = ",".join(parts).replace("/", "-") or "full"
         digits = sha256_bytes(name.encode())[:8]  # a folder's name has 255 bytes at most: many seeds are too long

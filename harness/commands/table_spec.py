@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.recipes import extra_losses, selection
 from harness.recipes.systems import AddedSystem, System
 from harness.tables.build import DatasetSpec, SystemSpec, TableSpec
 
 
-def table_spec(job: Job) -> TableSpec:
+def table_spec(job: TableRequest) -> TableSpec:
     """What the table has to show: the part of the recipe that was asked for, and the signature of its numbers."""
     recipe, settings = job.recipe, job.settings
     chosen = selection.systems(recipe, settings.where)
@@ -53,11 +53,11 @@ def system_spec(key: str, system: System) -> SystemSpec:
     return SystemSpec(key, system.label, system.floor, published, system.model, system.loss, options)
 
 
-def signature(job: Job) -> dict[str, str]:
+def signature(job: TableRequest) -> dict[str, str]:
     """What every number of a table depends on, in the manner of sacreBLEU."""
     recipe, settings, values = job.recipe, job.settings, selection.options(job.recipe, job.settings)
-    facts = {"upstream": f"{recipe.upstream}@{job.workshop.pinned.commit[:12]}", **recipe.protocol}
-    way = job.ways.environment or ("" if job.executor == "local" else job.executor)
+    facts = {"upstream": f"{recipe.upstream}@{job.workspace.pinned.commit[:12]}", **recipe.protocol}
+    way = job.execution_options.environment or ("" if job.executor == "local" else job.executor)
     facts["environment"] = f"{recipe.environment} ({way})" if way else recipe.environment
     if recipe.checkpoints:
         release = job.config.release(recipe.checkpoints.release)

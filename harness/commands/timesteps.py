@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.commands.table_request import Job
+from harness.commands.table_request import TableRequest
 from harness.commands.table_spec import table_spec
 from harness.core.errors import ArgumentError, StoreError
 from harness.recipes import selection
@@ -34,7 +34,7 @@ def steps(events: Iterable[Mapping[str, Any]], k: int) -> tuple[Step, ...]:
     return tuple(sorted(found, key=lambda s: s.step))
 
 
-def write(job: Job, dataset: str, k: int) -> list[Path]:
+def write(job: TableRequest, dataset: str, k: int) -> list[Path]:
     """Write the figure and its numbers for one dataset; the files.
 
     Raises:

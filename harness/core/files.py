@@ -125,6 +125,6 @@ def remove_tree(path: Path) -> None:
         with contextlib.suppress(OSError):
             at = os.open(path.parent, os.O_RDONLY)
             try:
-                untrusted_files.fell(at, path.name)
+                untrusted_files.remove_deep_tree(at, path.name)
             finally:
                 os.close(at)

@@ -136,13 +136,13 @@ def clear(folder: Path, most: Mapping[str, int], known_as: str = "") -> list[str
             left[like] -= entry.facts.st_size
             what = what or ("a folder" if entry.is_folder else "larger than a record may be" if left[like] < 0 else "")
         if what:
-            if not stays(entry, (str(folder), known_as or str(folder))):
+            if not is_internal_link(entry, (str(folder), known_as or str(folder))):
                 found.append(f"{entry.path[-60:]!a}, {what}")
-            fell(entry.at, entry.name) if entry.is_folder else os.unlink(entry.name, dir_fd=entry.at)
+            remove_deep_tree(entry.at, entry.name) if entry.is_folder else os.unlink(entry.name, dir_fd=entry.at)
     return found
 
 
-def stays(entry: Entry, homes: tuple[str, str]) -> bool:
+def is_internal_link(entry: Entry, homes: tuple[str, str]) -> bool:
     """Whether something is a link that, as it is written, leads to another place of the folder; no link is followed.
 
     Args:
@@ -156,7 +156,7 @@ def stays(entry: Entry, homes: tuple[str, str]) -> bool:
     return any(target.startswith(f"{os.path.normpath(home)}/") for home in homes)
 
 
-def fell(at: int, name: str) -> None:
+def remove_deep_tree(at: int, name: str) -> None:
     """Remove a folder however deep it is: each one in it is moved up beside it before it is emptied.
 
     Args:
@@ -182,7 +182,7 @@ def fell(at: int, name: str) -> None:
         os.rmdir(current, dir_fd=at)
 
 
-def give(folder: Path, uid: int, gid: int) -> None:
+def chown_tree(folder: Path, uid: int, gid: int) -> None:
     """Make a user the owner of a folder and of all in it, links themselves included.
 
     Raises:

@@ -33,7 +33,7 @@ OF_A_CONTAINER = {  # its variables, in the place of those of this process
 }  # fmt: skip
 
 
-class Surroundings(Protocol):
+class Backend(Protocol):
     """What a run finds around it.
 
     Attributes:
@@ -83,7 +83,7 @@ class Surroundings(Protocol):
 
 
 @dataclass(frozen=True)
-class ThisMachine:
+class LocalBackend:
     """Processes of this machine, with a virtual environment or an interpreter at hand."""
 
     request: venv.Request
@@ -142,7 +142,7 @@ class ThisMachine:
 
 
 @dataclass(frozen=True)
-class InContainers:
+class DockerBackend:
     """Containers of the environment's image.
 
     Attributes:
@@ -160,7 +160,7 @@ class InContainers:
     @cached_property
     def request(self) -> images.ImageRequest:
         """Which image."""
-        return images.request(self.config, self.name, self.device)
+        return images.image_request(self.config, self.name, self.device)
 
     @cached_property
     def identity(self) -> dict[str, str]:
@@ -175,7 +175,7 @@ class InContainers:
     @cached_property
     def image(self) -> images.Image:
         """The image, built if need be."""
-        return images.ensure(self.client, self.request, self.making)
+        return images.ensure_image(self.client, self.request, self.making)
 
     @property
     def python(self) -> Path:

@@ -91,7 +91,7 @@ class DockerExecutor:
         with disk_errors(run.folder.log):
             log = run.folder.log.open("wb", buffering=0)
             if os.geteuid() == 0:
-                untrusted_files.give(run.folder.path, *sandbox.user())
+                untrusted_files.chown_tree(run.folder.path, *sandbox.user())
         try:
             return self.start(run, log)
         except BaseException:
@@ -235,7 +235,7 @@ class DockerExecutor:
         sandbox.remove(handle.container)
         if os.geteuid() == 0:
             with disk_errors(handle.run.folder.path):
-                untrusted_files.give(handle.run.folder.path, os.geteuid(), os.getegid())
+                untrusted_files.chown_tree(handle.run.folder.path, os.geteuid(), os.getegid())
 
     def end_leftovers(self, run: PreparedRun) -> None:
         """Remove what an earlier harness, or an interrupted start, left of this run.

@@ -11,7 +11,7 @@ from harness.core.errors import ArgumentError, near_misses
 
 
 @dataclass(frozen=True)
-class Ways:
+class ExecutionOptions:
     """How runs are carried out; nothing here changes a table.
 
     Attributes:
@@ -33,7 +33,7 @@ class Ways:
     making: Callable[[str], None] = lambda _: None
 
 
-def check_ways(ways: Ways, executor: str, device: str) -> None:
+def check_options(ways: ExecutionOptions, executor: str, device: str) -> None:
     """Refuse ways that contradict each other.
 
     Raises:

@@ -10,12 +10,12 @@ from itertools import combinations
 
 from harness.findings.finding import Finding
 from harness.findings.number_rules import family, percent
-from harness.recipes.papers.library import Library, Placed, metric_of
+from harness.recipes.papers.library import Library, LocatedNumber, metric_of
 from harness.recipes.papers.rounding import Interval, change, shown
 from harness.recipes.papers.schema import Gain
 
 Cell = tuple[str, str, str, str]  # dataset, metric, family of models, loss
-Numbers = dict[Cell, dict[str, list[Placed]]]  # by paper
+Numbers = dict[Cell, dict[str, list[LocatedNumber]]]  # by paper
 
 
 def check(library: Library) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def comparable(library: Library) -> Numbers:
     return {cell: papers for cell, papers in found.items() if len(papers) > 1}
 
 
-def first(papers: dict[str, list[Placed]]) -> list[Placed]:
+def first(papers: dict[str, list[LocatedNumber]]) -> list[LocatedNumber]:
     """What is compared of each paper: one number of each of its models, the one of its main table."""
     return [
         next(p for p in found if p.number.model == model)
@@ -67,7 +67,7 @@ def values(found: Numbers) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def said(placed: Placed, model: str) -> str:
+def said(placed: LocatedNumber, model: str) -> str:
     """A number with what sets it apart from its paper's others."""
     n = placed.number
     kind = n.model.removeprefix(model).lstrip("-")
@@ -125,12 +125,12 @@ def orders(library: Library, found: Numbers) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def best(found: list[Placed]) -> Placed:
+def best(found: list[LocatedNumber]) -> LocatedNumber:
     """The greatest number."""
     return max(found, key=lambda p: p.number.value)
 
 
-def winner(library: Library, a: Placed, b: Placed) -> str:
+def winner(library: Library, a: LocatedNumber, b: LocatedNumber) -> str:
     """Model and loss that is ahead, or neither."""
     if a.number.interval.same(b.number.interval):
         return "neither"
@@ -138,7 +138,7 @@ def winner(library: Library, a: Placed, b: Placed) -> str:
     return f"{family(library, top.model)} {top.loss}"
 
 
-def leader(a: Placed, b: Placed) -> str:
+def leader(a: LocatedNumber, b: LocatedNumber) -> str:
     """What is ahead, with both values."""
     if a.number.interval.same(b.number.interval):
         return f"neither ({a.number.value})"
@@ -146,7 +146,7 @@ def leader(a: Placed, b: Placed) -> str:
     return f"{top.number.model} {top.number.loss} ({top.number.value} against {low.number.value})"
 
 
-def by_quotes(library: Library, paper: str, a: Placed, b: Placed) -> Iterator[str]:
+def by_quotes(library: Library, paper: str, a: LocatedNumber, b: LocatedNumber) -> Iterator[str]:
     """Where the figures that a paper quotes for a system would put another one ahead."""
     for own, rival in ((a, b), (b, a)):
         quotes = [

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from harness.findings.finding import Finding
 from harness.recipes.papers.dataset_sizes import COUNTED
-from harness.recipes.papers.library import Library, Placed, spoken
+from harness.recipes.papers.library import Library, LocatedNumber, artifact_title
 from harness.recipes.papers.rounding import Interval, decimals, exact, guesses, judge, one_digit_off, shown
 
 DERIVED = ("average_length", "density")
 NAMES = {"average_length": "average length", "density": "density"}
-Table = dict[str, Placed]
+Table = dict[str, LocatedNumber]
 
 
 def check(library: Library) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def check(library: Library) -> Iterator[Finding]:
     papers = {key: table for key, table in tables.items() if key[0] in library.papers}
     for (paper, artifact, dataset), table in papers.items():
         if all(name in table for name in COUNTED):
-            yield from derived(paper, spoken(artifact), dataset, table)
+            yield from derived(paper, artifact_title(artifact), dataset, table)
     yield from against_files(library, tables)
     yield from between(papers)
 
@@ -73,20 +73,20 @@ def against_files(library: Library, tables: dict[tuple[str, str, str], Table]) -
                 yield from (counts(printed[m], counted[m]) for m in COUNTED if m in printed and m in counted)
 
 
-def counts(printed: Placed, counted: Placed) -> Finding:
+def counts(printed: LocatedNumber, counted: LocatedNumber) -> Finding:
     """One printed count against the count of the released file."""
     ours, theirs = printed.number, counted.number
     same = ours.value == theirs.value
     remark = "one digit off" if not same and one_digit_off(str(ours.value), str(theirs.value)) else ""
     return Finding(
-        "dataset", (printed.paper, counted.paper), spoken(printed.artifact), f"{ours.dataset}, {ours.metric}",
+        "dataset", (printed.paper, counted.paper), artifact_title(printed.artifact), f"{ours.dataset}, {ours.metric}",
         str(ours.value), f"{theirs.value} counted in the released file", "agrees" if same else "disagrees", remark,
     )  # fmt: skip
 
 
 def between(tables: dict[tuple[str, str, str], Table]) -> Iterator[Finding]:
     """One statistic of one dataset in several papers."""
-    rows: dict[tuple[str, str], list[Placed]] = {}
+    rows: dict[tuple[str, str], list[LocatedNumber]] = {}
     for (_, _, dataset), table in tables.items():
         for name, placed in table.items():
             rows.setdefault((dataset, name), []).append(placed)
@@ -103,7 +103,7 @@ def between(tables: dict[tuple[str, str, str], Table]) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def same_counts(tables: dict[tuple[str, str, str], Table], dataset: str, found: list[Placed]) -> bool:
+def same_counts(tables: dict[tuple[str, str, str], Table], dataset: str, found: list[LocatedNumber]) -> bool:
     """Whether the papers give the dataset the same counts."""
     seen = {
         tuple(table[name].number.value for name in COUNTED if name in table)

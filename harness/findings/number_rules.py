@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harness.core.errors import RecipeError
 from harness.findings.finding import Finding, Kind
-from harness.recipes.papers.library import Library, Placed, metric_of
+from harness.recipes.papers.library import Library, LocatedNumber, metric_of
 from harness.recipes.papers.rounding import Interval, Verdict, change, shown
 from harness.recipes.papers.schema import Rule
 
@@ -19,8 +19,8 @@ ALIKE_PERCENT = 10  # beyond it, two values that a paper calls alike are shown a
 class Pair(NamedTuple):
     """Two numbers of one dataset and metric, and by how many percent the first lies above the second."""
 
-    better: Placed
-    worse: Placed
+    better: LocatedNumber
+    worse: LocatedNumber
     gap: Interval
 
 
@@ -110,7 +110,7 @@ def in_line(library: Library, paper: str, rule: Rule) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
-def same_cell(library: Library, one: Placed, other: Placed) -> bool:
+def same_cell(library: Library, one: LocatedNumber, other: LocatedNumber) -> bool:
     """Whether two numbers are of one dataset, metric, loss and family of models."""
     a, b = one.number, other.number
     return (a.dataset, metric_of(a.metric), a.loss, family(library, a.model)) == (
@@ -143,7 +143,7 @@ def pairs(library: Library, paper: str, rule: Rule) -> list[Pair]:
     return found
 
 
-def gap(library: Library, paper: str, rule: Rule, better: Placed, worse: Placed) -> Interval:
+def gap(library: Library, paper: str, rule: Rule, better: LocatedNumber, worse: LocatedNumber) -> Interval:
     """By how many percent one number lies above another."""
     try:
         return change(better.number.interval, worse.number.interval)
@@ -151,7 +151,7 @@ def gap(library: Library, paper: str, rule: Rule, better: Placed, worse: Placed)
         raise RecipeError(f"{library.place(paper)}: {rule.id}", f"{error}", "compare with values above 0") from error
 
 
-def matching(library: Library, paper: str, rule: Rule) -> tuple[Placed, ...]:
+def matching(library: Library, paper: str, rule: Rule) -> tuple[LocatedNumber, ...]:
     """The numbers that a rule is about.
 
     Raises:
@@ -163,7 +163,7 @@ def matching(library: Library, paper: str, rule: Rule) -> tuple[Placed, ...]:
     return found
 
 
-def spot(placed: Placed) -> str:
+def spot(placed: LocatedNumber) -> str:
     """Dataset, system and metric of a number."""
     return f"{placed.number.dataset}, {placed.system}, {placed.number.metric}"
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from harness.core.errors import RecipeError
 from harness.findings.finding import VERDICTS, Finding
-from harness.recipes.papers.library import Library, Placed, spoken
+from harness.recipes.papers.library import Library, LocatedNumber, artifact_title
 from harness.recipes.papers.numbers import Selector
 from harness.recipes.papers.rounding import Interval, Verdict, change, decimals, exact, guesses, judge, printed, shown
 from harness.recipes.papers.schema import Claim
@@ -51,8 +51,8 @@ class Recomputed:
     """A claim on one metric: what its two operands make of it."""
 
     metric: str
-    of: Placed
-    over: Placed
+    of: LocatedNumber
+    over: LocatedNumber
     value: Interval
     verdict: Verdict
 
@@ -89,7 +89,9 @@ def gains(library: Library) -> Iterator[Finding]:
         over = library.one(placed.paper, base, user)
         value = compared(placed.paper, user, "percent", n.interval, over.number.interval)
         subject = f"{n.dataset}, {n.model} {n.loss} over {n.improvement_over}, {n.metric}"
-        yield made(placed.paper, spoken(placed.artifact), subject, Reported(n.improvement_pct, "percent"), value)
+        yield made(
+            placed.paper, artifact_title(placed.artifact), subject, Reported(n.improvement_pct, "percent"), value
+        )
 
 
 def recompute(library: Library, paper: str, claim: Claim) -> list[Recomputed]:
@@ -136,7 +138,7 @@ def compared(paper: str, user: str, kind: str, of: Interval, over: Interval) -> 
 def comparison(paper: str, artifact: str, claim: Claim, found: list[Recomputed]) -> Finding:
     """What became of a claim that compares two values."""
     best = found[0]
-    remarks = [f"{best.metric}: {best.of.number.value} against {best.over.number.value} in {spoken(artifact)}"]
+    remarks = [f"{best.metric}: {best.of.number.value} against {best.over.number.value} in {artifact_title(artifact)}"]
     if not claim.metric:
         remarks[0] += ", the metric that fits best; the paper names none here"
     if claim.metric:
@@ -157,8 +159,8 @@ def by_the_sentence(paper: str, claim: Claim, found: Recomputed) -> Iterator[Fin
             "" if fits else f"the text's values would give {Reported.of(claim).like(value)}, not {claim.reported} %"
         )
         yield Finding(
-            "statement", (paper,), f"{claim.where}; {spoken(placed.artifact)}", subject, f"{said} {n.unit}",
-            f"{n.value} {n.unit} in {spoken(placed.artifact)}", "agrees" if fits else "disagrees", remark,
+            "statement", (paper,), f"{claim.where}; {artifact_title(placed.artifact)}", subject, f"{said} {n.unit}",
+            f"{n.value} {n.unit} in {artifact_title(placed.artifact)}", "agrees" if fits else "disagrees", remark,
         )  # fmt: skip
 
 

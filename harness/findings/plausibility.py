@@ -10,7 +10,7 @@ from itertools import combinations
 from statistics import median, quantiles
 
 from harness.findings.finding import Finding
-from harness.recipes.papers.library import Library, Placed, metric_of
+from harness.recipes.papers.library import Library, LocatedNumber, metric_of
 from harness.recipes.papers.rounding import Interval, Verdict, shown
 
 METRIC = re.compile(r"^(sampled-)?(HIT|NDCG)@(\d+)$")
@@ -18,7 +18,7 @@ FEWEST = 8  # ratios of a dataset from which a usual range is taken
 FENCES = 3  # quartile distances beyond the quartiles from which a ratio is called unusual
 TIED_SHARE = Fraction(1, 10)  # of the hits among ten: fewer among the first five are no usual ranking
 FEWEST_HITS = Fraction(1, 100)
-Row = dict[tuple[str, str, int], Placed]  # sampled or not, HIT or NDCG, k
+Row = dict[tuple[str, str, int], LocatedNumber]  # sampled or not, HIT or NDCG, k
 
 
 def check(library: Library) -> Iterator[Finding]:
@@ -91,7 +91,7 @@ def ties(row: Row) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def made(placed: Placed, what: str, reported: str, limit: str, holds: bool) -> Finding:
+def made(placed: LocatedNumber, what: str, reported: str, limit: str, holds: bool) -> Finding:
     """The finding of one bound."""
     n = placed.number
     source = "" if n.source == "own" else f", quoted from {n.source}"
@@ -103,7 +103,7 @@ def made(placed: Placed, what: str, reported: str, limit: str, holds: bool) -> F
 
 def unusual(found: list[Row]) -> Iterator[Finding]:
     """NDCG@10 / HIT@10 far outside what the other rows of the same dataset show."""
-    ratios: dict[str, dict[Hashable, tuple[Placed, Placed, Interval]]] = {}
+    ratios: dict[str, dict[Hashable, tuple[LocatedNumber, LocatedNumber, Interval]]] = {}
     for row in found:
         ndcg, hit = row.get(("", "NDCG", 10)), row.get(("", "HIT", 10))
         if ndcg and hit and hit.number.may_divide:
@@ -123,7 +123,7 @@ def unusual(found: list[Row]) -> Iterator[Finding]:
             yield from outside(dataset, list(of_dataset.values()))
 
 
-def outside(dataset: str, found: list[tuple[Placed, Placed, Interval]]) -> Iterator[Finding]:
+def outside(dataset: str, found: list[tuple[LocatedNumber, LocatedNumber, Interval]]) -> Iterator[Finding]:
     """Each ratio of one dataset against the quartiles of all."""
     points = [float(ratio.point) for _, _, ratio in found]
     low, _, high = quantiles(points, n=4, method="inclusive")

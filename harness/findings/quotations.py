@@ -7,7 +7,7 @@ from itertools import combinations
 
 from harness.findings.finding import Finding
 from harness.findings.number_rules import ALIKE_PERCENT, family, percent
-from harness.recipes.papers.library import Library, Placed, metric_of
+from harness.recipes.papers.library import Library, LocatedNumber, metric_of
 from harness.recipes.papers.numbers import Selector
 from harness.recipes.papers.rounding import change
 
@@ -21,9 +21,9 @@ def check(library: Library) -> Iterator[Finding]:
     yield from other_data(library, quotes)
 
 
-def between(library: Library, quotes: list[Placed]) -> Iterator[Finding]:
+def between(library: Library, quotes: list[LocatedNumber]) -> Iterator[Finding]:
     """One result of earlier work as several papers quote it."""
-    groups: dict[tuple[str, ...], dict[str, list[Placed]]] = {}
+    groups: dict[tuple[str, ...], dict[str, list[LocatedNumber]]] = {}
     for p in quotes:
         n = p.number
         key = (n.source, n.dataset, family(library, n.model), metric_of(n.metric))
@@ -40,12 +40,12 @@ def between(library: Library, quotes: list[Placed]) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def said(placed: Placed) -> str:
+def said(placed: LocatedNumber) -> str:
     """A quoted number with its model's name."""
     return f"{placed.number.value} for {placed.number.model}"
 
 
-def beside_own(library: Library, quote: Placed) -> Iterator[Finding]:
+def beside_own(library: Library, quote: LocatedNumber) -> Iterator[Finding]:
     """A paper's own run of a model beside the figure that it quotes for the same one."""
     n = quote.number
     same = Selector(artifact=quote.artifact, dataset=n.dataset, metric=n.metric, model=n.model, loss=n.loss or "")
@@ -58,7 +58,7 @@ def beside_own(library: Library, quote: Placed) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def other_data(library: Library, quotes: list[Placed]) -> Iterator[Finding]:
+def other_data(library: Library, quotes: list[LocatedNumber]) -> Iterator[Finding]:
     """Figures set beside results on a dataset that the quoted work is not known to have used."""
     for p in quotes:
         source, n = library.across.sources.get(p.number.source), p.number

@@ -11,7 +11,7 @@ from statistics import median
 from harness.findings.finding import Finding
 from harness.findings.number_rules import ALIKE_PERCENT, percent
 from harness.findings.repeated_values import experiment
-from harness.recipes.papers.library import Library, Placed
+from harness.recipes.papers.library import Library, LocatedNumber
 from harness.recipes.papers.rounding import Interval, change, judge, one_digit_off, shown
 
 NEAR_PERCENT = 2
@@ -22,8 +22,8 @@ FAR_POINTS = 15  # percentage points between two gains from which they are liste
 class Pair:
     """A printed number and the log's, with the gap of the log over the paper in percent."""
 
-    paper: Placed
-    log: Placed
+    paper: LocatedNumber
+    log: LocatedNumber
     gap: Interval
 
     @property
@@ -48,7 +48,7 @@ def check(library: Library) -> Iterator[Finding]:
                 yield from gains(pairs)
 
 
-def matched(printed: list[Placed], logs: list[Placed]) -> list[Pair]:
+def matched(printed: list[LocatedNumber], logs: list[LocatedNumber]) -> list[Pair]:
     """Printed numbers with the log's of the same experiment."""
     by_experiment = {experiment(log): log for log in logs}
     found = [(p, by_experiment.get(experiment(p))) for p in printed]
@@ -57,7 +57,7 @@ def matched(printed: list[Placed], logs: list[Placed]) -> list[Pair]:
     ]
 
 
-def values(pairs: list[Pair], logs: list[Placed]) -> Iterator[Finding]:
+def values(pairs: list[Pair], logs: list[LocatedNumber]) -> Iterator[Finding]:
     """A summary, then equal numbers and those that are far apart; what lies between is in the summary."""
     gaps = [float(abs(pair.gap.point)) for pair in pairs]
     equal = sum(pair.equal for pair in pairs)
@@ -72,10 +72,10 @@ def values(pairs: list[Pair], logs: list[Placed]) -> Iterator[Finding]:
     )  # fmt: skip
     for pair in pairs:
         if pair.equal or abs(pair.gap.point) > ALIKE_PERCENT:
-            yield one(pair, logs)
+            yield compare_with_log(pair, logs)
 
 
-def one(pair: Pair, logs: list[Placed]) -> Finding:
+def compare_with_log(pair: Pair, logs: list[LocatedNumber]) -> Finding:
     """One printed number against the log's, and another log that it may have been taken from."""
     n, log = pair.paper.number, pair.log.number
     elsewhere = [
@@ -102,7 +102,7 @@ class Gain:
     """A printed gain and the two numbers of the log that it rests on."""
 
     pair: Pair
-    over: Placed
+    over: LocatedNumber
     printed: Decimal
     logged: Interval
 
@@ -118,7 +118,7 @@ def logged(pairs: list[Pair]) -> Iterator[Gain]:
     for pair in pairs:
         n = pair.paper.number
         base = pair.log.number.model_copy(update={"loss": n.improvement_over})
-        over = logs.get(experiment(Placed(pair.log.paper, pair.log.artifact, base)))
+        over = logs.get(experiment(LocatedNumber(pair.log.paper, pair.log.artifact, base)))
         if n.improvement_pct is not None and over and over.number.may_divide:
             yield Gain(pair, over, n.improvement_pct, change(pair.log.number.interval, over.number.interval))
 

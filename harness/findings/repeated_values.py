@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 from harness.findings.finding import Finding
-from harness.recipes.papers.library import Library, Placed, metric_of
+from harness.recipes.papers.library import Library, LocatedNumber, metric_of
 from harness.recipes.papers.rounding import Verdict
 
 
 def check(library: Library) -> Iterator[Finding]:
     """Every experiment that stands in more than one place of a paper or of what was released with it."""
-    groups: dict[tuple[str, str, Hashable], list[Placed]] = {}
+    groups: dict[tuple[str, str, Hashable], list[LocatedNumber]] = {}
     for placed in library.numbers:
         if placed.number.model:
             groups.setdefault((placed.paper, placed.number.source, experiment(placed)), []).append(placed)
@@ -20,7 +20,7 @@ def check(library: Library) -> Iterator[Finding]:
             yield repeated(library, paper, source, found)
 
 
-def experiment(placed: Placed) -> Hashable:
+def experiment(placed: LocatedNumber) -> Hashable:
     """What makes two numbers of a paper one experiment; gbce with a t of 0 is bce, by default with one negative."""
     n = placed.number
     loss = "bce" if n.loss == "gbce" and n.t == 0 else n.loss
@@ -29,7 +29,7 @@ def experiment(placed: Placed) -> Hashable:
     return (n.dataset, n.model, loss, negatives, t, metric, n.codebase, n.max_length, n.part, n.sampled)
 
 
-def repeated(library: Library, paper: str, source: str, found: list[Placed]) -> Finding:
+def repeated(library: Library, paper: str, source: str, found: list[LocatedNumber]) -> Finding:
     """Whether the values agree; what was released may hold several runs, so that there two values differ at most."""
     first, n = found[0], found[0].number
     odd = [other for other in found[1:] if not n.interval.same(other.number.interval)]

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any
 
 from harness.findings.finding import Finding
-from harness.recipes.papers.library import Library, Placed, spoken
+from harness.recipes.papers.library import Library, LocatedNumber, artifact_title
 from harness.recipes.papers.rounding import Verdict
 from harness.recipes.papers.schema import Artifact, Statement
 from harness.recipes.papers.significance import SIGNIFICANT, operands, star
@@ -24,7 +24,7 @@ def check(library: Library) -> Iterator[Finding]:
 def significance(library: Library) -> Iterator[Finding]:
     """What is said of one difference in several places, the stars of tables included."""
     groups: dict[Hashable, list[tuple[str, bool]]] = {}
-    pairs: dict[Hashable, tuple[str, Placed, Placed]] = {}
+    pairs: dict[Hashable, tuple[str, LocatedNumber, LocatedNumber]] = {}
     for paper, _, claim in library.claims():
         if claim.significant is not None and claim.of and claim.over:
             of, over = operands(library, paper, claim)
@@ -97,7 +97,7 @@ def grids(library: Library) -> Iterator[Finding]:
 def marks(library: Library, paper: str, name: str, artifact: Artifact) -> Iterator[Finding]:
     """Bold and underlined numbers against what the marks are said to mean."""
     for mark, meaning in (("bold", artifact.marks.bold), ("underline", artifact.marks.underline)):
-        columns: dict[tuple[str, str], list[Placed]] = {}
+        columns: dict[tuple[str, str], list[LocatedNumber]] = {}
         for placed in library.numbers:
             n = placed.number
             if meaning and (placed.paper, placed.artifact) == (paper, name) and getattr(n, mark) is not None:
@@ -106,13 +106,13 @@ def marks(library: Library, paper: str, name: str, artifact: Artifact) -> Iterat
             yield from marked(paper, f"{dataset}, {metric}, {mark}", mark, meaning, found)
 
 
-def marked(paper: str, subject: str, mark: str, meaning: str, found: list[Placed]) -> Iterator[Finding]:
+def marked(paper: str, subject: str, mark: str, meaning: str, found: list[LocatedNumber]) -> Iterator[Finding]:
     """The marked numbers of one column of a table, every wrong one by itself."""
     values = sorted({p.number.value for p in found}, reverse=True)
     right = values[min(len(values), 2) - 1 if meaning == "second" else 0]
     taken = [p for p in found if getattr(p.number, mark)]
     fits = [p for p in taken if (p.number.value == right if meaning != "gain" else (p.number.improvement_pct or 0) > 0)]
-    where = spoken(found[0].artifact)
+    where = artifact_title(found[0].artifact)
     what = {"second": f"second best is {right}", "best": f"best is {right}", "gain": "marks a gain"}[meaning]
     for placed in taken:
         if placed not in fits:

@@ -64,13 +64,13 @@ class Pretraining(Strict):
     Attributes:
         model: whose weights.
         command: as a recipe's; {checkpoint_epochs} is how many epochs it trains.
-        gives: the file of weights that it leaves in {out}.
+        produces: the file of weights that it leaves in {out}.
         every: it saves weights after every so many epochs.
     """
 
     model: str
     command: tuple[str, ...] = Field(min_length=1)
-    gives: str
+    produces: str
     every: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
@@ -78,7 +78,7 @@ class Pretraining(Strict):
         """Refuse variables that nobody fills in."""
         known = ("data", "out", "dataset", "sequences", "seed", "checkpoint_epochs")
         faults = [text for word in self.command for text in faulty_variables(word, (*known, "checkpoint"))]
-        if faults := [*faults, *faulty_variables(self.gives, known)]:
+        if faults := [*faults, *faulty_variables(self.produces, known)]:
             raise ValueError("; ".join(faults))
         return self
 

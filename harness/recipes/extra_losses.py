@@ -49,7 +49,7 @@ class Addition:
         return self.name + (f" ({written(self.options, ', ')})" if self.options else "")
 
 
-def extended(
+def with_extra_losses(
     recipe: Recipe, upstream: Upstream, catalogue: Catalogue, asked: Sequence[str], where: selection.Where
 ) -> Recipe:
     """The recipe with one more system for each loss asked for and each host that the filter leaves.
@@ -66,7 +66,7 @@ def extended(
         places = ", ".join(recipe.own_loss)
         raise ArgumentError(FLAG, "the filter leaves no system to put a loss into", f"there are {places}")
     refuse_doubles(recipe, wanted)
-    return recipe.model_copy(update={"systems": placed(recipe.systems, wanted)})
+    return recipe.model_copy(update={"systems": insert_after_model(recipe.systems, wanted)})
 
 
 def key_of(system: AddedSystem) -> str:
@@ -175,7 +175,7 @@ def refuse_doubles(recipe: Recipe, wanted: Sequence[AddedSystem]) -> None:
         raise ArgumentError(FLAG, f"{', '.join(twice)} is asked for twice", fix)
 
 
-def placed(systems: Mapping[str, System], added: Sequence[AddedSystem]) -> dict[str, System]:
+def insert_after_model(systems: Mapping[str, System], added: Sequence[AddedSystem]) -> dict[str, System]:
     """Systems with each added one behind the last of its model."""
     last = {system.model: key for key, system in systems.items()}
     found: dict[str, System] = {}

@@ -110,7 +110,7 @@ def read(root: Path) -> Catalogue:
     return parse(root / PATH, Catalogue)
 
 
-def load(config: Config) -> Catalogue:
+def load_catalogue(config: Config) -> Catalogue:
     """The catalogue, after looking whether the upstreams of harness.toml offer nothing else.
 
     Raises:

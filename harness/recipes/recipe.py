@@ -66,7 +66,7 @@ class Recipe(Strict):
 
     @field_validator("metrics", "seeds", "datasets", "systems", "command")
     @classmethod
-    def is_some_each_once(cls, values: Sized, info: ValidationInfo) -> Sized:
+    def nonempty_unique(cls, values: Sized, info: ValidationInfo) -> Sized:
         """Refuse empty lists, and what would count twice in a mean."""
         if not values:
             raise ValueError("is empty")
@@ -192,7 +192,7 @@ def artifacts(root: Path) -> list[str]:
     return sorted(f"{p.parent.name}/{p.stem}" for p in paths if p.parent.name not in ("papers", "data"))
 
 
-def load(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
+def load_recipe(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
     """The recipe of an artifact or of an alias for one.
 
     Raises:
@@ -216,7 +216,7 @@ class DatasetFile(Strict):
     datasets: dict[str, Dataset]
 
 
-def datasets(root: Path, recipe: Recipe) -> dict[str, Dataset]:
+def load_datasets(root: Path, recipe: Recipe) -> dict[str, Dataset]:
     """The datasets of a recipe, in its order.
 
     Raises:

@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from harness.recipes.papers.dataset_sizes import STATISTICS, Counted, Row, Statistic
+from harness.recipes.papers.dataset_sizes import STATISTICS, Row, SizeTable, Statistic
 from harness.report.formats import latex, markdown
 from harness.report.formats.templating import rendered
 
@@ -35,13 +35,13 @@ class Line:
     notes: tuple[str, ...]
 
 
-def titles(table: Counted) -> list[str]:
+def titles(table: SizeTable) -> list[str]:
     """The columns that the paper has."""
     names = {statistic.name for row in table.rows for statistic in row.statistics}
     return [TITLES[name] for name in STATISTICS if name in names]
 
 
-def lines(table: Counted) -> list[Line]:
+def lines(table: SizeTable) -> list[Line]:
     """The rows in words."""
     return [Line(row.label, tuple(cell(s) for s in row.statistics), tuple(notes(row))) for row in table.rows]
 
@@ -58,7 +58,7 @@ def notes(row: Row) -> list[str]:
     return [*found, f"not counted: {row.reason}"] if row.reason else found
 
 
-def summary(table: Counted) -> str:
+def summary(table: SizeTable) -> str:
     """How many numbers have which verdict."""
     verdicts = table.verdicts
     counts = [(name, verdicts.count(name)) for name in ("reproduced", "differs", "not counted")]
@@ -66,7 +66,7 @@ def summary(table: Counted) -> str:
     return f"{len(verdicts)} numbers: {told}"
 
 
-def files(table: Counted) -> dict[str, str]:
+def files(table: SizeTable) -> dict[str, str]:
     """The table in every format: end of the file's name to its text."""
     values = {"table": table, "titles": titles(table), "lines": lines(table), "summary": summary(table)}
     values["slug"] = table.artifact.replace("/", "-")
@@ -77,7 +77,7 @@ def files(table: Counted) -> dict[str, str]:
     }
 
 
-def to_csv(table: Counted) -> str:
+def to_csv(table: SizeTable) -> str:
     """One row for each number."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.core.errors import DatasetError
 from harness.core.files import write_whole
-from harness.executors.backends import Surroundings
+from harness.executors.backends import Backend
 from harness.executors.base import PreparedRun
 from harness.executors.run_folder import RunFolder
 from harness.recipes.datasets import Dataset
@@ -17,7 +17,7 @@ MOST_BYTES = 1 << 30
 
 
 def generate(
-    dataset: Dataset, given: Callable[[str], bytes], tree: Path, surroundings: Surroundings, timeout_s: float
+    dataset: Dataset, given: Callable[[str], bytes], tree: Path, surroundings: Backend, timeout_s: float
 ) -> dict[str, bytes]:
     """The files that the upstream's own generator, or one of ours beside it, makes of those that have a place; by name.
 

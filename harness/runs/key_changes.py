@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
-def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def key_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Why two runs have different keys, in words.
 
     Args:

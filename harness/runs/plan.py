@@ -67,8 +67,8 @@ class Run:
     inputs: Mapping[str, Any]
     loss_options: Mapping[str, str] = field(default_factory=dict)
     host: str = ""
-    needs: Run | None = None
-    gives: str = ""
+    depends_on: Run | None = None
+    produces: str = ""
 
     @property
     def label(self) -> str:
@@ -86,7 +86,7 @@ def content_key(inputs: Mapping[str, Any]) -> str:
     return sha256_bytes(canonical_json({"format": FORMAT, **inputs}).encode())[:KEY_DIGITS]
 
 
-def runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: Settings) -> list[Run]:
+def plan_runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: Settings) -> list[Run]:
     """All runs of the table asked for: datasets × systems × seeds, in the recipe's order.
 
     Raises:
@@ -103,14 +103,14 @@ def runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: 
     seeds = settings.seeds or recipe.seeds
     names = [n for n in data if n in settings.where.get("dataset", tuple(data))]
     return [
-        one_run(recipe, pinned, settings, values, name, data[name], key, chosen[key], seed)
+        plan_run(recipe, pinned, settings, values, name, data[name], key, chosen[key], seed)
         for name in names
         for key in chosen
         for seed in (seeds if chosen[key].seeded else (None,))
     ]
 
 
-def one_run(
+def plan_run(
     recipe: Recipe, pinned: Pinned, settings: Settings, values: Mapping[str, Scalar],
     name: str, data: Dataset, key: str, system: System, seed: int | None,
 ) -> Run:  # fmt: skip
@@ -118,19 +118,19 @@ def one_run(
     stage = pretraining(recipe, pinned, settings, name, data, seed) if system.checkpoint else None
     checkpoint = recipe.checkpoint(name, key, data.checkpoint)
     if stage is not None:
-        checkpoint = Checkpoint(path="", name=stage.gives, epochs=settings.pretrain or 0, made_by=stage.key)
+        checkpoint = Checkpoint(path="", name=stage.produces, epochs=settings.pretrain or 0, made_by=stage.key)
     if system.checkpoint and checkpoint is None:  # it would train from nothing under a pre-trained system's name
         fix = "make one with --pretrain EPOCHS" if recipe.pretraining else "give it one in recipes/data"
         what = f"{key} needs a checkpoint, dataset {name} has none"
         raise RecipeError(recipe.artifact, what, f"{fix}, or leave out this dataset")
     words = system.command or (*recipe.command, *system.arguments, *recipe.devices[settings.device])
     variables = {
-        **facts(data, seed), "model": system.model, "loss": system.loss_word,
+        **command_variables(data, seed), "model": system.model, "loss": system.loss_word,
         "loss_options": written(system.loss_options), "checkpoint": checkpoint.name if checkpoint else "",
         "checkpoint_epochs": checkpoint.epochs if checkpoint else 0, **values,
     }  # fmt: skip
     loaded = {checkpoint.name: checkpoint.content} if checkpoint else {}
-    inputs = inputs_of(pinned, settings, data, [word.format(**variables) for word in words], loaded)
+    inputs = key_inputs(pinned, settings, data, [word.format(**variables) for word in words], loaded)
     file = system.file if isinstance(system, AddedSystem) else None
     inputs |= {"loss": {file.function: file.sha256}} if file else {}
     cap = values.get(recipe.epoch_cap) if not system.command else None
@@ -140,16 +140,16 @@ def one_run(
         checkpoint=checkpoint.name if checkpoint else None,
         epoch_cap=int(cap) if cap is not None else None, inputs=inputs,
         loss_options={name: str(value) for name, value in system.loss_options.items()},
-        host=system.host if isinstance(system, AddedSystem) else "", needs=stage,
+        host=system.host if isinstance(system, AddedSystem) else "", depends_on=stage,
     )  # fmt: skip
 
 
-def facts(data: Dataset, seed: int | None) -> dict[str, Scalar | None]:
+def command_variables(data: Dataset, seed: int | None) -> dict[str, Scalar | None]:
     """The variables of every command."""
     return {"data": "$DATA", "out": "$OUT", "dataset": data.name, "sequences": data.sequences, "seed": seed}
 
 
-def inputs_of(
+def key_inputs(
     pinned: Pinned, settings: Settings, data: Dataset, command: list[str], checkpoint: Mapping[str, str]
 ) -> dict[str, Any]:
     """What a run's key hashes, but for a loss of one's own."""
@@ -188,12 +188,12 @@ def pretraining(
     stage, epochs = recipe.pretraining, settings.pretrain
     if stage is None or epochs is None:
         return None
-    variables = {**facts(data, seed), "checkpoint_epochs": epochs}
-    gives = stage.gives.format(**variables)
+    variables = {**command_variables(data, seed), "checkpoint_epochs": epochs}
+    gives = stage.produces.format(**variables)
     words = [w.format(**variables, checkpoint=gives) for w in (*stage.command, *recipe.devices[settings.device])]
-    inputs = inputs_of(pinned, settings, data, words, {})
+    inputs = key_inputs(pinned, settings, data, words, {})
     return Run(
         key=content_key(inputs), artifact=recipe.artifact, upstream=recipe.upstream, dataset=name,
         system=f"{stage.model}/pretraining", model=stage.model, loss="none", proof="", seed=seed, users=data.users,
-        checkpoint=None, epoch_cap=epochs, inputs=inputs, gives=gives,
+        checkpoint=None, epoch_cap=epochs, inputs=inputs, produces=gives,
     )  # fmt: skip

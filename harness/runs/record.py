@@ -11,16 +11,16 @@ from typing import Any
 
 from harness.executors.base import Outcome
 from harness.runs.plan import Run
-from harness.runs.validation import Evidence
+from harness.runs.validation import Validation
 
 FORMAT = 1
 
 
-def content(
+def build_record(
     run: Run,
     protocol: Mapping[str, str],
     outcome: Outcome,
-    evidence: Evidence,
+    evidence: Validation,
     resolved: Mapping[str, Any],
     weights: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:

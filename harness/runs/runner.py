@@ -23,8 +23,8 @@ from harness.recipes.datasets import Dataset
 from harness.runs import record as recording
 from harness.runs.plan import Run
 from harness.runs.store import Record, Store
-from harness.runs.validation import Evidence, judge
-from harness.runs.workspace import Workshop
+from harness.runs.validation import Validation, validate_run
+from harness.runs.workspace import Workspace
 
 SHARED_POLL_S = 0.2
 
@@ -62,7 +62,7 @@ class Execution:
     """
 
     store: Store
-    workshop: Workshop
+    workspace: Workspace
     data: Mapping[str, Dataset]
     jobs: int
     resolved: Callable[[], Mapping[str, Any]]
@@ -74,17 +74,17 @@ class Execution:
     def needed(self, runs: Sequence[Run]) -> list[Run]:
         """Runs without a usable record, each key once, those that others need before them."""
         unique = {run.key: run for run in runs}
-        missing = [run for run in unique.values() if not self.have(run)]
-        stages = {run.needs.key: run.needs for run in missing if run.needs}
-        return [*(stage for stage in stages.values() if not self.have(stage)), *missing]
+        missing = [run for run in unique.values() if not self.is_stored(run)]
+        stages = {run.depends_on.key: run.depends_on for run in missing if run.depends_on}
+        return [*(stage for stage in stages.values() if not self.is_stored(stage)), *missing]
 
-    def have(self, run: Run) -> bool:
+    def is_stored(self, run: Run) -> bool:
         """Whether the store has this run; a failed one counts unless a retry was asked for."""
         record = self.store.read(run.key)
         if record is not None and record.finished:
             self.found[run.key] = record
-            if run.gives:
-                return self.workshop.made.path(run) is not None
+            if run.produces:
+                return self.workspace.made.path(run) is not None
         if record is None or not self.retry_failed:
             return record is not None
         return record.finished and self.store.result(run).status == "finished"  # its ranks may be damaged
@@ -99,19 +99,19 @@ class Execution:
         missing = self.with_data(self.needed(runs))
         if not missing:
             return
-        workshop = self.workshop  # what all runs share fails before the first begins
-        workshop.tree, workshop.python, workshop.surroundings.executor  # noqa: B018
+        workspace = self.workspace  # what all runs share fails before the first begins
+        workspace.tree, workspace.python, workspace.backend.executor  # noqa: B018
         self.observer.begun(missing)
-        if stages := [run for run in missing if run.gives]:
-            self.together(stages)
-        self.together([run for run in missing if not run.gives and self.can_start(run)])
+        if stages := [run for run in missing if run.produces]:
+            self.run_batch(stages)
+        self.run_batch([run for run in missing if not run.produces and self.can_start(run)])
 
     def with_data(self, runs: Sequence[Run]) -> list[Run]:
         """The runs whose data can be had, as far as they come from elsewhere; gaps are told before anything is made."""
         faults: dict[str, HarnessError] = {}
         for name in dict.fromkeys(run.dataset for run in runs if self.data[run.dataset].is_fetched):
             try:
-                self.workshop.data(self.data[name])
+                self.workspace.data(self.data[name])
             except (SourceError, DatasetError) as error:
                 faults[name] = error
         for run in runs:
@@ -121,16 +121,16 @@ class Execution:
 
     def can_start(self, run: Run) -> bool:
         """Whether what a run needs was made; a gap where not."""
-        if run.needs is None or self.workshop.made.path(run.needs) is not None:
+        if run.depends_on is None or self.workspace.made.path(run.depends_on) is not None:
             return True
-        if run.needs.key not in self.gaps:
-            why = f"its pre-training failed: `harness runs show {run.needs.key[:8]} --log` shows why"
+        if run.depends_on.key not in self.gaps:
+            why = f"its pre-training failed: `harness runs show {run.depends_on.key[:8]} --log` shows why"
             self.gap(run, RunError(run.label, why, "mend that, then run the same command with --retry-failed"))
         else:
-            self.gap(run, self.gaps[run.needs.key])
+            self.gap(run, self.gaps[run.depends_on.key])
         return False
 
-    def together(self, missing: Sequence[Run]) -> None:
+    def run_batch(self, missing: Sequence[Run]) -> None:
         """Carry out runs that do not need each other; see `carry_out`."""
         going: dict[str, tuple[Run, FileLock]] = {}
         others: list[Run] = []
@@ -145,15 +145,15 @@ class Execution:
             self.observer.tick()
 
         try:
-            executor = self.workshop.surroundings.executor
+            executor = self.workspace.backend.executor
             wait(executor, self.prepared(missing, going, others), self.jobs, ended, tick)
             for run in others:
                 self.await_other(run)
         finally:
             for _, lock in going.values():
                 lock.release()
-        if left := [run for run in others if not self.have(run)]:
-            self.together(left)
+        if left := [run for run in others if not self.is_stored(run)]:
+            self.run_batch(left)
 
     def prepared(
         self, runs: Sequence[Run], going: dict[str, tuple[Run, FileLock]], others: list[Run]
@@ -166,7 +166,7 @@ class Execution:
             except Timeout:
                 others.append(run)
                 continue
-            prepared = None if self.have(run) or self.adopt(run) else self.try_prepare(run)
+            prepared = None if self.is_stored(run) or self.recover_record(run) else self.try_prepare(run)
             if prepared is None:
                 lock.release()
                 continue
@@ -177,7 +177,7 @@ class Execution:
     def try_prepare(self, run: Run) -> PreparedRun | None:
         """The prepared run; None and a gap where its data or checkpoint cannot be had."""
         try:
-            return self.workshop.prepare(run, self.data[run.dataset])
+            return self.workspace.prepare(run, self.data[run.dataset])
         except (SourceError, DatasetError) as error:
             self.gap(run, error)
             return None
@@ -194,28 +194,28 @@ class Execution:
         if odd and not outcome.reason:
             more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
             outcome = replace(outcome, reason=f"left {odd[0]}{more}: only plain files are taken")
-        evidence: Evidence = judge(run, folder, outcome)
-        if evidence.fault and not self.workshop.is_intact(run, self.data[run.dataset]):
+        evidence: Validation = validate_run(run, folder, outcome)
+        if evidence.fault and not self.workspace.is_intact(run, self.data[run.dataset]):
             what = f"{run.label} failed ({evidence.fault.reason}), and its source tree or data changed while it ran"
             self.gap(run, SetupError("cache", what, "let the cache alone and run the same command again"))
             return
-        made = self.workshop.made.keep(run, folder.out / run.gives) if run.gives and not evidence.fault else None
-        content = recording.content(run, self.workshop.recipe.protocol, outcome, evidence, self.resolved(), made)
+        made = self.workspace.made.keep(run, folder.out / run.produces) if run.produces and not evidence.fault else None
+        content = recording.build_record(run, self.workspace.recipe.protocol, outcome, evidence, self.resolved(), made)
         remove_tree(folder.out)
         write_json(folder.record, content)
-        self.put_away(run, folder, content)
+        self.store_record(run, folder, content)
 
-    def adopt(self, run: Run) -> bool:
+    def recover_record(self, run: Run) -> bool:
         """Store a record that a harness left beside its work folder when it was killed or the disk was full."""
-        folder = self.workshop.work(run)
+        folder = self.workspace.work(run)
         if not folder.record.is_file():
             return False
-        self.put_away(run, folder, json.loads(folder.record.read_text(encoding="utf-8")))
+        self.store_record(run, folder, json.loads(folder.record.read_text(encoding="utf-8")))
         return True
 
-    def put_away(self, run: Run, folder: RunFolder, content: Mapping[str, Any]) -> None:
+    def store_record(self, run: Run, folder: RunFolder, content: Mapping[str, Any]) -> None:
         """Copy a finished work folder into the store, then remove it."""
-        self.store.write(content, folder, self.workshop.symbols(run, self.data[run.dataset]))
+        self.store.write(content, folder, self.workspace.symbols(run, self.data[run.dataset]))
         folder.record.unlink()  # first: without its ranks it must not be taken for whole
         remove_tree(folder.path)
         self.observer.finished(run, Record(self.store.folder(run.key), content))

@@ -40,7 +40,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Validation:
     """What a run left, judged.
 
     Attributes:
@@ -57,20 +57,20 @@ class Evidence:
         return next((e for e in reversed(self.events) if e.get("event") == kind), {})
 
 
-def judge(run: Run, folder: RunFolder, outcome: Outcome) -> Evidence:
+def validate_run(run: Run, folder: RunFolder, outcome: Outcome) -> Validation:
     """Everything a run left, with the first fault found."""
     events = read_events(folder.events)
-    if run.gives:
-        return Evidence(next(stage_faults(run, folder, outcome), None), events)
+    if run.produces:
+        return Validation(next(stage_faults(run, folder, outcome), None), events)
     try:
         ranks: Ranks | MetricsError = read_ranks(folder.ranks("test"))
     except MetricsError as error:
         ranks = error
     fault = next(faults(run, folder, outcome, events, ranks), None)
     if fault is not None or isinstance(ranks, MetricsError):
-        return Evidence(fault, events)
-    printed = Evidence(None, events).last("printed").get("metrics") or {}
-    return Evidence(None, events, agrees_with_printed(ranks, {name: str(text) for name, text in printed.items()}))
+        return Validation(fault, events)
+    printed = Validation(None, events).last("printed").get("metrics") or {}
+    return Validation(None, events, agrees_with_printed(ranks, {name: str(text) for name, text in printed.items()}))
 
 
 def faults(
@@ -81,7 +81,7 @@ def faults(
     Args:
         ranks: of the test split, or why there are none.
     """
-    reported = Evidence(None, events)
+    reported = Validation(None, events)
     yield from outcome_faults(outcome, reported.last("fault").get("reason"))
     yield from proof_faults(run, folder, reported)
     printed = reported.last("printed").get("metrics") or {}
@@ -110,8 +110,8 @@ def outcome_faults(outcome: Outcome, told: Any = None) -> Iterator[Fault]:
 def stage_faults(run: Run, folder: RunFolder, outcome: Outcome) -> Iterator[Fault]:
     """Faults of a run that makes weights for others: it has no ranks, its file is all there is to see."""
     yield from outcome_faults(outcome)
-    if not (folder.out / run.gives).is_file():
-        yield Fault("training", f"left no {run.gives}")
+    if not (folder.out / run.produces).is_file():
+        yield Fault("training", f"left no {run.produces}")
 
 
 def ended(status: int) -> str:
@@ -122,7 +122,7 @@ def ended(status: int) -> str:
     return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
-def proof_faults(run: Run, folder: RunFolder, reported: Evidence) -> Iterator[Fault]:
+def proof_faults(run: Run, folder: RunFolder, reported: Validation) -> Iterator[Fault]:
     """Faults in the proof of the network and of the loss."""
     model = reported.last("model")
     if model.get("name") != run.model:

@@ -14,7 +14,7 @@ from harness.runs.plan import Run
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightsCache:
     """The weights that runs made."""
 
     folder: Path
@@ -27,12 +27,12 @@ class Weights:
         """
         content = made.read_bytes()
         digest = sha256_bytes(content)
-        write_whole(self.folder / stage.key / digest / stage.gives, content)
-        return {stage.gives: digest}
+        write_whole(self.folder / stage.key / digest / stage.produces, content)
+        return {stage.produces: digest}
 
     def path(self, stage: Run) -> Path | None:
         """The file that a run made, unchanged since; None where it is not there."""
-        for path in sorted((self.folder / stage.key).glob(f"*/{stage.gives}")):
+        for path in sorted((self.folder / stage.key).glob(f"*/{stage.produces}")):
             if sha256_file(path) == path.parent.name:
                 return path
         return None
@@ -45,5 +45,5 @@ class Weights:
         """
         path = self.path(stage)
         if path is None:
-            raise RunError(stage.label, f"left no {stage.gives}", "run the same command again: it is made first")
+            raise RunError(stage.label, f"left no {stage.produces}", "run the same command again: it is made first")
         return path.read_bytes()

@@ -17,7 +17,7 @@ from harness.core.errors import ConfigError, DatasetError, SourceError
 from harness.core.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
 from harness.core.git import blob_hash
 from harness.core.project_file import Upstream
-from harness.executors.backends import Surroundings
+from harness.executors.backends import Backend
 from harness.executors.base import PreparedRun
 from harness.executors.run_folder import RunFolder
 from harness.recipes.checkpoints import Checkpoint
@@ -26,7 +26,7 @@ from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem, LossFile
 from harness.runs.data_generation import generate
 from harness.runs.plan import Pinned, Run
-from harness.runs.weights import Weights
+from harness.runs.weights import WeightsCache
 from harness.upstreams import checkout, data_fetch
 from harness.upstreams.patches import series as patches
 from harness.upstreams.patches.format import effect
@@ -37,7 +37,7 @@ OVERLAY = "harness_overlay"
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Workspace:
     """Makes what the runs of one recipe need; everything is made at most once and kept in the cache.
 
     Attributes:
@@ -46,7 +46,7 @@ class Workshop:
 
     config: Config
     recipe: Recipe
-    surroundings: Surroundings
+    backend: Backend
     threads: int
     timeout_s: float
     _data: dict[Dataset, Path] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Workshop:
             commit=self.upstream.commit,
             patches={p.name: effect(p) for p in self.series.patches},
             overlay=self.overlay,
-            environment=self.surroundings.identity,
+            environment=self.backend.identity,
         )
 
     @property
@@ -104,7 +104,7 @@ class Workshop:
     @property
     def python(self) -> Path:
         """The interpreter of the environment, as runs call it."""
-        return self.surroundings.python
+        return self.backend.python
 
     @cached_property
     def tree(self) -> Path:
@@ -152,7 +152,7 @@ class Workshop:
             if file.path or file.url:
                 return data_fetch.read(self.config, file, lambda: (self.clone, self.pin))
             if not made:
-                made.update(generate(dataset, read, self.tree, self.surroundings, self.timeout_s))
+                made.update(generate(dataset, read, self.tree, self.backend, self.timeout_s))
             return made[name]
 
         return data_fetch.materialise(self.config, dataset, read)
@@ -171,12 +171,12 @@ class Workshop:
         folder = self.work(run)
         mark = f"{run.key}@{folder.path}"
         if folder.path.exists():
-            self.surroundings.end_leftovers(mark)
+            self.backend.end_leftovers(mark)
         with disk_errors(folder.path):
             folder.renew()
         checkpoint = self.recipe.checkpoint(run.dataset, run.system, dataset.checkpoint) if run.checkpoint else None
-        if run.needs is not None:
-            write_whole(folder.out / run.needs.gives, self.made.read(run.needs))
+        if run.depends_on is not None:
+            write_whole(folder.out / run.depends_on.produces, self.made.read(run.depends_on))
         elif checkpoint is not None:
             write_whole(folder.out / checkpoint.name, self.checkpoint(checkpoint))
         loss = self.loss_file(run)
@@ -188,7 +188,7 @@ class Workshop:
         ]
         if words[0] == "python":
             words[0] = str(python)
-        env = {**self.surroundings.variables(self.threads), "HARNESS_PROBE_DIR": str(folder.path)}
+        env = {**self.backend.variables(self.threads), "HARNESS_PROBE_DIR": str(folder.path)}
         reads = self.reads(run, dataset)
         return PreparedRun(run.key, run.label, tuple(words), tree, env, folder, mark, self.timeout_s, reads)
 
@@ -198,9 +198,9 @@ class Workshop:
         return {"source": self.tree, "data": self.data(dataset), **dict(losses)}
 
     @property
-    def made(self) -> Weights:
-        """Weights that runs made for others."""
-        return Weights(self.config.cache / "weights")
+    def made(self) -> WeightsCache:
+        """WeightsCache that runs made for others."""
+        return WeightsCache(self.config.cache / "weights")
 
     def loss_file(self, run: Run) -> Path | None:
         """The copy of a run's own loss that the cache keeps by content, None where the loss is nobody's own.
@@ -229,7 +229,7 @@ class Workshop:
         data = self._data.get(dataset)
         there = data is not None and all((data / f.name).is_file() for f in dataset.files)
         there &= all(is_content(self.loss_path(digest), digest) for digest in run.inputs.get("loss", {}).values())
-        return there and self.surroundings.is_whole() and tree_is_as_made(self.tree, self.tree.with_suffix(".json"))
+        return there and self.backend.is_whole() and tree_is_as_made(self.tree, self.tree.with_suffix(".json"))
 
     @cached_property
     def weights(self) -> tuple[Path, checkout.Pin]:
@@ -262,6 +262,6 @@ class Workshop:
             Path.home(): "$HOME",
         }  # fmt: skip
         pairs |= {self.loss_path(digest): "$LOSS" for digest in run.inputs.get("loss", {}).values()}
-        seen = {self.surroundings.shown(path, work, reads): symbol for path, symbol in pairs.items()}
+        seen = {self.backend.shown(path, work, reads): symbol for path, symbol in pairs.items()}
         seen |= {str(path): symbol for path, symbol in pairs.items()}
         return {path: symbol for path, symbol in seen.items() if path != "/"}

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from harness.stats import parametric, power, resampling
 from harness.stats.estimates import ALPHA, CONFIDENCE, Floats, TestResult, Wins, t_test
-from harness.stats.paired_counts import Coded, differences, encode, over_users
+from harness.stats.paired_counts import LevelCounts, differences, over_users, to_levels
 from harness.stats.parametric import McNemar, SignedRanks
 from harness.stats.power import EffectSize
 from harness.stats.resampling import Bootstrap, Randomisation
@@ -46,7 +46,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Compared:
+class PairComparison:
     """Two systems on one metric over the same users.
 
     Attributes:
@@ -84,7 +84,7 @@ class Compared:
 DEFAULT = Options()
 
 
-def compare(a_values: Floats, b_values: Floats, options: Options = DEFAULT) -> Compared:
+def compare(a_values: Floats, b_values: Floats, options: Options = DEFAULT) -> PairComparison:
     """One pair of systems.
 
     Args:
@@ -93,12 +93,12 @@ def compare(a_values: Floats, b_values: Floats, options: Options = DEFAULT) -> C
     Raises:
         MetricsError: for fewer than two users, other lengths, a value that is not finite.
     """
-    return compare_coded(encode(a_values), encode(b_values), options)
+    return compare_coded(to_levels(a_values), to_levels(b_values), options)
 
 
 def compare_all(
     systems: Mapping[Name, Floats], pairs: Iterable[tuple[Name, Name]] | None = None, options: Options = DEFAULT
-) -> dict[tuple[Name, Name], Compared]:
+) -> dict[tuple[Name, Name], PairComparison]:
     """Many pairs of systems on one metric; each system is encoded once.
 
     Args:
@@ -107,17 +107,17 @@ def compare_all(
     Raises:
         MetricsError: see `compare`.
     """
-    coded = {name: encode(values) for name, values in systems.items()}
+    coded = {name: to_levels(values) for name, values in systems.items()}
     asked = itertools.combinations(systems, 2) if pairs is None else pairs
     return {(a, b): compare_coded(coded[a], coded[b], options) for a, b in asked}
 
 
-def compare_coded(a: Coded, b: Coded, options: Options = DEFAULT) -> Compared:
+def compare_coded(a: LevelCounts, b: LevelCounts, options: Options = DEFAULT) -> PairComparison:
     """One pair of systems that are encoded already; see `compare`."""
     d = differences(a, b)
     interval = over_users(d)
     t = t_test(interval, d.n)
-    return Compared(
+    return PairComparison(
         a.mean,
         b.mean,
         t,

@@ -24,7 +24,7 @@ DIGITS = 12
 SAME = 1.5 * ROUNDING
 
 
-class Coded(NamedTuple):
+class LevelCounts(NamedTuple):
     """A system's values on one metric.
 
     Attributes:
@@ -101,7 +101,7 @@ class Differences:
         return Differences(self.sizes, self.minus, self.plus, self.ties)
 
 
-def encode(values: Floats) -> Coded:
+def to_levels(values: Floats) -> LevelCounts:
     """A system's values as codes, made once for all the pairs that the system is part of.
 
     Args:
@@ -113,10 +113,10 @@ def encode(values: Floats) -> Coded:
         raise MetricsError("metrics", f"no users, or a value that is not finite, among {len(values)}", "check the run")
     rounded = values.round(DIGITS)
     levels = np.unique(rounded)
-    return Coded(levels + 0.0, np.searchsorted(levels, rounded))
+    return LevelCounts(levels + 0.0, np.searchsorted(levels, rounded))
 
 
-def differences(a: Coded, b: Coded) -> Differences:
+def differences(a: LevelCounts, b: LevelCounts) -> Differences:
     """Differences of users, first minus second system; both must be in the same order of users.
 
     Raises:

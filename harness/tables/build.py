@@ -12,7 +12,7 @@ from harness.core.results import Published, RunResult
 from harness.stats.metrics import parse
 from harness.tables.claim_model import ClaimRow, ClaimVerdict, Comparison, Gap, SeedGain
 from harness.tables.claims import claim_rows, corrected
-from harness.tables.comparable_runs import sample
+from harness.tables.comparable_runs import select_comparable
 from harness.tables.model import (
     NO_SEED,
     Cell,
@@ -35,11 +35,11 @@ from harness.tables.values import value_rows
 __all__ = [
     "NO_SEED", "Cell", "ClaimRow", "ClaimVerdict", "Comparison", "DatasetSpec", "Gap", "Note", "Row", "SeedGain",
     "SeedLine", "Spread", "SystemSeeds", "SystemSpec", "Table", "TableSpec", "Time", "ValueVerdict",
-    "build",
+    "build_table",
 ]  # fmt: skip
 
 
-def build(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Published] = ()) -> Table:
+def build_table(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Published] = ()) -> Table:
     """The table of an artifact from its runs; verdicts are still to be given.
 
     Args:
@@ -50,7 +50,7 @@ def build(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Pub
     """
     for metric in spec.metrics:
         parse(metric)
-    samples = [sample(spec, dataset, results) for dataset in spec.datasets]
+    samples = [select_comparable(spec, dataset, results) for dataset in spec.datasets]
     rows = {s.dataset: value_rows(spec, s, published) for s in samples}
     claims = {s.dataset: claim_rows(spec, s, published) for s in samples}
     gaps = tuple(gap for s in samples for gap in s.gaps)

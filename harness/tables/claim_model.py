@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.core.results import Claim, Status
-from harness.stats.comparison import Compared
+from harness.stats.comparison import PairComparison
 from harness.stats.estimates import ALPHA, Interval, TestResult, Wins
 from harness.stats.power import smallest_detectable
 
@@ -59,7 +59,7 @@ class Comparison:
     interval: Interval
     wins: Wins
     per_seed: tuple[SeedGain, ...]
-    more: Compared
+    more: PairComparison
 
     @property
     def gain(self) -> float:

@@ -12,11 +12,11 @@ from harness.stats.comparison import Options, compare
 from harness.stats.corrections import adjust
 from harness.stats.estimates import Floats, count_wins, paired_t, users_by_seeds
 from harness.tables.claim_model import ClaimRow, Comparison, Gap, SeedGain
-from harness.tables.comparable_runs import Sample
+from harness.tables.comparable_runs import ComparableRuns
 from harness.tables.model import Method, TableSpec
 
 
-def claim_rows(spec: TableSpec, sample: Sample, published: Sequence[Published]) -> list[ClaimRow]:
+def claim_rows(spec: TableSpec, sample: ComparableRuns, published: Sequence[Published]) -> list[ClaimRow]:
     """One row for each claim on the dataset; p-values are not corrected yet.
 
     Raises:
@@ -46,7 +46,9 @@ def _known(spec: TableSpec, claim: Claim) -> bool:
     return bool(spec.system(claim.better) and spec.system(claim.worse)) and claim.metric in spec.metrics
 
 
-def _claim_row(spec: TableSpec, sample: Sample, claim: Claim, numbers: dict[tuple[str, str], float]) -> ClaimRow:
+def _claim_row(
+    spec: TableSpec, sample: ComparableRuns, claim: Claim, numbers: dict[tuple[str, str], float]
+) -> ClaimRow:
     better, worse = numbers.get((claim.better, claim.metric)), numbers.get((claim.worse, claim.metric))
     gain = better - worse if better is not None and worse is not None else None
     row = ClaimRow(sample.dataset, claim, None, gain, gain / worse if gain is not None and worse else None)
@@ -59,7 +61,7 @@ def _claim_row(spec: TableSpec, sample: Sample, claim: Claim, numbers: dict[tupl
     return replace(row, comparison=_comparison(sample, claim, seeds, Options(wilcoxon=spec.wilcoxon)))
 
 
-def _common_seeds(sample: Sample, claim: Claim) -> tuple[int | None, ...]:
+def _common_seeds(sample: ComparableRuns, claim: Claim) -> tuple[int | None, ...]:
     """Seeds that both systems have; a system without randomness has them all."""
     better, worse = sample.seeds(claim.better), sample.seeds(claim.worse)
     if better == (None,) or worse == (None,):
@@ -67,18 +69,18 @@ def _common_seeds(sample: Sample, claim: Claim) -> tuple[int | None, ...]:
     return tuple(seed for seed in better if seed in worse)
 
 
-def _values(sample: Sample, system: str, seeds: Sequence[int | None], metric: str) -> Floats:
+def _values(sample: ComparableRuns, system: str, seeds: Sequence[int | None], metric: str) -> Floats:
     """Shape (n_seeds, n_users); a system without randomness repeats its one run."""
     own = [None] * len(seeds) if sample.seeds(system) == (None,) else list(seeds)
     return np.stack([sample.values[system, seed, metric] for seed in own])
 
 
-def _both(sample: Sample, claim: Claim, seeds: Sequence[int | None]) -> tuple[Floats, Floats]:
+def _both(sample: ComparableRuns, claim: Claim, seeds: Sequence[int | None]) -> tuple[Floats, Floats]:
     """Values of the better and of the worse system, shape (n_seeds, n_users) each."""
     return _values(sample, claim.better, seeds, claim.metric), _values(sample, claim.worse, seeds, claim.metric)
 
 
-def _comparison(sample: Sample, claim: Claim, seeds: Sequence[int | None], ways: Options) -> Comparison:
+def _comparison(sample: ComparableRuns, claim: Claim, seeds: Sequence[int | None], ways: Options) -> Comparison:
     better, worse = _both(sample, claim, seeds)
     differences = better - worse
     by_user = differences.mean(axis=0)
@@ -96,7 +98,7 @@ def _comparison(sample: Sample, claim: Claim, seeds: Sequence[int | None], ways:
     )
 
 
-def user_differences(sample: Sample, claim: Claim) -> Floats | None:
+def user_differences(sample: ComparableRuns, claim: Claim) -> Floats | None:
     """Each user's difference as the claim's test takes it, a mean over the seeds that both systems have.
 
     Returns:

@@ -25,7 +25,7 @@ Place = tuple[str, int | None]  # system, seed
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class ComparableRuns:
     """Comparable runs of one dataset.
 
     Attributes:
@@ -58,7 +58,7 @@ class Sample:
         return (failed or own or [Gap(self.dataset, system, None, "missing", "not run")])[0]
 
 
-def sample(spec: TableSpec, dataset: DatasetSpec, results: Sequence[RunResult]) -> Sample:
+def select_comparable(spec: TableSpec, dataset: DatasetSpec, results: Sequence[RunResult]) -> ComparableRuns:
     """The dataset's runs, checked and brought into one order of users.
 
     Raises:
@@ -70,7 +70,9 @@ def sample(spec: TableSpec, dataset: DatasetSpec, results: Sequence[RunResult]) 
     ranks = {place: _reordered(own, users) for place, own in usable.items()}
     values = {(*place, m): metrics.per_user(own, m) for place, own in ranks.items() for m in spec.metrics}
     disagreements = {place: _disagreements(runs[place]) for place in ranks}
-    return Sample(dataset.key, users, runs, ranks, values, disagreements, (*gaps, *_absent(spec, dataset, runs)))
+    return ComparableRuns(
+        dataset.key, users, runs, ranks, values, disagreements, (*gaps, *_absent(spec, dataset, runs))
+    )
 
 
 def _usable(runs: dict[Place, RunResult], dataset: DatasetSpec) -> tuple[dict[Place, Ranks], list[Gap]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from harness.tables.claim_model import Gap
-from harness.tables.comparable_runs import Sample
+from harness.tables.comparable_runs import ComparableRuns
 from harness.tables.model import NO_SEED, Cell, Note, Row, TableSpec
 
 
@@ -25,7 +25,7 @@ def general_notes(spec: TableSpec, gaps: Sequence[Gap]) -> list[Note]:
     return notes + [Note("missing", data, text=reason, values=tuple(runs)) for (data, reason), runs in absent.items()]
 
 
-def dataset_notes(spec: TableSpec, sample: Sample, rows: Sequence[Row]) -> list[Note]:
+def dataset_notes(spec: TableSpec, sample: ComparableRuns, rows: Sequence[Row]) -> list[Note]:
     """Notes on one dataset: disagreements, ties, systems below the floor, seeds."""
     notes = [
         Note("disagrees", sample.dataset, system, seed=seed, text=line)
@@ -75,7 +75,7 @@ def _is_cut(cell: Cell) -> bool:
     return math.floor(cell.estimate.mean * shift + 1e-9) == round(cell.published.value * shift)
 
 
-def _seed_notes(sample: Sample, spec: TableSpec) -> Iterator[Note]:
+def _seed_notes(sample: ComparableRuns, spec: TableSpec) -> Iterator[Note]:
     counts = {s.key: len(sample.seeds(s.key)) for s in spec.columns if sample.seeds(s.key) not in ((), (None,))}
     most = max(counts.values(), default=0)
     if most in (1, 2):

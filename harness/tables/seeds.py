@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from harness.core.results import TRAINING_TIME, Published
 from harness.tables.claim_model import ClaimRow
-from harness.tables.comparable_runs import Sample
+from harness.tables.comparable_runs import ComparableRuns
 from harness.tables.model import SeedLine, Spread, SystemSeeds, TableSpec, Time
 
 
-def system_seeds(spec: TableSpec, sample: Sample) -> list[SystemSeeds]:
+def system_seeds(spec: TableSpec, sample: ComparableRuns) -> list[SystemSeeds]:
     """For each system with any run: its runs in the order of the seeds, and each metric's range."""
     blocks = []
     for system in spec.columns:
@@ -25,7 +25,7 @@ def system_seeds(spec: TableSpec, sample: Sample) -> list[SystemSeeds]:
     return blocks
 
 
-def _line(spec: TableSpec, sample: Sample, system: str, seed: int | None) -> SeedLine:
+def _line(spec: TableSpec, sample: ComparableRuns, system: str, seed: int | None) -> SeedLine:
     run = sample.runs[system, seed]
     counted = (system, seed) in sample.ranks
     return SeedLine(
@@ -59,7 +59,7 @@ def times(spec: TableSpec, dataset: str, blocks: Sequence[SystemSeeds], publishe
     return found if any(t.published or t.minutes is not None for t in found) else []
 
 
-def spreads(sample: Sample, rows: Sequence[ClaimRow]) -> list[Spread]:
+def spreads(sample: ComparableRuns, rows: Sequence[ClaimRow]) -> list[Spread]:
     """For each claim with a printed gain: the system of the two whose seeds, two or more, lie further apart."""
     found = []
     for row in rows:
@@ -70,6 +70,6 @@ def spreads(sample: Sample, rows: Sequence[ClaimRow]) -> list[Spread]:
     return found
 
 
-def _width(sample: Sample, system: str, metric: str) -> float:
+def _width(sample: ComparableRuns, system: str, metric: str) -> float:
     means = [float(values.mean()) for values in sample.per_seed(system, metric)]
     return max(means) - min(means)

@@ -9,13 +9,13 @@ from dataclasses import replace
 from harness.core.results import Published
 from harness.stats import metrics
 from harness.stats.estimates import Floats, mean_over_seeds
-from harness.tables.comparable_runs import Sample
+from harness.tables.comparable_runs import ComparableRuns
 from harness.tables.model import Cell, Row, TableSpec
 
 PRINTED_DECIMALS = 4
 
 
-def value_rows(spec: TableSpec, sample: Sample, published: Sequence[Published]) -> list[Row]:
+def value_rows(spec: TableSpec, sample: ComparableRuns, published: Sequence[Published]) -> list[Row]:
     """One row for each metric: a cell for each system, best and second marked."""
     numbers = {(p.system, p.metric, p.beside): p for p in published if p.dataset == sample.dataset}
     rows = []
@@ -27,7 +27,7 @@ def value_rows(spec: TableSpec, sample: Sample, published: Sequence[Published]) 
     return rows
 
 
-def _cell(sample: Sample, system: str, metric: str, published: Published | None) -> Cell:
+def _cell(sample: ComparableRuns, system: str, metric: str, published: Published | None) -> Cell:
     seeds, values = sample.seeds(system), sample.per_seed(system, metric)
     if not values:
         return Cell(system, published=published, gap=sample.gap(system))
@@ -47,7 +47,7 @@ def _prints_as(values: Floats, published: Published) -> bool:
     return abs(float(values.mean()) - published.value) <= 0.5 * 10.0**-published.decimals + 1e-12
 
 
-def _ties_matter(sample: Sample, system: str, metric: str, decimals: int) -> bool:
+def _ties_matter(sample: ComparableRuns, system: str, metric: str, decimals: int) -> bool:
     """Whether optimistic and pessimistic ties give means over seeds that print differently."""
     bounds = [metrics.means_bounds(sample.ranks[system, seed], metric) for seed in sample.seeds(system)]
     pessimistic, optimistic = (math.fsum(side) / len(bounds) for side in zip(*bounds, strict=True))

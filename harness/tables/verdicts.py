@@ -18,14 +18,14 @@ from typing import Literal
 from harness.stats.estimates import tost
 from harness.tables.build import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Table, ValueVerdict
 
-OF_OWN: dict[ClaimVerdict, ClaimVerdict] = {  # nobody claimed it, so there is nothing to support
+COMPARISON_VERDICTS: dict[ClaimVerdict, ClaimVerdict] = {  # nobody claimed it, so there is nothing to support
     "supported": "better", "contradicted": "worse", "supported by users only": "better by users only",
     "contradicted by users only": "worse by users only", "direction only": "inconclusive",
     "inconclusive": "inconclusive",
 }  # fmt: skip
 
 
-def judge(table: Table) -> Table:
+def judge_table(table: Table) -> Table:
     """The table with a verdict in every cell and claim; a table of cut-short trainings is not judged."""
     if table.spec.quick:
         return table
@@ -61,7 +61,7 @@ def claim_verdict(row: ClaimRow) -> ClaimVerdict:
     if row.comparison is None:
         return _absent(row.gap)
     verdict = _of_comparison(row.comparison)
-    return OF_OWN[verdict] if row.claim.own else verdict
+    return COMPARISON_VERDICTS[verdict] if row.claim.own else verdict
 
 
 def _of_comparison(comparison: Comparison) -> ClaimVerdict:

@@ -130,7 +130,7 @@ def read_blob(clone: Path, pin: Pin, path: str) -> bytes:
         raise _lacking(pin, clone, [_Entry("", match[1], path)])
     if blob_hash(answer.out) != match[1]:
         what = f"damaged in {_origin(clone)}: not the content of {match[1]}"
-        raise SourceError(f"{pin.name}:{path}", what, _mend(pin))
+        raise SourceError(f"{pin.name}:{path}", what, _suggest_fix(pin))
     return answer.out
 
 
@@ -257,13 +257,13 @@ def _require_whole(tree: Path, pin: Pin, patterns: tuple[str, ...], answer: Answ
     if missing:
         raise _lacking(pin, tree, missing)
     if answer.status or must_git(tree, "rev-parse", "HEAD").text != pin.commit:
-        raise SourceError(f"{pin.name}: {tree}", f"checkout failed: {last_line(answer.err)}", _mend(pin))
+        raise SourceError(f"{pin.name}: {tree}", f"checkout failed: {last_line(answer.err)}", _suggest_fix(pin))
     if not entries:
         what = f"nothing at {pin.commit} matches {' '.join(patterns)}"
         raise SourceError(pin.name, what, "check the sparse patterns")
     wrong = [entry.path for entry in entries if _content_hash(tree / entry.path) != entry.blob]
     if wrong or run_git(tree, "diff", "--quiet", "--no-ext-diff", "HEAD").status:
-        raise SourceError(f"{pin.name}: {tree}", f"files differ from the pin: {', '.join(wrong)}", _mend(pin))
+        raise SourceError(f"{pin.name}: {tree}", f"files differ from the pin: {', '.join(wrong)}", _suggest_fix(pin))
 
 
 def _content_hash(path: Path) -> str:
@@ -293,6 +293,6 @@ def _not_in(pin: Pin, origin: str) -> SourceError:
     return SourceError(pin.name, what, f"update the mirror (git fetch in it), or check the pin against {pin.url}")
 
 
-def _mend(pin: Pin) -> str:
+def _suggest_fix(pin: Pin) -> str:
     """What to do about an incomplete or damaged origin."""
     return f"complete the mirror from {pin.url}, or unset {MIRROR_VARIABLE} to fetch from there"

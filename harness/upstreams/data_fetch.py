@@ -41,12 +41,12 @@ def read(config: Config, file: DataFile, own: Clone) -> bytes:
     if not file.source:
         return checkout.read_blob(*own(), file.path)
     try:
-        return checkout.read_blob(*elsewhere(config, file.source), file.path)
+        return checkout.read_blob(*clone_of_source(config, file.source), file.path)
     except SourceError as error:
         raise SourceError(error.where, f"{error.what}; or put the file at {place}", error.fix) from error
 
 
-def elsewhere(config: Config, name: str) -> tuple[Path, checkout.Pin]:
+def clone_of_source(config: Config, name: str) -> tuple[Path, checkout.Pin]:
     """Clone and pin of another upstream, or of a release.
 
     Raises:

@@ -27,6 +27,6 @@ def built(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient,
     """The image of a project of its own; it goes afterwards."""
     small, told = make(tmp_path_factory.mktemp("built") / "small", base_image), list[str]()
     try:
-        yield Built(small, image.ensure(engine, small.request, told.append), told)
+        yield Built(small, image.ensure_image(engine, small.request, told.append), told)
     finally:
         remove_all(engine, small.request.cache)

@@ -19,7 +19,7 @@ import pytest
 from harness.core.config import load
 from harness.core.errors import SetupError
 from harness.executors import sandbox
-from harness.executors.backends import InContainers
+from harness.executors.backends import DockerBackend
 from harness.executors.base import Outcome, PreparedRun
 from harness.executors.docker import DockerExecutor
 from harness.executors.run_folder import RunFolder
@@ -260,13 +260,13 @@ def test_a_plan_asks_no_engine_and_a_run_says_that_none_answers(
 
 
 @pytest.fixture
-def inside(tmp_path: Path, container_settings: dict[str, str]) -> InContainers:
+def inside(tmp_path: Path, container_settings: dict[str, str]) -> DockerBackend:
     """The surroundings of a project, with its image."""
     project = hostile.make(tmp_path / "project", container_settings, ["deaf"])
-    return InContainers(load(project.folder, project.env), "numpy", "cpu", "none", threads=1)
+    return DockerBackend(load(project.folder, project.env), "numpy", "cpu", "none", threads=1)
 
 
-def test_data_are_generated_in_a_container(tmp_path: Path, inside: InContainers) -> None:
+def test_data_are_generated_in_a_container(tmp_path: Path, inside: DockerBackend) -> None:
     tree = tmp_path / "tree"
     tree.mkdir(mode=0o755)
     code = "import os, sys; open(sys.argv[1] + '/data.txt', 'w').write(os.getcwd() + ' ' + __file__)"

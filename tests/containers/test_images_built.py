@@ -23,7 +23,7 @@ from small_images import Built, Small, remove_all
 from harness.core.errors import SetupError
 from harness.core.files import sha256_bytes
 from harness.environments.images.build import build
-from harness.environments.images.image import INTERPRETER, ImageRequest, ensure, find, identity, tag
+from harness.environments.images.image import INTERPRETER, ImageRequest, ensure_image, find, identity, tag
 from harness.environments.images.request import cache_label, content, label, labels
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def test_what_is_there_is_known_at_once(engine: docker.DockerClient, built: Buil
     seconds = []
     for _ in range(3):
         started = time.monotonic()
-        assert ensure(engine, built.small.request, told.append) == built.image
+        assert ensure_image(engine, built.small.request, told.append) == built.image
         seconds.append(time.monotonic() - started)
     assert min(seconds) < 1
     assert told == []
@@ -129,7 +129,7 @@ def test_nothing_that_a_build_needs_is_in_the_image(
         proxy=f"http://{MARKER}:3128",
         pip_args=("--no-index", "--find-links", f"https://{MARKER}.example"),
     )
-    image = ensure(engine, request)
+    image = ensure_image(engine, request)
     assert MARKER not in json.dumps(engine.api.history(image.tag))
     assert MARKER not in json.dumps(engine.api.inspect_image(image.tag))
     everything = saved(engine, image.tag)
@@ -174,7 +174,7 @@ def refused(engine: docker.DockerClient, small: Small, **changes: str) -> SetupE
     """The error of a build that must fail and leave no image; its log is kept whole."""
     request = dataclasses.replace(small.request, **changes)  # type: ignore[arg-type]
     with pytest.raises(SetupError) as caught:
-        ensure(engine, request)
+        ensure_image(engine, request)
     assert caught.value.where == "image tiny"
     assert find(engine, request) is None
     log = Path(caught.value.what.rpartition("log: ")[2])

@@ -20,7 +20,7 @@ STAGE = """pretraining:
   model: gru
   command: [python, pretrain.py, "--out={out}", "--name={checkpoint}", --rows=31,
             "--epochs={checkpoint_epochs}", "--seed={seed}"]
-  gives: "{dataset}-{checkpoint_epochs}.pt"
+  produces: "{dataset}-{checkpoint_epochs}.pt"
   every: 2
 """
 ASKED = ("reproduce", "toy/table", "--where", "system=gru-pretrained/ce-all", "--set", "epochs=1")

@@ -15,7 +15,7 @@ from projects import ROOT, Project
 from toys import committed
 
 from harness.recipes import recipe as recipes
-from harness.recipes.papers.published import published
+from harness.recipes.papers.published import published_numbers
 
 Check = Callable[[subprocess.CompletedProcess[str], int], str]
 WEIGHTS = b"5 4 3 2 1"
@@ -143,8 +143,8 @@ def test_lastfm_s_eight_files_give_their_authors_logs(real_project: Project) -> 
     done = real_project.run("reproduce", "li2023/released", "--where", "dataset=lastfm", timeout=1200)
     assert done.returncode == 1, done.stderr  # every value, but no claim holds for more than these files
     assert "16 of 16 published values reproduced" in done.stdout
-    recipe = recipes.load(ROOT, "li2023/released", {})
-    logs = [p for p in published(ROOT, recipe) if not p.beside and p.dataset == "lastfm"]
+    recipe = recipes.load_recipe(ROOT, "li2023/released", {})
+    logs = [p for p in published_numbers(ROOT, recipe) if not p.beside and p.dataset == "lastfm"]
     found = {k: r for k, r in records(real_project).items() if k in recipe.systems and r["dataset"] == "lastfm"}
     assert len(logs) == 8 * 6
     for log in logs:

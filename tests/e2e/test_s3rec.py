@@ -154,7 +154,7 @@ def test_checkpoint_that_the_mirror_lacks_is_a_gap(real_project: Project) -> Non
 
 
 def test_losses_of_figure_1_train_without_validation_and_prove_themselves(real_project: Project) -> None:
-    recipe = recipes.load(ROOT, "li2023/fig1", {})
+    recipe = recipes.load_recipe(ROOT, "li2023/fig1", {})
     keys = [
         key
         for key in recipe.systems

@@ -18,8 +18,8 @@ from harness.commands.figure_data import differences
 from harness.core.results import Claim, Published, RunResult
 from harness.report.figures import Curve, FigureData, agreement, cost, learning_curves, page
 from harness.report.figures import user_differences as differing
-from harness.tables.build import DatasetSpec, SystemSpec, TableSpec, build
-from harness.tables.verdicts import judge
+from harness.tables.build import DatasetSpec, SystemSpec, TableSpec, build_table
+from harness.tables.verdicts import judge_table
 
 Draw = Callable[[FigureData, DatasetSpec], Iterator[tuple[str, Figure]]]
 DRAW: tuple[Draw, ...] = (agreement.draw, differing.draw, learning_curves.draw, cost.draw)
@@ -29,7 +29,7 @@ def data(
     spec: TableSpec, runs: list[RunResult], papers: Sequence[Published] = (), curves: tuple[Curve, ...] = ()
 ) -> FigureData:
     """What figures of these runs are drawn from."""
-    return FigureData(judge(build(spec, runs, papers)), differences(spec, runs), curves)
+    return FigureData(judge_table(build_table(spec, runs, papers)), differences(spec, runs), curves)
 
 
 def made_curve(system: str, seed: int, values: list[float], losses: list[float], **more: object) -> Curve:

@@ -57,7 +57,7 @@ class Small:
     @property
     def request(self) -> ImageRequest:
         """The image of its environment."""
-        return images.request(load(self.folder, self.env), "tiny")
+        return images.image_request(load(self.folder, self.env), "tiny")
 
     def lock(self, version: str) -> None:
         """Have this version of the package in the lock and among the wheels."""

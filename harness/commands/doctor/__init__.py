@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.commands.doctor import containers, gpu, machine, network
-from harness.commands.doctor.check import BROKEN, Asked, Line
+from harness.commands.doctor.check import BROKEN, DoctorRequest, Line
 from harness.core.config import Config
 from harness.core.errors import HarnessError
 
@@ -31,14 +31,14 @@ def examine(config: Config, executor: str = "local", device: str = "cpu", limit_
         limit_s: seconds after which a check that has not ended counts as failed.
     """
     with tempfile.TemporaryDirectory(prefix="harness-doctor-", ignore_cleanup_errors=True) as scratch:
-        asked = Asked(config, executor, device, Path(scratch))
+        asked = DoctorRequest(config, executor, device, Path(scratch))
         deadline = time.monotonic() + limit_s
         started = [Started(subject, needed, check) for subject, needed, check in checks(asked)]
         for one in started:
             yield from one.lines(deadline, limit_s)
 
 
-def checks(asked: Asked) -> Iterator[tuple[str, bool, Check]]:
+def checks(asked: DoctorRequest) -> Iterator[tuple[str, bool, Check]]:
     """What is looked at, whether it is needed, and how."""
     yield "Python", True, partial(machine.python, asked)
     yield "Git", True, partial(machine.git, asked)

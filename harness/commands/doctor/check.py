@@ -33,7 +33,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Asked:
+class DoctorRequest:
     """What the surroundings are examined for.
 
     Attributes:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands.doctor.check import Asked, Line, gigabytes
+from harness.commands.doctor.check import DoctorRequest, Line, gigabytes
 from harness.core.config import Config
 from harness.core.errors import HarnessError
 from harness.environments import container_engine
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LIMITS = {"MemoryLimit": "memory", "SwapLimit": "swap", "CpuCfsQuota": "processors", "PidsLimit": "processes"}
 
 
-def containers(asked: Asked) -> Iterable[Line]:
+def containers(asked: DoctorRequest) -> Iterable[Line]:
     """Everything about the engine; one line alone if there is none."""
     try:
         client = container_engine.connect(asked.config.docker.address)
@@ -56,7 +56,7 @@ def limits(info: Mapping[str, Any], needed: bool) -> Line:
     return Line("engine's limits", True, f"{', '.join(LIMITS.values())} ({group})")
 
 
-def room(asked: Asked, info: Mapping[str, Any]) -> Line:
+def room(asked: DoctorRequest, info: Mapping[str, Any]) -> Line:
     """Room on the engine's disk, if that is on this machine."""
     subject, root = "engine's disk", Path(str(info.get("DockerRootDir") or "/nowhere"))
     if not root.is_dir():
@@ -69,12 +69,12 @@ def room(asked: Asked, info: Mapping[str, Any]) -> Line:
     return Line(subject, True, f"{root}: {gigabytes(free)} free")
 
 
-def built(client: docker.DockerClient, asked: Asked) -> Line:
+def built(client: docker.DockerClient, asked: DoctorRequest) -> Line:
     """Which images are there; the others are built when they are needed."""
     told, lacking = [], []
     for name in sorted(asked.config.file.environments):
         try:
-            found = image.find(client, image.request(asked.config, name, asked.device))
+            found = image.find(client, image.image_request(asked.config, name, asked.device))
             told.append(f"{name} {'is there' if found else 'is to be built'}")
         except HarnessError as error:
             lacking.append(f"{name}: {error.what}")

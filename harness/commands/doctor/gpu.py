@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.commands.doctor.check import Asked, Line
+from harness.commands.doctor.check import DoctorRequest, Line
 from harness.core.errors import ConfigError, SetupError
 from harness.core.process import capture
 from harness.environments.venv import most_specific_lock
@@ -17,7 +17,7 @@ DRIVER = "CUDA driver"
 MODULE = Path("/proc/driver/nvidia/version")
 
 
-def gpus(asked: Asked) -> Iterable[Line]:
+def gpus(asked: DoctorRequest) -> Iterable[Line]:
     """The GPUs, then their driver against each lock for CUDA."""
     try:
         names = capture(QUERY, asked.config.base_env, SMI_S).strip().splitlines()
@@ -37,7 +37,7 @@ def driver_cuda(told: str) -> str:
     return found[1] if found else ""
 
 
-def needs(asked: Asked) -> dict[str, str]:
+def needs(asked: DoctorRequest) -> dict[str, str]:
     """The CUDA whose libraries each environment's lock brings, such as 13.0, by environment."""
     found = {}
     for name, environment in asked.config.file.environments.items():

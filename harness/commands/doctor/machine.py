@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.commands.doctor.check import Asked, Line, gigabytes
+from harness.commands.doctor.check import DoctorRequest, Line, gigabytes
 from harness.core.errors import ConfigError, SetupError
 from harness.core.files import disk_errors
 from harness.core.git import must_git
@@ -23,7 +23,7 @@ SPARE = 1_000_000_000  # bytes for clones, data and records beside the environme
 CHECK_S = 10.0
 
 
-def python(asked: Asked) -> Iterable[Line]:
+def python(asked: DoctorRequest) -> Iterable[Line]:
     """The interpreter, and whether it makes virtual environments."""
     version = f"{platform.python_version()} at {sys.executable}"
     make = [sys.executable, "-m", "ensurepip", "--version"]
@@ -38,7 +38,7 @@ def python(asked: Asked) -> Iterable[Line]:
         yield Line("Python", True, version)
 
 
-def git(asked: Asked) -> Iterable[Line]:
+def git(asked: DoctorRequest) -> Iterable[Line]:
     """Git: its version, and whether it makes a repository."""
     fix = "install Git 2.30 or newer and put it on PATH"
     try:
@@ -54,7 +54,7 @@ def git(asked: Asked) -> Iterable[Line]:
     yield Line("Git", True, version[0] if version else said)
 
 
-def folders(asked: Asked) -> Iterable[Line]:
+def folders(asked: DoctorRequest) -> Iterable[Line]:
     """Results and cache: writable, with room for what is still to be made."""
     config = asked.config
     need = SPARE + missing_bytes(asked)
@@ -86,7 +86,7 @@ def bytes_below(path: Path) -> int:
     return total
 
 
-def to_make(asked: Asked) -> dict[str, int]:
+def to_make(asked: DoctorRequest) -> dict[str, int]:
     """The virtual environments for this device that are still to be made, with about how many bytes each takes."""
     config, found = asked.config, {}
     for name, environment in config.file.environments.items():
@@ -101,6 +101,6 @@ def to_make(asked: Asked) -> dict[str, int]:
     return found
 
 
-def missing_bytes(asked: Asked) -> int:
+def missing_bytes(asked: DoctorRequest) -> int:
     """About how many bytes are still to be installed into the cache."""
     return 0 if asked.containers else sum(to_make(asked).values())

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 
-from harness.commands.doctor.check import Asked, Line
+from harness.commands.doctor.check import DoctorRequest, Line
 from harness.commands.doctor.machine import to_make
 from harness.core.config import EMBEDDED, Config
 from harness.core.errors import HarnessError, SetupError
@@ -23,7 +23,7 @@ def origins(config: Config) -> dict[str, tuple[str, str]]:
     return {name: pin for name, pin in (upstreams | releases).items() if not pin[0].startswith(EMBEDDED)}
 
 
-def origin(asked: Asked, subject: str) -> Iterable[Line]:
+def origin(asked: DoctorRequest, subject: str) -> Iterable[Line]:
     """One upstream or release: whether its pinned commit can be had, found by fetching it without its files."""
     url, commit = origins(asked.config)[subject]
     pin = checkout.Pin(subject.partition(" ")[2], url, commit)
@@ -38,7 +38,7 @@ def origin(asked: Asked, subject: str) -> Iterable[Line]:
         yield Line(subject, True, f"{commit[:12]} {where}")
 
 
-def index(asked: Asked) -> Iterable[Line]:
+def index(asked: DoctorRequest) -> Iterable[Line]:
     """pip's index, through pip's own settings: whether it knows a package."""
     missing = [] if asked.containers else list(to_make(asked))
     needed = bool(missing)
@@ -66,7 +66,7 @@ def index(asked: Asked) -> Iterable[Line]:
         yield Line("package index", True, f"answers: {found}{what_for}")
 
 
-def checks(asked: Asked) -> dict[str, partial[Iterable[Line]]]:
+def checks(asked: DoctorRequest) -> dict[str, partial[Iterable[Line]]]:
     """A check for each origin and for the index, by subject."""
     return {
         **{subject: partial(origin, asked, subject) for subject in origins(asked.config)},

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from harness.core.errors import SetupError
 from harness.core.files import disk_errors, sha256_file, write_whole
-from harness.environments.images.build_errors import way_out
+from harness.environments.images.build_errors import suggest_fix
 from harness.environments.images.request import ImageRequest, cache_label, content, label, workplace
 from harness.environments.venv import LIST_PACKAGES
 
@@ -152,7 +152,7 @@ def explained(request: ImageRequest, lines: list[str]) -> SetupError:
     return SetupError(
         f"image {request.name}",
         f"cannot be built on {request.base}:\n    {tail}\n  log: {log}",
-        way_out("\n".join(lines)),
+        suggest_fix("\n".join(lines)),
     )
 
 

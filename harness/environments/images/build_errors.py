@@ -50,7 +50,7 @@ WAYS_OUT = (  # the first whose words are in the log
 OTHERWISE = "the log has every line; `harness doctor` checks the surroundings"
 
 
-def way_out(log: str) -> str:
+def suggest_fix(log: str) -> str:
     """What to do about a build with this log."""
     found = (fix for words, fix in WAYS_OUT if re.search(words, log, re.MULTILINE | re.IGNORECASE))
     return next(found, OTHERWISE)

@@ -22,9 +22,9 @@ from harness.environments.images.request import (
     ImageRequest,
     content,
     identity,
+    image_request,
     label,
     labels,
-    request,
     tag,
     workplace,
 )
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import docker
     import docker.models.images
 
-__all__ = ["INTERPRETER", "Image", "ImageRequest", "ensure", "find", "identity", "request", "tag"]
+__all__ = ["INTERPRETER", "Image", "ImageRequest", "ensure_image", "find", "identity", "image_request", "tag"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ def find(client: docker.DockerClient, request: ImageRequest) -> Image | None:
     return Image(tag(request), str(found.id), packages, int(found.attrs["Size"])) if packages else None
 
 
-def ensure(client: docker.DockerClient, request: ImageRequest, making: Callable[[str], None] = lambda _: None) -> Image:
+def ensure_image(
+    client: docker.DockerClient, request: ImageRequest, making: Callable[[str], None] = lambda _: None
+) -> Image:
     """The image of this request, built if the engine does not have it.
 
     Args:

@@ -26,8 +26,8 @@ from harness.environments.images.request import (
     cache_label,
     content,
     identity,
+    image_request,
     label,
-    request,
     tag,
     workplace,
 )
@@ -135,7 +135,7 @@ def wanted(config: Config) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, device in ((name, device) for name in config.file.environments for device in DEVICES):
         try:
-            found.setdefault(tag(request(config, name, device)), []).append(device)
+            found.setdefault(tag(image_request(config, name, device)), []).append(device)
         except ConfigError:
             continue  # an environment without a lock for this device has no image for it
     return found

@@ -43,7 +43,7 @@ class ImageRequest:
     wheels: Path | None = None
 
 
-def request(config: Config, name: str, device: str = "cpu") -> ImageRequest:
+def image_request(config: Config, name: str, device: str = "cpu") -> ImageRequest:
     """The image of an environment, as harness.toml and the environment variables have it.
 
     Args:

@@ -55,7 +55,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Counted:
+class SizeTable:
     """A paper's table with what was counted."""
 
     artifact: str

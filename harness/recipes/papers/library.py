@@ -23,7 +23,7 @@ def metric_of(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Placed:
+class LocatedNumber:
     """A number with the paper and the table or figure it stands in."""
 
     paper: str
@@ -33,7 +33,7 @@ class Placed:
     @property
     def where(self) -> str:
         """Table, figure or section, as a person would say it."""
-        return self.number.where if self.artifact == "text" else spoken(self.artifact)
+        return self.number.where if self.artifact == "text" else artifact_title(self.artifact)
 
     @property
     def spot(self) -> str:
@@ -50,7 +50,7 @@ class Placed:
         return " ".join([f"{n.model} {n.loss}" if n.loss else n.model, *more]).strip()
 
 
-def spoken(artifact: str) -> str:
+def artifact_title(artifact: str) -> str:
     """`table2` as `table 2`, `fig1` as `figure 1`."""
     return re.sub(r"^(table|figure)(?=\d)", r"\1 ", re.sub(r"^fig(?=\d)", "figure", artifact)).replace("_", " ")
 
@@ -61,7 +61,9 @@ class Library:
     def __init__(self, files: dict[str, PaperFile], across: Across) -> None:
         self.files, self.across = files, across
         self.numbers = tuple(
-            Placed(key, name, number if number.codebase else number.model_copy(update={"codebase": artifact.codebase}))
+            LocatedNumber(
+                key, name, number if number.codebase else number.model_copy(update={"codebase": artifact.codebase})
+            )
             for key, file in files.items()
             for name, artifact in file.artifacts.items()
             for number in artifact.values
@@ -72,7 +74,7 @@ class Library:
         """Keys of papers, without what was released with them."""
         return tuple(key for key, file in self.files.items() if file.paper)
 
-    def own(self) -> tuple[Placed, ...]:
+    def own(self) -> tuple[LocatedNumber, ...]:
         """The papers' own numbers: neither quoted from earlier work nor read from released logs."""
         return tuple(p for p in self.numbers if p.number.source == "own" and p.paper in self.papers)
 
@@ -89,7 +91,7 @@ class Library:
             for name, artifact in file.artifacts.items():
                 yield key, name, artifact
 
-    def find(self, paper: str, selector: Selector) -> tuple[Placed, ...]:
+    def find(self, paper: str, selector: Selector) -> tuple[LocatedNumber, ...]:
         """The numbers that a selector means, in the order of the file."""
         given = selector.given()
         name, wanted = given.pop("artifact", ""), selector.paper or paper
@@ -101,7 +103,7 @@ class Library:
             and all(getattr(placed.number, key) == value for key, value in given.items())
         )
 
-    def one(self, paper: str, selector: Selector, user: str) -> Placed:
+    def one(self, paper: str, selector: Selector, user: str) -> LocatedNumber:
         """The single number that a selector means.
 
         Args:

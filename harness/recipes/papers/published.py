@@ -49,7 +49,7 @@ class PrintedTable(BaseModel, frozen=True):
     values: tuple[PrintedValue, ...] = ()
 
 
-def published(root: Path, recipe: Recipe) -> tuple[Published, ...]:
+def published_numbers(root: Path, recipe: Recipe) -> tuple[Published, ...]:
     """The published numbers of a recipe's systems; none where the paper is silent.
 
     A number stands for every system that names it: as released and as published, a paper prints one.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 
-from harness.recipes.papers.library import Library, Placed, load, metric_of
+from harness.recipes.papers.library import Library, LocatedNumber, load, metric_of
 from harness.recipes.papers.published import names
 from harness.recipes.papers.schema import Claim
 from harness.recipes.recipe import Recipe
@@ -18,10 +18,10 @@ from harness.recipes.recipe import Recipe
 SIGNIFICANT = {True: "significant", False: "not significant"}
 
 Pair = frozenset[str]
-Said = Mapping[tuple[str, str], Mapping[Pair, frozenset[bool]]]
+PaperSignificance = Mapping[tuple[str, str], Mapping[Pair, frozenset[bool]]]
 
 
-def said(root: Path, recipe: Recipe) -> Said:
+def paper_significance(root: Path, recipe: Recipe) -> PaperSignificance:
     """By dataset and metric, of two systems: whether the paper calls their difference significant, perhaps both.
 
     Raises:
@@ -41,7 +41,7 @@ def said(root: Path, recipe: Recipe) -> Said:
     return found
 
 
-def _marks(library: Library, paper: str, artifact: str) -> Iterator[tuple[Placed, Placed, bool]]:
+def _marks(library: Library, paper: str, artifact: str) -> Iterator[tuple[LocatedNumber, LocatedNumber, bool]]:
     """Every two numbers of an artifact with what the paper says of their difference."""
     for key, _, claim in library.claims():
         if key == paper and claim.significant is not None and claim.of and claim.over:
@@ -54,7 +54,7 @@ def _marks(library: Library, paper: str, artifact: str) -> Iterator[tuple[Placed
             yield from ((of, over, significant) for _, significant in star(library, of, over))
 
 
-def _pairs(recipe: Recipe, of: Placed, over: Placed) -> Iterator[Pair]:
+def _pairs(recipe: Recipe, of: LocatedNumber, over: LocatedNumber) -> Iterator[Pair]:
     """The systems that two numbers are of; one number stands for every system that names it."""
     ours = [
         [key for key, s in recipe.systems.items() if s.published and names(s.published, p.number)] for p in (of, over)
@@ -62,7 +62,7 @@ def _pairs(recipe: Recipe, of: Placed, over: Placed) -> Iterator[Pair]:
     return (frozenset((a, b)) for a in ours[0] for b in ours[1] if a != b)
 
 
-def operands(library: Library, paper: str, claim: Claim) -> tuple[Placed, Placed]:
+def operands(library: Library, paper: str, claim: Claim) -> tuple[LocatedNumber, LocatedNumber]:
     """The two numbers that a claim compares."""
     assert claim.of
     assert claim.over
@@ -70,7 +70,7 @@ def operands(library: Library, paper: str, claim: Claim) -> tuple[Placed, Placed
     return of, over
 
 
-def star(library: Library, of: Placed, over: Placed) -> list[tuple[str, bool]]:
+def star(library: Library, of: LocatedNumber, over: LocatedNumber) -> list[tuple[str, bool]]:
     """What the table's stars say, where they compare with the best of a column and one of the two is the best."""
     if of.artifact != over.artifact:
         return []
@@ -83,7 +83,7 @@ def star(library: Library, of: Placed, over: Placed) -> list[tuple[str, bool]]:
     return []
 
 
-def column(library: Library, placed: Placed) -> list[Placed]:
+def column(library: Library, placed: LocatedNumber) -> list[LocatedNumber]:
     """All numbers of one dataset and metric in one table."""
     n = placed.number
     return [

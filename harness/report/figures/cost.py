@@ -27,7 +27,7 @@ _LARGEST_PT = 18.0  # diameter of the bubble of the most memory
 
 
 @dataclass(frozen=True)
-class Spent:
+class MeasuredCost:
     """A system's counted runs with their times; `memory_mb` is the mean over those runs that tell it."""
 
     system: str
@@ -41,7 +41,7 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class Told:
+class PublishedCost:
     """What one place prints of a system that is drawn: a metric's value with time and, where told, memory."""
 
     system: str
@@ -74,7 +74,7 @@ def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]
     yield f"cost-{style.slug(dataset.key)}", figure
 
 
-def spent(table: Table, dataset: str) -> list[Spent]:
+def spent(table: Table, dataset: str) -> list[MeasuredCost]:
     """Systems, floors apart, with the runs that count and tell their time."""
     found = []
     for block in table.seeds:
@@ -82,11 +82,11 @@ def spent(table: Table, dataset: str) -> list[Spent]:
         if block.dataset == dataset and lines and not table.spec.system(block.system).is_floor:
             memory = [line.peak_memory_mb for line in lines if line.peak_memory_mb]
             seconds = math.fsum(line.seconds or 0.0 for line in lines) / len(lines)
-            found.append(Spent(block.system, lines, seconds, sum(memory) / len(memory) if memory else None))
+            found.append(MeasuredCost(block.system, lines, seconds, sum(memory) / len(memory) if memory else None))
     return found
 
 
-def told(data: FigureData, dataset: str) -> list[Told]:
+def told(data: FigureData, dataset: str) -> list[PublishedCost]:
     """What papers tell of systems in the table: each point once.
 
     A number stands for a loss as published and as released; it is drawn as the last of these, the authors' code.
@@ -96,18 +96,24 @@ def told(data: FigureData, dataset: str) -> list[Told]:
         if own.dataset == dataset:
             where = (own.beside or data.table.spec.published_in, own.system)
             numbers.setdefault(where, {})[own.metric] = own.seconds if own.metric == TIME else own.value
-    found: dict[tuple[str, str], Told] = {}
+    found: dict[tuple[str, str], PublishedCost] = {}
     for system in data.table.spec.columns:
         for (place, key), values in numbers.items():
             shown = {metric: values[metric] for metric in data.table.spec.metrics if metric in values}
             if key == system.key and shown and values.get(TIME, 0) > 0:
-                point = Told(key, place, values[TIME], values.get(MEMORY), shown)
+                point = PublishedCost(key, place, values[TIME], values.get(MEMORY), shown)
                 found[place, system.published_label or key] = point
     return list(found.values())
 
 
 def _panel(
-    axes: Axes, table: Table, dataset: str, metric: str, found: Sequence[Spent], theirs: Sequence[Told], most: float
+    axes: Axes,
+    table: Table,
+    dataset: str,
+    metric: str,
+    found: Sequence[MeasuredCost],
+    theirs: Sequence[PublishedCost],
+    most: float,
 ) -> None:
     style.plain(axes)
     floors = [
@@ -136,7 +142,7 @@ def _panel(
         _system(axes, own, metric, marks[own.system], most)
 
 
-def _point(axes: Axes, point: Told, metric: str, mark: style.Mark, most: float) -> None:
+def _point(axes: Axes, point: PublishedCost, metric: str, mark: style.Mark, most: float) -> None:
     """A point of a paper: the mark of its system, crossed out; its memory is an empty circle."""
     at = ([point.seconds], [point.values[metric]])
     if point.memory_mb:
@@ -151,7 +157,7 @@ def _point(axes: Axes, point: Told, metric: str, mark: style.Mark, most: float) 
     axes.plot(*at, **_CROSS, zorder=3, label="_cross")
 
 
-def _system(axes: Axes, own: Spent, metric: str, mark: style.Mark, most: float) -> None:
+def _system(axes: Axes, own: MeasuredCost, metric: str, mark: style.Mark, most: float) -> None:
     small: dict[str, Any] = {"marker": mark.marker, "color": mark.color, "fillstyle": mark.fill, "linestyle": "none"}
     if len(own.lines) > 1:
         seconds, values = [line.seconds or 1.0 for line in own.lines], [line.values[metric] for line in own.lines]
@@ -170,7 +176,7 @@ def _diameter(memory_mb: float, most: float) -> float:
     return _LARGEST_PT * math.sqrt(memory_mb / most)
 
 
-def _legend(table: Table, found: Sequence[Spent], theirs: Sequence[Told], most: float) -> list[Artist]:
+def _legend(table: Table, found: Sequence[MeasuredCost], theirs: Sequence[PublishedCost], most: float) -> list[Artist]:
     marks = style.marks(table.spec)
     handles: list[Artist] = []
     own_keys = {own.system for own in found}
@@ -214,13 +220,13 @@ def _memory(size: float, most: float) -> str:
     return f"{size / 1000:g} GB" if most >= 4000 else f"{size:g} MB"
 
 
-def _told_elsewhere(theirs: Sequence[Told]) -> str:
+def _told_elsewhere(theirs: Sequence[PublishedCost]) -> str:
     """How far the papers' points can be held against ours."""
     text = " Points crossed out are as printed: training alone, their machine; memory of an accelerator, empty circles."
     return text if theirs else ""
 
 
-def _untold(table: Table, found: Sequence[Spent]) -> str:
+def _untold(table: Table, found: Sequence[MeasuredCost]) -> str:
     """Systems that are not drawn, and those without memory."""
     drawn = {own.system for own in found}
     absent = [s.label for s in table.spec.columns if not s.is_floor and s.key not in drawn]

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 UNBROKEN = 28
 
 
-def together(text: str) -> str:
+def no_break(text: str) -> str:
     """Short text in one piece, its spaces not to be broken at; longer text as it is."""
     return text.replace(" ", "\u00a0") if len(text) <= UNBROKEN else text
 
@@ -37,5 +37,5 @@ def rendered(template: str, escape: Callable[[object], str], **values: object) -
         autoescape=False,  # that would be HTML; `finalize` escapes
         finalize=escape,
     )
-    environment.filters["together"] = together
+    environment.filters["together"] = no_break
     return environment.get_template(template).render(**values)

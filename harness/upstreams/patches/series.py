@@ -104,7 +104,7 @@ def apply(series: Series, tree: Path) -> str:
         _require_blobs(series, patch, tree, after=False)
         answer = run_git(tree, "apply", "--unidiff-zero", "--index", str(patch.path.absolute()))
         if answer.status:
-            raise PatchError(str(patch.path), f"git apply: {last_line(answer.err)}", _way_out(series, patch))
+            raise PatchError(str(patch.path), f"git apply: {last_line(answer.err)}", _suggest_fix(series, patch))
         _require_blobs(series, patch, tree, after=True)
     _require_insertions_only(series, tree)
     return must_git(tree, "write-tree", "--missing-ok").text
@@ -122,7 +122,7 @@ def require_fit(series: Series, tree: Path) -> None:
     for patch in series.patches:
         if patch.commit != head:
             what = f"is made for {series.upstream} at {patch.commit}, but the tree is at {head}"
-            raise PatchError(str(patch.path), what, _way_out(series, patch))
+            raise PatchError(str(patch.path), what, _suggest_fix(series, patch))
 
 
 def verify(series: Series, clone: Path, pin: Pin, scratch: Path) -> str:
@@ -174,7 +174,7 @@ def _require_blobs(series: Series, patch: Patch, tree: Path, *, after: bool) -> 
         if found != wanted:
             state = "after it" if after else ("already applied" if found == file.post_blob else "before it")
             what = f"{file.path} at {series.upstream} {patch.commit} ({state}): expected blob {wanted}, found {found}"
-            raise PatchError(str(patch.path), what, _way_out(series, patch))
+            raise PatchError(str(patch.path), what, _suggest_fix(series, patch))
 
 
 def _require_insertions_only(series: Series, tree: Path) -> None:
@@ -195,7 +195,7 @@ def _require_insertions_only(series: Series, tree: Path) -> None:
         raise PatchError(str(tree), what, "apply a series to a fresh checkout")
 
 
-def _way_out(series: Series, patch: Patch) -> str:
+def _suggest_fix(series: Series, patch: Patch) -> str:
     """What to do about a patch that does not fit."""
     return (
         "take a fresh checkout of the pinned commit; if the pin has moved, place the lines by hand and run"

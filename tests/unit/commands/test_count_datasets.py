@@ -17,7 +17,7 @@ from harness.cli.app import app
 from harness.commands import count_datasets
 from harness.core.config import load
 from harness.core.errors import RecipeError, SourceError
-from harness.recipes.papers.dataset_sizes import Counted, statistic
+from harness.recipes.papers.dataset_sizes import SizeTable, statistic
 from harness.report import dataset_sizes
 
 DATA = b"1 1 2 3\n2 2 3 4 4\n3 1\n"  # 3 users, 4 items, 8 interactions
@@ -78,7 +78,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def table(root: Path) -> Counted:
+def table(root: Path) -> SizeTable:
     return count_datasets.carry_out(load(root, {}), "toy2020/table1")
 
 
@@ -157,7 +157,7 @@ def test_it_is_no_table_of_runs(root: Path) -> None:
 
     assert recipe.artifacts(root) == []
     with pytest.raises(RecipeError, match="counts files and has no runs"):
-        recipe.load(root, "toy2020/table1", {})
+        recipe.load_recipe(root, "toy2020/table1", {})
     assert SourceError("a", "b").exit_code == 3
 
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from harness.cli.doctor import row
 from harness.commands import doctor
 from harness.commands.doctor import containers, gpu, machine, network
-from harness.commands.doctor.check import Asked, Line
+from harness.commands.doctor.check import DoctorRequest, Line
 from harness.core.config import Config, load
 from harness.core.process import alive
 from harness.environments.container_engine import Engine
@@ -75,9 +75,9 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def asked(config: Config, tmp_path: Path) -> Asked:
+def asked(config: Config, tmp_path: Path) -> DoctorRequest:
     (tmp_path / "scratch").mkdir()
-    return Asked(config, "local", "cpu", tmp_path / "scratch")
+    return DoctorRequest(config, "local", "cpu", tmp_path / "scratch")
 
 
 def program(config: Config, name: str, text: str) -> None:
@@ -99,12 +99,12 @@ def test_a_line_says_whether_anybody_needs_what_does_not_work() -> None:
     ]  # fmt: skip
 
 
-def test_this_machine_s_python_and_git_work(asked: Asked) -> None:
+def test_this_machine_s_python_and_git_work(asked: DoctorRequest) -> None:
     assert one(machine.python(asked)).found.startswith("3.")
     assert one(machine.git(asked)).works
 
 
-def test_an_old_git_and_a_missing_one_are_told(asked: Asked) -> None:
+def test_an_old_git_and_a_missing_one_are_told(asked: DoctorRequest) -> None:
     program(asked.config, "git", "echo git version 2.20.1")
     line = one(machine.git(asked))
     assert (line.state, line.found) == ("does not", "2.20.1 is too old")
@@ -113,7 +113,7 @@ def test_an_old_git_and_a_missing_one_are_told(asked: Asked) -> None:
     assert one(machine.git(asked)).state == "does not"
 
 
-def test_folders_tell_their_room(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_tell_their_room(asked: DoctorRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     (asked.config.cache / "clones").mkdir(parents=True)
     (asked.config.cache / "clones" / "pack").write_bytes(b"x" * 3_000_000)
     results, cache = machine.folders(asked)
@@ -127,7 +127,7 @@ def test_folders_tell_their_room(asked: Asked, monkeypatch: pytest.MonkeyPatch) 
     assert "HARNESS_CACHE" in cache.fix
 
 
-def test_a_folder_that_cannot_be_written_is_told(asked: Asked, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_told(asked: DoctorRequest, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     config = asked.config.model_copy(update={"results": tmp_path / "file" / "results"})
     lines = {line.subject: line for line in doctor.examine(config, limit_s=60)}
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_told(asked: Asked, tmp_path: Path) -
     assert "cannot write" in lines["results and cache"].found
 
 
-def test_a_pin_in_a_mirror_works_and_a_missing_release_is_not_needed(asked: Asked) -> None:
+def test_a_pin_in_a_mirror_works_and_a_missing_release_is_not_needed(asked: DoctorRequest) -> None:
     assert set(network.origins(asked.config)) == {"upstream toy", "release weights"}
     line = one(network.origin(asked, "upstream toy"))
     assert (line.state, "in the mirror" in line.found) == ("works", True)
@@ -145,31 +145,33 @@ def test_a_pin_in_a_mirror_works_and_a_missing_release_is_not_needed(asked: Aske
     assert "mirror it there" in line.fix
 
 
-def test_a_mirror_without_the_pin_is_told(asked: Asked, tmp_path: Path) -> None:
+def test_a_mirror_without_the_pin_is_told(asked: DoctorRequest, tmp_path: Path) -> None:
     git(tmp_path / "mirrors" / "owner" / "toy", "update-ref", "-d", "HEAD")
     git(tmp_path / "mirrors" / "owner" / "toy", "reflog", "expire", "--expire=now", "--all")
     git(tmp_path / "mirrors" / "owner" / "toy", "gc", "--quiet", "--prune=now")
     assert one(network.origin(asked, "upstream toy")).state == "does not"
 
 
-def test_an_index_is_asked_with_pip_s_own_settings(asked: Asked, tmp_path: Path) -> None:
+def test_an_index_is_asked_with_pip_s_own_settings(asked: DoctorRequest, tmp_path: Path) -> None:
     wheel(tmp_path / "index", name="numpy", version="9.9.9")
     found = ("--no-index", "--find-links", str(tmp_path / "index"))
-    line = one(network.index(Asked(asked.config.model_copy(update={"pip_args": found}), "local", "cpu", tmp_path)))
+    line = one(
+        network.index(DoctorRequest(asked.config.model_copy(update={"pip_args": found}), "local", "cpu", tmp_path))
+    )
     assert (line.state, "9.9.9" in line.found, "for environment torch" in line.found) == ("works", True, True)
 
 
 def test_an_index_that_does_not_answer_is_told_and_needed_only_while_something_is_to_be_made(
-    asked: Asked, tmp_path: Path
+    asked: DoctorRequest, tmp_path: Path
 ) -> None:
     config = asked.config.model_copy(update={"pip_args": ("--no-index", "--find-links", str(tmp_path / "empty"))})
-    line = one(network.index(Asked(config, "local", "cpu", tmp_path)))
+    line = one(network.index(DoctorRequest(config, "local", "cpu", tmp_path)))
     assert line.state == "does not"
     assert "No matching distribution found for numpy" in line.found
-    assert one(network.index(Asked(config, "docker", "cpu", tmp_path))).state == "not needed"
+    assert one(network.index(DoctorRequest(config, "docker", "cpu", tmp_path))).state == "not needed"
 
 
-def test_a_gpu_is_held_against_the_cuda_of_the_lock(asked: Asked) -> None:
+def test_a_gpu_is_held_against_the_cuda_of_the_lock(asked: DoctorRequest) -> None:
     text = SMI.format(cuda="12.8")
     program(
         asked.config,
@@ -209,10 +211,10 @@ def test_a_lock_names_its_cuda(lock: str, cuda: str) -> None:
     assert gpu.lock_cuda(lock) == cuda
 
 
-def test_without_a_gpu_the_line_says_so_and_is_needed_only_when_asked_for(asked: Asked) -> None:
+def test_without_a_gpu_the_line_says_so_and_is_needed_only_when_asked_for(asked: DoctorRequest) -> None:
     asked.config.base_env["PATH"] = "/nowhere"
     assert one(gpu.gpus(asked)).state == "not needed"
-    assert one(gpu.gpus(Asked(asked.config, "local", "cuda", asked.scratch))).state == "does not"
+    assert one(gpu.gpus(DoctorRequest(asked.config, "local", "cuda", asked.scratch))).state == "does not"
 
 
 INFO = {"MemoryLimit": True, "SwapLimit": True, "CpuCfsQuota": True, "PidsLimit": True, "CgroupVersion": "2"}
@@ -225,7 +227,7 @@ def test_limits_that_the_engine_cannot_hold_are_told() -> None:
     assert "delegation" in line.fix
 
 
-def test_the_engine_s_disk_is_looked_at_where_it_is_here(asked: Asked, tmp_path: Path) -> None:
+def test_the_engine_s_disk_is_looked_at_where_it_is_here(asked: DoctorRequest, tmp_path: Path) -> None:
     assert "free" in containers.room(asked, {"DockerRootDir": str(tmp_path)}).found
     assert "not on this machine" in containers.room(asked, {"DockerRootDir": "/nowhere/at/all"}).found
 
@@ -243,12 +245,12 @@ def test_an_engine_is_described() -> None:
     assert said == "Podman 4.3.1, API 1.41, overlay on debian, rootless, tried less than Docker"
 
 
-def test_an_engine_that_is_not_there_is_needed_only_by_its_executor(asked: Asked, tmp_path: Path) -> None:
+def test_an_engine_that_is_not_there_is_needed_only_by_its_executor(asked: DoctorRequest, tmp_path: Path) -> None:
     docker = asked.config.docker.model_copy(update={"address": f"unix://{tmp_path}/nothing.sock"})
     config = asked.config.model_copy(update={"docker": docker})
-    line = one(containers.containers(Asked(config, "local", "cpu", tmp_path)))
+    line = one(containers.containers(DoctorRequest(config, "local", "cpu", tmp_path)))
     assert (line.state, "does not answer" in line.found, "DOCKER_HOST" in line.fix) == ("not needed", True, True)
-    assert one(containers.containers(Asked(config, "docker", "cpu", tmp_path))).state == "does not"
+    assert one(containers.containers(DoctorRequest(config, "docker", "cpu", tmp_path))).state == "does not"
 
 
 def test_a_check_that_hangs_is_left_behind(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +264,9 @@ def test_a_check_that_hangs_is_left_behind(config: Config, monkeypatch: pytest.M
     never.set()
 
 
-def test_a_program_that_hangs_is_ended_with_what_it_started(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_hangs_is_ended_with_what_it_started(
+    asked: DoctorRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(machine, "CHECK_S", 0.3)
     program(asked.config, "git", f"sleep 67.125 & echo $! > {asked.scratch}/pid; wait")
     assert one(machine.git(asked)).found == "no answer within 0.3 s"

@@ -14,8 +14,8 @@ from harness.commands.figure_data import curve, differences, figure_data
 from harness.core.results import RunResult
 from harness.report.figures import FigureData
 from harness.runs.store import Store
-from harness.tables.build import build
-from harness.tables.verdicts import judge
+from harness.tables.build import build_table
+from harness.tables.verdicts import judge_table
 
 
 def epoch(n: int, value: object, loss: object) -> dict[str, object]:
@@ -25,7 +25,7 @@ def epoch(n: int, value: object, loss: object) -> dict[str, object]:
 def test_differences_have_the_mean_that_the_table_tests() -> None:
     made, runs, _ = awkward()
     found = differences(made, runs)
-    rows = [row for row in build(made, runs).claims if row.comparison]
+    rows = [row for row in build_table(made, runs).claims if row.comparison]
     assert set(found) == {(row.dataset, row.claim) for row in rows}
     assert len(rows) == 2
     for row in rows:
@@ -79,7 +79,7 @@ def test_curves_come_from_the_store_and_say_whether_their_run_counts(tmp_path: P
             lines = [json.dumps(epoch(n, 0.1 * n, 2.0 - n)) for n in range(3)]
             (folder / "events.jsonl").write_text("\n".join(lines) + '\n{"event": "epo')
     runs.append(RunResult("f" * 20, "d", "a", 2, "missing"))
-    found = figure_data(judge(build(spec(), runs)), runs, store)
+    found = figure_data(judge_table(build_table(spec(), runs)), runs, store)
     assert isinstance(found, FigureData)
     assert [(c.system, len(c.epochs), c.counted) for c in found.curves] == [("a", 3, True), ("b", 3, False)]
     assert found.differences == {}

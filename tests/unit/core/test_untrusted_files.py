@@ -158,7 +158,7 @@ def test_giving_changes_no_file_that_a_link_names(tmp_path: Path) -> None:
     outside.touch()
     (folder / "link").symlink_to(outside)
     (folder / "file").touch()
-    untrusted_files.give(folder, 4321, 4321)
+    untrusted_files.chown_tree(folder, 4321, 4321)
     assert (folder / "file").stat().st_uid == (folder / "link").lstat().st_uid == folder.stat().st_uid == 4321
     assert outside.stat().st_uid == os.geteuid()
 

@@ -13,9 +13,8 @@ from made_wheels import wheel
 from harness.core.config import Config, load
 from harness.core.errors import ConfigError
 from harness.core.files import sha256_bytes, sha256_file
-from harness.environments.images import request
 from harness.environments.images.build import BuildFailed, explained, in_words, last_id, locked_wheels, write_context
-from harness.environments.images.build_errors import OTHERWISE, way_out
+from harness.environments.images.build_errors import OTHERWISE, suggest_fix
 from harness.environments.images.image import ImageRequest, identity, tag
 from harness.environments.images.inventory import (
     Held,
@@ -29,7 +28,7 @@ from harness.environments.images.inventory import (
     unneeded,
     wanted,
 )
-from harness.environments.images.request import cache_label, content, labels
+from harness.environments.images.request import cache_label, content, image_request, labels
 from harness.environments.venv import LIST_PACKAGES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,13 +63,13 @@ def settings(project: Path, **variables: str) -> Config:
 
 @pytest.fixture
 def tiny(project: Path) -> ImageRequest:
-    return request(settings(project), "tiny")
+    return image_request(settings(project), "tiny")
 
 
 def test_a_request_follows_harness_toml(project: Path, tiny: ImageRequest) -> None:
     assert (tiny.base, tiny.python, tiny.lock.name) == ("base:1", "3.12", "tiny.lock")
     assert (tiny.certificates, tiny.wheels, tiny.proxy) == (project / "bundle.pem", None, "")
-    assert request(settings(project), "tiny", "cuda").lock.name == "gpu.lock"
+    assert image_request(settings(project), "tiny", "cuda").lock.name == "gpu.lock"
 
 
 def test_variables_win_and_the_declared_python_chooses_the_lock(project: Path) -> None:
@@ -78,7 +77,7 @@ def test_variables_win_and_the_declared_python_chooses_the_lock(project: Path) -
         project, HARNESS_BASE_IMAGE="base:2", HARNESS_BASE_PYTHON="3.11", HARNESS_CERTIFICATES="",
         HARNESS_BUILD_PROXY="http://p:1", HARNESS_WHEELS="wheels", HARNESS_PIP_ARGS="--no-index",
     )  # fmt: skip
-    found = request(config, "tiny")
+    found = image_request(config, "tiny")
     assert (found.base, found.python, found.lock.name) == ("base:2", "3.11", "older.lock")
     assert (found.certificates, found.proxy, found.wheels) == (None, "http://p:1", project / "wheels")
     assert found.pip_args == ("--no-index",)
@@ -97,12 +96,12 @@ def test_a_python_that_is_no_version_is_told(project: Path) -> None:
 
 def test_what_is_not_there_is_told(project: Path) -> None:
     with pytest.raises(ConfigError, match=r"images\.certificates: there is no .*nowhere\.pem"):
-        request(settings(project, HARNESS_CERTIFICATES="nowhere.pem"), "tiny")
+        image_request(settings(project, HARNESS_CERTIFICATES="nowhere.pem"), "tiny")
     with pytest.raises(ConfigError, match=r"environments\.bare\.locks: no lock for cpu-linux-"):
-        request(settings(project), "bare")
+        image_request(settings(project), "bare")
     (project / "harness.toml").write_text(TOML.replace('"base:1"', '""'))
     with pytest.raises(ConfigError, match="HARNESS_BASE_IMAGE"):
-        request(settings(project), "tiny")
+        image_request(settings(project), "tiny")
 
 
 def test_a_tag_is_the_environment_and_its_content(tiny: ImageRequest) -> None:
@@ -252,7 +251,7 @@ def test_a_failure_is_told_with_its_last_lines_and_the_whole_log_is_kept(tiny: I
     ],
 )
 def test_a_log_tells_what_to_do(said: str, fix: str) -> None:
-    assert fix in way_out(f"Step 1/17 : ARG BASE_IMAGE\n{said}\nThe command returned a non-zero code: 1")
+    assert fix in suggest_fix(f"Step 1/17 : ARG BASE_IMAGE\n{said}\nThe command returned a non-zero code: 1")
 
 
 def test_the_committed_dockerfile_keeps_to_the_classic_builder_and_to_its_stages() -> None:
@@ -269,8 +268,8 @@ def test_committed_environments_have_images_for_both_devices() -> None:
     config = load(ROOT, {"HARNESS_BASE_PYTHON": "3.11"})
     for name, environment in config.file.environments.items():
         if environment.locks:
-            assert {request(config, name, device).name for device in ("cpu", "cuda")} == {name}
-    assert request(config, "torch").lock.name in ("torch-cpu.lock", "torch-pypi.lock")
+            assert {image_request(config, name, device).name for device in ("cpu", "cuda")} == {name}
+    assert image_request(config, "torch").lock.name in ("torch-cpu.lock", "torch-pypi.lock")
 
 
 LOCK = """\
@@ -323,7 +322,7 @@ def test_only_what_nobody_needs_goes_and_only_our_own(project: Path, tiny: Image
     mine = cache_label(config.cache)
     images = [
         image(tag(tiny), {}, cache=mine),
-        image(tag(request(config, "tiny", "cuda")), {}, cache=mine),
+        image(tag(image_request(config, "tiny", "cuda")), {}, cache=mine),
         image("seqrec-harness/tiny:0123456789ab", {}, cache=mine),
         image("seqrec-harness/tiny:ffffffffffff", {}, cache="another"),
         image("", {}, cache=mine, stage="builder"),

@@ -15,8 +15,8 @@ from harness.core.errors import ConfigError, RecipeError
 from harness.recipes import recipe as recipes
 from harness.recipes.checkpoints import Checkpoint
 from harness.recipes.selection import Settings
-from harness.runs.plan import Pinned, Run, runs
-from harness.runs.workspace import Workshop
+from harness.runs.plan import Pinned, Run, plan_runs
+from harness.runs.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[3]
 RELEASED = f"""
@@ -31,12 +31,12 @@ PINNED = Pinned("c" * 40, {}, {"losses.py": "o"}, {"lock": "l"})
 
 
 def recipe(root: Path, text: str = TEXT) -> recipes.Recipe:
-    return recipes.load(write(root, text), "paper/table", {})
+    return recipes.load_recipe(write(root, text), "paper/table", {})
 
 
 def planned(root: Path, text: str = TEXT) -> dict[str, Run]:
     """Runs of `deep/bce` with seed 1, by dataset."""
-    found = runs(recipe(root, text), recipe_texts.data(), PINNED, Settings(seeds=(1,)))
+    found = plan_runs(recipe(root, text), recipe_texts.data(), PINNED, Settings(seeds=(1,)))
     return {run.dataset: run for run in found if run.system == "deep/bce"}
 
 
@@ -80,8 +80,8 @@ def test_a_margin_is_relative_or_absolute(margin: dict[str, float]) -> None:
     assert recipe_texts.recipe(margin={"absolute": 0.1}).margin.absolute == 0.1
 
 
-def workshop(root: Path, **changes: Any) -> Workshop:
-    """A workshop for a recipe on a small project; nothing in it is made."""
+def workspace(root: Path, **changes: Any) -> Workspace:
+    """A workspace for a recipe on a small project; nothing in it is made."""
     (root / "harness.toml").write_text(
         '[environments.numpy]\nkind = "inherit"\n[upstreams.toy]\nurl = "u"\n'
         f'commit = "{"1" * 40}"\ncode = ["/*"]\noverlay = ["one.py"]\n'
@@ -92,32 +92,32 @@ def workshop(root: Path, **changes: Any) -> Workshop:
     for name in ("one.py", "two.py"):
         (folder / name).write_text(name)
     request: Any = None
-    return Workshop(load_config(root, {}), recipe_texts.recipe(**changes), request, 1, 1.0)
+    return Workspace(load_config(root, {}), recipe_texts.recipe(**changes), request, 1, 1.0)
 
 
 def test_a_recipe_s_own_overlay_is_hashed_beside_the_upstream_s(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    plain, more = workshop(tmp_path / "a").overlay, workshop(tmp_path / "b", overlay=["two.py"]).overlay
+    plain, more = workspace(tmp_path / "a").overlay, workspace(tmp_path / "b", overlay=["two.py"]).overlay
     assert list(plain) == ["one.py"]
     assert more == {**plain, "two.py": more["two.py"]}
 
 
 def test_an_overlay_file_that_is_not_there_is_told_with_the_list_that_wants_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"recipes/paper/table.yaml: overlay: no such files: three.py"):
-        _ = workshop(tmp_path, overlay=["two.py", "three.py"]).overlay
+        _ = workspace(tmp_path, overlay=["two.py", "three.py"]).overlay
 
 
 def test_an_unknown_release_is_told_before_anything_is_fetched(tmp_path: Path) -> None:
     files = {dataset: {"deep/bce": {"path": "x", "sha256": SHA}} for dataset in ("small", "large")}
     unknown = {"release": "thiers", "files": files}
     with pytest.raises(ConfigError, match=r"unknown release 'thiers'.*\n?.*did you mean 'theirs'"):
-        _ = workshop(tmp_path, checkpoints=unknown).pinned
+        _ = workspace(tmp_path, checkpoints=unknown).pinned
 
 
 @pytest.mark.parametrize("name", ["li2023/released", "li2023/fig1-released"])
 def test_the_committed_recipes_name_no_file_twice(name: str) -> None:
-    found = recipes.load(ROOT, name, {}).checkpoints
+    found = recipes.load_recipe(ROOT, name, {}).checkpoints
     assert found is not None
     pins = [file.content for files in found.files.values() for file in files.values()]
     assert len(set(pins)) == len(pins) == {"li2023/released": 40, "li2023/fig1-released": 11}[name]

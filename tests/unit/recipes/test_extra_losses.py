@@ -17,7 +17,7 @@ from harness.recipes.recipe import Recipe
 from harness.recipes.selection import Settings
 from harness.recipes.systems import AddedSystem
 from harness.runs import plan
-from harness.runs.key_changes import changes
+from harness.runs.key_changes import key_changes
 from harness.runs.plan import Pinned, Run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,7 +44,7 @@ def recipe(hosts: Sequence[str] = ("net/ce-all", "deep/bce")) -> Recipe:
 
 
 def extended(*asked: str, upstream: Upstream = TOY, of: Recipe | None = None, **where: tuple[str, ...]) -> Recipe:
-    return extra_losses.extended(of or recipe(), upstream, CATALOGUE, asked, where)
+    return extra_losses.with_extra_losses(of or recipe(), upstream, CATALOGUE, asked, where)
 
 
 def left(*asked: str, **where: tuple[str, ...]) -> list[str]:
@@ -56,7 +56,7 @@ def runs(*asked: str, **where: tuple[str, ...]) -> list[Run]:
     """Its runs with seed 1 on the dataset `small`."""
     where = {"dataset": ("small",), **where}
     settings = Settings(where=where, seeds=(1,), losses=asked)
-    return plan.runs(extended(*asked, **where), recipe_texts.data(), PINNED, settings)
+    return plan.plan_runs(extended(*asked, **where), recipe_texts.data(), PINNED, settings)
 
 
 def refused(*asked: str, **more: Any) -> str:
@@ -105,7 +105,7 @@ def test_runs_of_a_loss_of_the_catalogue_name_it() -> None:
 
 def test_the_recipe_s_own_runs_keep_their_keys() -> None:
     settings = Settings(where={"dataset": ("small",)}, seeds=(1,))
-    bare = {r.key for r in plan.runs(recipe(), recipe_texts.data(), PINNED, settings)}
+    bare = {r.key for r in plan.plan_runs(recipe(), recipe_texts.data(), PINNED, settings)}
     assert bare < {r.key for r in runs("mine.py:focal")}
 
 
@@ -114,7 +114,7 @@ def test_an_edited_file_is_another_run_and_says_why(folder: Path) -> None:
     (folder / "mine.py").write_text(MINE + "# a comment\n")
     after = next(r for r in runs("mine.py:focal") if r.system == "net/focal")
     assert after.key != before.key
-    assert changes(before.inputs, after.inputs) == ["loss focal changed"]
+    assert key_changes(before.inputs, after.inputs) == ["loss focal changed"]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_mistakes_in_the_file_are_told(tmp_path: Path, old: str, new: str, told:
 
 def test_the_committed_upstreams_offer_what_the_catalogue_has() -> None:
     config = load_config(ROOT, {})
-    assert loss_catalogue.load(config) == CATALOGUE
+    assert loss_catalogue.load_catalogue(config) == CATALOGUE
     assert config.upstream("s3rec").own_loss
     assert not config.upstream("demo").own_loss
 
@@ -118,7 +118,7 @@ def test_an_upstream_that_offers_what_nobody_has_is_refused() -> None:
     demo = config.upstream("demo").model_copy(update={"losses": ("bce", "gbc")})
     file = config.file.model_copy(update={"upstreams": {"demo": demo}})
     with pytest.raises(ConfigError, match=r"harness.toml: upstreams.demo.losses: unknown loss 'gbc'"):
-        loss_catalogue.load(config.model_copy(update={"file": file}))
+        loss_catalogue.load_catalogue(config.model_copy(update={"file": file}))
 
 
 def test_options_as_written_and_read() -> None:

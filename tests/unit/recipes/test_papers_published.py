@@ -12,7 +12,7 @@ from recipe_texts import PRINTED, write
 from harness.core.errors import RecipeError
 from harness.core.results import Published
 from harness.recipes import recipe as recipes
-from harness.recipes.papers.published import PrintedValue, names, published
+from harness.recipes.papers.published import PrintedValue, names, published_numbers
 from harness.recipes.systems import PublishedAs
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_numbers_are_found_by_the_paper_s_names_with_their_printed_digits(tmp_path: Path) -> None:
     write(tmp_path)
-    assert published(tmp_path, recipe_texts.recipe()) == (
+    assert published_numbers(tmp_path, recipe_texts.recipe()) == (
         Published("small", "net/bce", "HIT@10", 0.5, 2),
         Published("small", "net/ce-all", "HIT@10", 0.6, 4, "*"),
     )
@@ -35,14 +35,14 @@ def test_a_fraction_says_its_decimals_and_a_whole_number_need_not() -> None:
 
 @pytest.mark.parametrize("artifact", recipes.artifacts(ROOT))
 def test_the_published_numbers_of_every_recipe_can_be_read(artifact: str) -> None:
-    recipe = recipes.load(ROOT, artifact, {})
+    recipe = recipes.load_recipe(ROOT, artifact, {})
     named = [system for system in recipe.systems.values() if system.published]
-    assert bool(published(ROOT, recipe)) == bool(named)
+    assert bool(published_numbers(ROOT, recipe)) == bool(named)
 
 
 def test_table_2_has_its_eighty_numbers() -> None:
-    recipe = recipes.load(ROOT, "li2023/table2", {})
-    found = [p for p in published(ROOT, recipe) if not p.beside]
+    recipe = recipes.load_recipe(ROOT, "li2023/table2", {})
+    found = [p for p in published_numbers(ROOT, recipe) if not p.beside]
     names = {key: s.published for key, s in recipe.systems.items() if s.published}
     printed = {(p.dataset, names[p.system], p.metric): p.value for p in found}
     assert len(printed) == 80 == 8 * 5 * 2
@@ -55,7 +55,7 @@ def test_table_2_has_its_eighty_numbers() -> None:
 
 def test_systems_as_released_and_as_published_both_get_the_paper_s_number() -> None:
     """The one that stood last in the recipe used to take the numbers of the other."""
-    found = [p for p in published(ROOT, recipes.load(ROOT, "li2023/table2", {})) if not p.beside]
+    found = [p for p in published_numbers(ROOT, recipes.load_recipe(ROOT, "li2023/table2", {})) if not p.beside]
     assert set(Counter(p.system for p in found).values()) == {10}
     for loss in ("ce-last", "ce-all"):
         released, as_published = (
@@ -66,13 +66,13 @@ def test_systems_as_released_and_as_published_both_get_the_paper_s_number() -> N
 
 
 def test_a_recipe_without_a_paper_has_no_numbers(tmp_path: Path) -> None:
-    assert published(write(tmp_path), recipe_texts.recipe(published="")) == ()
+    assert published_numbers(write(tmp_path), recipe_texts.recipe(published="")) == ()
 
 
 @pytest.mark.parametrize(("name", "told"), [("paper#tabel", "did you mean 'table'"), ("other#table", "No such file")])
 def test_a_missing_artifact_or_paper_is_told(tmp_path: Path, name: str, told: str) -> None:
     with pytest.raises(RecipeError, match=told):
-        published(write(tmp_path), recipe_texts.recipe(published=name))
+        published_numbers(write(tmp_path), recipe_texts.recipe(published=name))
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def test_a_missing_artifact_or_paper_is_told(tmp_path: Path, name: str, told: st
 def test_faulty_numbers_are_told_with_their_place(tmp_path: Path, old: str, new: str, told: str) -> None:
     write(tmp_path, printed=PRINTED.replace(old, new))
     with pytest.raises(RecipeError, match=told):
-        published(tmp_path, recipe_texts.recipe())
+        published_numbers(tmp_path, recipe_texts.recipe())
 
 
 def test_table_3_of_petrov_2023_is_told_apart_by_negatives_and_recall_is_hit() -> None:
     """gSASRec has one row in print and other settings by dataset; Recall@10 is HIT@10 here; minutes are no metric."""
-    recipe = recipes.load(ROOT, "petrov2023/table3", {})
-    found = [p for p in published(ROOT, recipe) if p.metric in recipe.metrics]
+    recipe = recipes.load_recipe(ROOT, "petrov2023/table3", {})
+    found = [p for p in published_numbers(ROOT, recipe) if p.metric in recipe.metrics]
     assert Counter(p.dataset for p in found) == {"ml-1m": 18, "steam": 18, "gowalla": 12}
     assert {p.dataset for p in found if p.system == "gsasrec/gbce-256-0.75"} == {"ml-1m"}
     assert {p.dataset for p in found if p.system == "gsasrec/gbce-128-0.9"} == {"steam", "gowalla"}
@@ -100,7 +100,7 @@ def test_table_3_of_petrov_2023_is_told_apart_by_negatives_and_recall_is_hit() -
 
 
 def test_points_of_a_grid_are_told_apart_by_calibration() -> None:
-    found = published(ROOT, recipes.load(ROOT, "petrov2023/fig3", {}))
+    found = published_numbers(ROOT, recipes.load_recipe(ROOT, "petrov2023/fig3", {}))
     expected = {"sasrec/bce": 0.126, "gsasrec/gbce-1-0.0": 0.126, "gsasrec/gbce-1-1.0": 0.158}
     assert {p.system: p.value for p in found} == expected
 
@@ -114,7 +114,7 @@ def test_a_row_with_another_calibration_is_another_row() -> None:
 
 @pytest.mark.parametrize("artifact", ["port", "port-released"])
 def test_the_port_is_held_against_its_readme_and_the_paper_stands_beside(artifact: str) -> None:
-    found = published(ROOT, recipes.load(ROOT, f"petrov2023/{artifact}", {}))
+    found = published_numbers(ROOT, recipes.load_recipe(ROOT, f"petrov2023/{artifact}", {}))
     ml1m = {
         (p.system.partition("/")[0], p.beside): p.value for p in found if (p.dataset, p.metric) == ("ml-1m", "NDCG@10")
     }

@@ -24,7 +24,7 @@ def refused(root: Path, text: str) -> list[str]:
     """What is told of a faulty recipe, line by line."""
     write(root, recipe=text)
     with pytest.raises(RecipeError) as caught:
-        recipes.load(root, "paper/table", {})
+        recipes.load_recipe(root, "paper/table", {})
     assert caught.value.exit_code == 2
     assert caught.value.where == str(root / "recipes/paper/table.yaml")
     return [line.strip() for line in caught.value.what.splitlines()]
@@ -36,8 +36,8 @@ SAYS_NOTHING = ("petrov2023/fig1", "petrov2023/fig2", "petrov2023/table4")  # dr
 @pytest.mark.parametrize("artifact", recipes.artifacts(ROOT))
 def test_every_committed_recipe_loads_with_all_that_it_names(artifact: str) -> None:
     config = load_config(ROOT, {})
-    recipe = recipes.load(ROOT, artifact, config.file.aliases)
-    data = recipes.datasets(ROOT, recipe)
+    recipe = recipes.load_recipe(ROOT, artifact, config.file.aliases)
+    data = recipes.load_datasets(ROOT, recipe)
     assert tuple(data) == recipe.datasets
     config.upstream(recipe.upstream)
     config.environment(recipe.environment)
@@ -56,11 +56,11 @@ def test_there_are_committed_recipes_and_neither_papers_nor_data_count_as_such()
 def test_every_alias_leads_to_a_recipe() -> None:
     aliases = load_config(ROOT, {}).file.aliases
     for name, artifact in aliases.items():
-        assert recipes.load(ROOT, name, aliases).artifact == artifact
+        assert recipes.load_recipe(ROOT, name, aliases).artifact == artifact
 
 
 def test_a_recipe_as_a_person_writes_it(tmp_path: Path) -> None:
-    recipe = recipes.load(write(tmp_path), "t", {"t": "paper/table"})
+    recipe = recipes.load_recipe(write(tmp_path), "t", {"t": "paper/table"})
     assert [(c.better, c.worse, c.metric) for c in recipe.claim_list()] == [
         ("net/ce-all", "net/bce", "HIT@10"),
         ("net/ce-all", "net/bce", "NDCG@10"),
@@ -68,7 +68,7 @@ def test_a_recipe_as_a_person_writes_it(tmp_path: Path) -> None:
     ]
     assert [s.proven_loss for s in recipe.systems.values()] == ["", "bce", "ce-all", "bce"]
     assert recipe.margin.relative == 0.05
-    assert list(recipes.datasets(tmp_path, recipe)) == ["small", "large"]
+    assert list(recipes.load_datasets(tmp_path, recipe)) == ["small", "large"]
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
@@ -156,25 +156,25 @@ def test_yaml_may_not_make_objects(tmp_path: Path) -> None:
 def test_an_unknown_artifact_gets_near_misses_among_artifacts_and_aliases(tmp_path: Path) -> None:
     write(tmp_path)
     with pytest.raises(RecipeError, match=re.escape("did you mean 'paper/table'? known: mine, paper/table")):
-        recipes.load(tmp_path, "paper/tabel", {"mine": "paper/table"})
+        recipes.load_recipe(tmp_path, "paper/tabel", {"mine": "paper/table"})
 
 
 def test_no_file_outside_of_recipes_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "secret.yaml").write_text(RECIPE)
     with pytest.raises(RecipeError, match="no such artifact"):
-        recipes.load(write(tmp_path), "../secret", {})
+        recipes.load_recipe(write(tmp_path), "../secret", {})
 
 
 def test_a_recipe_says_the_name_of_its_path(tmp_path: Path) -> None:
     write(tmp_path, recipe=RECIPE.replace("artifact: paper/table", "artifact: paper/other"))
     with pytest.raises(RecipeError, match="is 'paper/other', its path says 'paper/table'"):
-        recipes.load(tmp_path, "paper/table", {})
+        recipes.load_recipe(tmp_path, "paper/table", {})
 
 
 def test_all_unknown_datasets_are_told_at_once(tmp_path: Path) -> None:
     recipe = recipe_texts.recipe(datasets=["smal", "small", "huge"])
     with pytest.raises(RecipeError, match="unknown dataset 'smal', 'huge'\n  fix: did you mean 'small'"):
-        recipes.datasets(write(tmp_path), recipe)
+        recipes.load_datasets(write(tmp_path), recipe)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_faulty_datasets_are_refused(tmp_path: Path, old: str, new: str, told: s
     assert DATA.count(old) == 1
     write(tmp_path, data=DATA.replace(old, new))
     with pytest.raises(RecipeError, match=re.escape(told)):
-        recipes.datasets(tmp_path, recipe_texts.recipe())
+        recipes.load_datasets(tmp_path, recipe_texts.recipe())
 
 
 def test_a_checkpoint_says_what_pins_it() -> None:
@@ -219,7 +219,7 @@ def with_catalogue(root: Path) -> Path:
 
 def test_options_of_losses_and_places_for_others(tmp_path: Path) -> None:
     text = OPTIONS + "own_loss: [net/ce-all, deep/bce]\n"
-    recipe = recipes.load(write(with_catalogue(tmp_path), recipe=text), "paper/table", {})
+    recipe = recipes.load_recipe(write(with_catalogue(tmp_path), recipe=text), "paper/table", {})
     assert recipe.systems["net/bce"].loss_options == {"k": 4, "weighting": "summed"}
     assert recipe.own_loss == ("net/ce-all", "deep/bce")
 
@@ -263,7 +263,7 @@ def test_losses_that_a_recipe_takes_from_an_overlay_file_are_pinned_by_its_hash(
     """A proof is the function and the hash of its file, so an edited file must come with an edited recipe."""
     found = 0
     for artifact in recipes.artifacts(ROOT):
-        for key, system in recipes.load(ROOT, artifact, {}).systems.items():
+        for key, system in recipes.load_recipe(ROOT, artifact, {}).systems.items():
             for word in system.arguments:
                 if match := re.fullmatch(r"--loss=harness_overlay/(\w+\.py):(\w+)", word):
                     content = (ROOT / "patches/overlay" / match[1]).read_bytes()
@@ -275,8 +275,8 @@ def test_losses_that_a_recipe_takes_from_an_overlay_file_are_pinned_by_its_hash(
 
 
 def test_every_point_of_the_logs_behind_figure_1_has_its_systems() -> None:
-    recipe = recipes.load(ROOT, "li2023/fig1", {})
-    told = [p for p in published.published(ROOT, recipe) if p.beside == "log" and p.metric == "HIT@10"]
+    recipe = recipes.load_recipe(ROOT, "li2023/fig1", {})
+    told = [p for p in published.published_numbers(ROOT, recipe) if p.beside == "log" and p.metric == "HIT@10"]
     systems = {key for key in recipe.systems if key != "popularity" and "mlm" not in key}  # no log of mlm-ce
     assert {p.system for p in told} == systems
     assert len(told) == len(systems) == 27

@@ -18,20 +18,20 @@ from rich.console import Console
 
 from harness.report import rounding, sentences, view
 from harness.report.formats import csv, files, latex, markdown, terminal
-from harness.tables.build import SystemSpec, Table, build
-from harness.tables.verdicts import judge
+from harness.tables.build import SystemSpec, Table, build_table
+from harness.tables.verdicts import judge_table
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @pytest.fixture(scope="module")
 def table() -> Table:
-    return judge(build(*awkward()))
+    return judge_table(build_table(*awkward()))
 
 
 def one_seed() -> Table:
     runs = [run("a", 1, hits(10, 100)), run("b", 1, hits(60, 100)), run("pop", None, hits(20, 100))]
-    return judge(build(spec(seeds=(1,)), runs))
+    return judge_table(build_table(spec(seeds=(1,)), runs))
 
 
 def printed(table: Table, width: int) -> str:
@@ -122,7 +122,7 @@ def test_csv_has_one_row_for_each_cell_and_claim(table: Table) -> None:
 
 def test_quick_and_demonstration_are_marked_everywhere(table: Table) -> None:
     marked = replace(table.spec, signature={**table.spec.signature, "profile": "quick"}, demonstration=True)
-    again = judge(build(marked, *awkward()[1:]))
+    again = judge_table(build_table(marked, *awkward()[1:]))
     for text in (markdown.render(again), latex.render(again), printed(again, 100)):
         assert "NOT A REPRODUCTION" in text
         assert "DEMONSTRATION" in text
@@ -133,7 +133,7 @@ def overruled() -> Table:
     runs = []
     for seed, b in enumerate((60, 12, 11), start=1):
         runs += [run("a", seed, hits(10, 100), epochs=seed), run("b", seed, hits(b, 100), epochs=30, epoch_cap=30)]
-    return judge(build(spec(), runs))
+    return judge_table(build_table(spec(), runs))
 
 
 def test_seeds_that_overrule_users_cannot_be_missed() -> None:
@@ -166,7 +166,7 @@ def test_the_console_shows_the_first_seeds_of_many_and_the_files_all_of_them() -
     """A thousand seeds used to fill 400 screens, and printing them took longer than all else."""
     seeds = tuple(range(1, 48))
     made = spec(seeds=seeds, claims=(), systems=(SystemSpec("a", "A"),))
-    table = judge(build(made, [run("a", seed, hits(seed, 100)) for seed in seeds]))
+    table = judge_table(build_table(made, [run("a", seed, hits(seed, 100)) for seed in seeds]))
     console = Console(width=120, record=True, file=io.StringIO())
     for block in terminal.blocks(table):
         console.print(block)
@@ -186,14 +186,14 @@ def test_the_console_fits(table: Table, width: int) -> None:
 
 @pytest.mark.parametrize("end", [".md", ".tex", "-claims.csv"])
 def test_losses_put_in_are_shown_byte_for_byte(end: str) -> None:
-    text, path = files(judge(build(*with_own())))[end], GOLDEN / f"own{end}"
+    text, path = files(judge_table(build_table(*with_own())))[end], GOLDEN / f"own{end}"
     if os.environ.get("HARNESS_GOLDEN") == "write":
         path.write_text(text, encoding="utf-8", newline="")
     assert text == path.read_bytes().decode("utf-8")
 
 
 def test_losses_put_in_are_no_claims_wherever_they_stand() -> None:
-    table = judge(build(*with_own()))
+    table = judge_table(build_table(*with_own()))
     for text in (markdown.render(table), latex.render(table), printed(table, 110)):
         plain = " ".join(text.replace("\\", "").split())
         assert "no claims of the paper" in plain or "no claim of the paper" in plain

@@ -15,8 +15,8 @@ from made_tables import awkward, published, ranks, run, spec, with_own
 
 from harness.core.results import Claim
 from harness.report.formats import latex
-from harness.tables.build import SystemSpec, Table, build
-from harness.tables.verdicts import judge
+from harness.tables.build import SystemSpec, Table, build_table
+from harness.tables.verdicts import judge_table
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = sorted((ROOT / "results").rglob("table.tex"))
@@ -69,7 +69,7 @@ def sized(n_systems: int, n_metrics: int) -> Table:
         for seed in (1, 2, 3)
     ]
     papers = [published(f"s{i}", 0.25, metric) for i in range(n_systems) for metric in metrics]
-    return judge(build(made, runs, papers))
+    return judge_table(build_table(made, runs, papers))
 
 
 @pytest.mark.parametrize(("n_systems", "n_metrics"), [(1, 1), (1, 12), (12, 1), (12, 12)])
@@ -78,24 +78,24 @@ def test_tables_of_any_size_compile(n_systems: int, n_metrics: int, tmp_path: Pa
 
 
 def test_awkward_names_gaps_and_failures_compile(tmp_path: Path) -> None:
-    check(latex.render(judge(build(*awkward()))), tmp_path)
+    check(latex.render(judge_table(build_table(*awkward()))), tmp_path)
 
 
 def test_losses_put_in_compile(tmp_path: Path) -> None:
-    check(latex.render(judge(build(*with_own()))), tmp_path)
+    check(latex.render(judge_table(build_table(*with_own()))), tmp_path)
 
 
 def test_letters_that_stock_fonts_lack_are_spelt_out(tmp_path: Path) -> None:
     made, runs, papers = awkward()
     systems = (replace(made.systems[0], label="Łódź, naïve Šárka, 日本 σ ∞"), *made.systems[1:])
-    text = latex.render(judge(build(replace(made, systems=systems), runs, papers)))
+    text = latex.render(judge_table(build_table(replace(made, systems=systems), runs, papers)))
     assert "Łódź, naïve Šárka, {[}U+65E5{]}{[}U+672C{]} {[}U+03C3{]}" in text
     check(text, tmp_path)
 
 
 def test_a_table_without_any_run_compiles(tmp_path: Path) -> None:
     made, _, papers = awkward()
-    check(latex.render(judge(build(made, [], papers))), tmp_path)
+    check(latex.render(judge_table(build_table(made, [], papers))), tmp_path)
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=[str(path.parent.relative_to(ROOT / "results")) for path in COMMITTED])

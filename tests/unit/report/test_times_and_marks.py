@@ -17,8 +17,8 @@ from harness.recipes.papers import significance
 from harness.report.figures.cost import told
 from harness.report.figures.data import FigureData
 from harness.report.formats import files
-from harness.tables.build import Table, build
-from harness.tables.verdicts import judge
+from harness.tables.build import Table, build_table
+from harness.tables.verdicts import judge_table
 
 ROOT = Path(__file__).resolve().parents[3]
 AB = frozenset("ab")
@@ -30,7 +30,7 @@ def made(*papers: Published, gap: int = 40, **more: Any) -> Table:
     for seed in (1, 2, 3):
         minutes = {MINUTES: str(2.0 * seed)} if seed < 3 else {}
         runs += [run("a", seed, hits(10, 100), printed=minutes), run("b", seed, hits(10 + gap, 100))]
-    return judge(build(spec(**more), runs, papers))
+    return judge_table(build_table(spec(**more), runs, papers))
 
 
 def time(system: str, value: float, unit: str) -> Published:
@@ -60,7 +60,7 @@ def test_minutes_stand_beside_the_papers_in_every_format() -> None:
 
 def test_no_minutes_where_no_recipe_asks_for_them_and_where_nobody_tells_any() -> None:
     assert not made(time("a", 23, "min")).times
-    silent = build(spec(timed=True), [run("a", 1, hits(1, 100))])
+    silent = build_table(spec(timed=True), [run("a", 1, hits(1, 100))])
     assert not silent.times
     assert "minutes" not in files(silent, ("md",))[".md"]
 
@@ -101,29 +101,29 @@ def test_a_paper_that_says_both_is_quoted_and_not_counted() -> None:
 def test_marks_say_nothing_of_trainings_cut_short() -> None:
     made_spec = replace(made().spec, signature={"profile": "quick"}, said={("d", "HIT@10"): {AB: frozenset({True})}})
     runs = [run("a", 1, hits(10, 100)), run("b", 1, hits(60, 100))]
-    assert "found here" not in files(judge(build(made_spec, runs)), ("md",))[".md"]
+    assert "found here" not in files(judge_table(build_table(made_spec, runs)), ("md",))[".md"]
 
 
 def test_the_papers_marks_by_systems() -> None:
-    table2 = significance.said(ROOT, recipe.load(ROOT, "petrov2023/table2", {}))
+    table2 = significance.paper_significance(ROOT, recipe.load_recipe(ROOT, "petrov2023/table2", {}))
     assert table2["ml-1m", "NDCG@10"] == {
         frozenset({"sasrec/bce", "sasrec/ce-all"}): {True},
         frozenset({"bert4rec/bce", "bert4rec/mlm-ce"}): {True},
         frozenset({"sasrec/bce", "bert4rec/bce"}): {False},
         frozenset({"sasrec/ce-all", "bert4rec/mlm-ce"}): {False},
     }
-    table3 = significance.said(ROOT, recipe.load(ROOT, "petrov2023/table3", {}))
+    table3 = significance.paper_significance(ROOT, recipe.load_recipe(ROOT, "petrov2023/table3", {}))
     steam = frozenset({"gsasrec/gbce-128-0.9", "bert4rec/mlm-ce"})
     assert table3["steam", "NDCG@10"][steam] == {True, False}  # sections 1 and 6.2.5 contradict each other
     assert table3["ml-1m", "HIT@10"][frozenset({"gsasrec/gbce-256-0.75", "bert4rec/mlm-ce"})] == {False}
-    grid = significance.said(ROOT, recipe.load(ROOT, "petrov2023/fig3", {}))
+    grid = significance.paper_significance(ROOT, recipe.load_recipe(ROOT, "petrov2023/fig3", {}))
     assert grid["ml-1m", "NDCG@10"][frozenset({"gsasrec/gbce-1-1.0", "sasrec/bce"})] == {True}
 
 
 def test_a_recipe_without_published_numbers_has_no_marks() -> None:
-    demo = recipe.load(ROOT, "demo/demo", {})
+    demo = recipe.load_recipe(ROOT, "demo/demo", {})
     assert demo.claims
-    assert significance.said(ROOT, demo) == {}
+    assert significance.paper_significance(ROOT, demo) == {}
 
 
 def test_a_difference_that_is_claimed_in_both_directions_has_one_mark() -> None:

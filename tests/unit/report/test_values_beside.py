@@ -13,11 +13,11 @@ from rich.console import Console
 
 from harness.core.results import Published
 from harness.recipes import recipe as recipes
-from harness.recipes.papers.published import published as printed
+from harness.recipes.papers.published import published_numbers as printed
 from harness.report import formats
 from harness.report.formats.terminal import blocks
-from harness.tables.build import Table, build
-from harness.tables.verdicts import exit_code, judge
+from harness.tables.build import Table, build_table
+from harness.tables.verdicts import exit_code, judge_table
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,7 +28,7 @@ def table(log: float, margin: float = 0.0002) -> Table:
         margin_relative=0.0, margin_absolute=margin, published_in="log", beside=("paper",), systems=spec().systems[:2]
     )
     papers = [published("a", log), replace(published("a", 0.3333), beside="paper"), published("b", 0.9)]
-    return judge(build(made, [run("a", None, hits(20, 100)), run("b", None, hits(90, 100))], papers))
+    return judge_table(build_table(made, [run("a", None, hits(20, 100)), run("b", None, hits(90, 100))], papers))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_the_console_has_both() -> None:
 
 
 def test_the_recipe_of_released_weights_has_log_and_paper() -> None:
-    recipe = recipes.load(ROOT, "li2023/released", {})
+    recipe = recipes.load_recipe(ROOT, "li2023/released", {})
     found = [p for p in printed(ROOT, recipe) if p.metric in recipe.metrics]
     assert {p.beside for p in found} == {"", "paper"}
     assert [sum(p.beside == name for p in found) for name in ("", "paper")] == [80, 80]
@@ -96,7 +96,7 @@ def test_the_recipe_of_released_weights_has_log_and_paper() -> None:
 
 
 def test_a_label_tells_runs_of_one_loss_apart() -> None:
-    recipe = recipes.load(ROOT, "li2023/fig1-released", {})
+    recipe = recipes.load_recipe(ROOT, "li2023/fig1-released", {})
     rows = [p for p in printed(ROOT, recipe) if p.metric == "HIT@10"]
     found = {p.system: p.value for p in rows}
     assert len(rows) == len(found) == 11

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from harness.core.errors import ArgumentError, RecipeError
 from harness.recipes.selection import Settings, options, systems
 from harness.runs import plan
-from harness.runs.key_changes import changes
-from harness.runs.plan import Pinned, Run, content_key, runs
+from harness.runs.key_changes import key_changes
+from harness.runs.plan import Pinned, Run, content_key, plan_runs
 from harness.upstreams.patches.format import effect
 from harness.upstreams.patches.format import parse as parse_patch
 
@@ -32,7 +32,7 @@ PINNED = Pinned(
 def planned(pinned: Pinned = PINNED, data: dict[str, Any] | None = None, **settings: Any) -> list[Run]:
     """Runs of the small recipe on its dataset `small`."""
     where = {"dataset": ("small",), **settings.pop("where", {})}
-    return runs(recipe_texts.recipe(), data or recipe_texts.data(), pinned, Settings(where=where, **settings))
+    return plan_runs(recipe_texts.recipe(), data or recipe_texts.data(), pinned, Settings(where=where, **settings))
 
 
 def one(system: str = "net/bce", **more: Any) -> Run:
@@ -44,7 +44,7 @@ def one(system: str = "net/bce", **more: Any) -> Run:
 
 def test_runs_are_datasets_times_systems_times_seeds_in_the_recipe_s_order() -> None:
     with_checkpoint = {**recipe_texts.data(), "large": recipe_texts.data()["small"]}
-    found = runs(recipe_texts.recipe(), with_checkpoint, PINNED, Settings())
+    found = plan_runs(recipe_texts.recipe(), with_checkpoint, PINNED, Settings())
     cells = [(r.dataset, r.system, r.seed) for r in found]
     assert cells[:7] == [
         ("small", "popularity", None),
@@ -81,7 +81,7 @@ def test_facts_of_a_run() -> None:
 def with_recipe(**changed: Any) -> Run:
     return next(
         r
-        for r in runs(
+        for r in plan_runs(
             recipe_texts.recipe(**changed), recipe_texts.data(), PINNED, Settings(where={"dataset": ("small",)})
         )
         if r.system == "net/bce"
@@ -133,20 +133,20 @@ def test_a_key_changes_with_each_of_its_inputs_and_says_so(part: str) -> None:
     changed = make()
     assert changed.system == "net/bce"
     assert changed.key != one().key
-    assert changes(one().inputs, changed.inputs) == [told]
+    assert key_changes(one().inputs, changed.inputs) == [told]
 
 
 def test_the_device_changes_the_key() -> None:
     """Its arguments are another matter: a recipe may have none."""
     assert one(device="cuda").key != one().key
-    assert "device changed from cpu to cuda" in changes(one().inputs, one(device="cuda").inputs)
+    assert "device changed from cpu to cuda" in key_changes(one().inputs, one(device="cuda").inputs)
 
 
 def test_the_checkpoint_changes_the_key_of_those_that_start_from_it() -> None:
     other = recipe_texts.data(checkpoint={"path": "p", "name": "Small.pt", "epochs": 7, "blob": "a" * 40})
     assert one("deep/bce", data=other).key != one("deep/bce").key
     assert one("net/bce", data=other).key == one("net/bce").key
-    assert changes(one("deep/bce").inputs, one("deep/bce", data=other).inputs) == ["checkpoint Small.pt changed"]
+    assert key_changes(one("deep/bce").inputs, one("deep/bce", data=other).inputs) == ["checkpoint Small.pt changed"]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_words_of_a_dataset_are_not_in_the_key() -> None:
 def test_two_tables_that_need_the_same_run_share_it_under_any_name() -> None:
     renamed = {"renamed": SYSTEMS["net/bce"], **{k: v for k, v in SYSTEMS.items() if k != "net/bce"}}
     recipe = recipe_texts.recipe(systems=renamed, claims=[])
-    found = runs(recipe, recipe_texts.data(), PINNED, Settings(where={"dataset": ("small",)}))
+    found = plan_runs(recipe, recipe_texts.data(), PINNED, Settings(where={"dataset": ("small",)}))
     assert found[0].system == "renamed"
     assert found[0].key == one().key
 
@@ -222,12 +222,12 @@ def test_any_changed_entry_changes_the_key(inputs: dict[str, str], data: st.Data
 
 
 def test_equal_runs_have_no_changes() -> None:
-    assert changes(one().inputs, one().inputs) == []
+    assert key_changes(one().inputs, one().inputs) == []
 
 
 def test_several_changes_are_all_told() -> None:
     pinned = dataclasses.replace(PINNED, commit="d" * 40, overlay={"models.py": "o1"})
-    assert changes(one().inputs, one(pinned=pinned, threads=4).inputs) == [
+    assert key_changes(one().inputs, one(pinned=pinned, threads=4).inputs) == [
         "upstream commit changed from cccccccc to dddddddd",
         "overlay losses.py removed",
         "overlay models.py added",
@@ -237,7 +237,7 @@ def test_several_changes_are_all_told() -> None:
 
 def test_words_of_a_command_in_another_order_are_told_as_such() -> None:
     """It used to say "(nothing) became (nothing)"."""
-    told = changes({"command": ["a", "b"]}, {"command": ["b", "a"]})
+    told = key_changes({"command": ["a", "b"]}, {"command": ["b", "a"]})
     assert told == ["command changed: its words in another order or number"]
 
 

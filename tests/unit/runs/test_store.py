@@ -22,9 +22,9 @@ from harness.executors.base import Outcome
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_ranks
-from harness.runs.record import content
+from harness.runs.record import build_record
 from harness.runs.store import Store, clean_log
-from harness.runs.validation import judge
+from harness.runs.validation import validate_run
 
 SUPPORT = Path(__file__).parents[2] / "support"
 
@@ -36,7 +36,7 @@ def store(tmp_path: Path) -> Store:
 
 def put(store: Store, folder: RunFolder, of: Run = RUN, outcome: Outcome = DONE, **changes: Any) -> dict[str, Any]:
     """Store a run; its record."""
-    made = {**content(of, {"split": "s"}, outcome, judge(of, folder, outcome), {}), **changes}
+    made = {**build_record(of, {"split": "s"}, outcome, validate_run(of, folder, outcome), {}), **changes}
     store.write(made, folder, {})
     return made
 
@@ -244,7 +244,7 @@ def test_a_log_has_no_folders_of_this_machine_and_no_progress_bars() -> None:
 def test_the_stored_log_is_clean(store: Store, tmp_path: Path) -> None:
     folder = left(tmp_path / "work")
     folder.log.write_bytes(f"{folder.path}: 0%\r{folder.path}: done\n".encode())
-    made = content(RUN, {}, DONE, judge(RUN, folder, DONE), {})
+    made = build_record(RUN, {}, DONE, validate_run(RUN, folder, DONE), {})
     store.write(made, folder, {str(folder.path): "$RUN"})
     assert RunFolder(store.folder(RUN.key)).log.read_bytes() == b"$RUN: done\n"
 

@@ -19,8 +19,8 @@ from harness.executors.base import Outcome
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_events, read_ranks
-from harness.runs.record import content
-from harness.runs.validation import Fault, ended, judge
+from harness.runs.record import build_record
+from harness.runs.validation import Fault, ended, validate_run
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def fault(folder: RunFolder, outcome: Outcome = DONE, of: Run | None = None) -> Fault:
-    found = judge(of or run(), folder, outcome).fault
+    found = validate_run(of or run(), folder, outcome).fault
     assert found is not None
     return found
 
@@ -39,7 +39,7 @@ def without(kind: str, *more: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_a_run_with_all_its_proofs_counts(folder: RunFolder) -> None:
-    found = judge(run(), folder, DONE)
+    found = validate_run(run(), folder, DONE)
     assert (found.fault, list(found.disagreements)) == (None, [])
     assert found.last("end")["epochs"] == 7
     assert found.last("nothing") == {}
@@ -98,7 +98,7 @@ def test_another_loss_than_asked_for(folder: RunFolder, proof: list[dict[str, An
 
 def test_a_floor_needs_no_proof_of_a_loss(folder: RunFolder) -> None:
     write_events(folder, without("loss"))
-    assert judge(run(proof=""), folder, DONE).fault is None
+    assert validate_run(run(proof=""), folder, DONE).fault is None
 
 
 @pytest.mark.parametrize("reported", [None, "0" * 64, "right, but gone"])
@@ -117,7 +117,7 @@ def test_a_checkpoint_that_was_loaded(folder: RunFolder) -> None:
     weights = folder.out / "weights.pt"
     weights.write_bytes(b"weights")
     write_events(folder, without("model", {"event": "model", "name": "net", "checkpoint_sha256": sha256_file(weights)}))
-    assert judge(run(checkpoint="weights.pt"), folder, DONE).fault is None
+    assert validate_run(run(checkpoint="weights.pt"), folder, DONE).fault is None
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "n/a", None])
@@ -204,7 +204,7 @@ def test_ranks_of_a_view(folder: RunFolder) -> None:
 
 def test_printed_metrics_that_do_not_follow_from_the_ranks_are_flagged(folder: RunFolder) -> None:
     write_events(folder, without("printed", {"event": "printed", "metrics": {"HIT@10": "0.7600", "other": "9"}}))
-    found = judge(run(), folder, DONE)
+    found = validate_run(run(), folder, DONE)
     assert found.fault is None
     assert list(found.disagreements) == ["HIT@10: upstream printed 0.7600, its ranks give 0.750000"]
 
@@ -246,7 +246,7 @@ def test_what_no_probe_writes_is_left_out(folder: RunFolder, line: str, kept: di
     with folder.events.open("a") as file:
         file.write(f'{line}\n{{"event": "after"}}\n')
     assert read_events(folder.events) == [*([kept] if kept else []), {"event": "after"}]
-    judge(run(), folder, DONE)
+    validate_run(run(), folder, DONE)
 
 
 def test_an_endless_nesting_ends_the_events_and_not_the_harness(folder: RunFolder) -> None:
@@ -284,19 +284,19 @@ def test_a_loss_that_is_no_number_can_be_recorded(folder: RunFolder) -> None:
     """NaN in an event used to end the harness when the record was written."""
     with folder.events.open("a") as file:
         file.write('{"event": "loss", "t": 3, "computed": ["bce"], "value": NaN, "all": {"bce": -Infinity}}\n')
-    evidence = judge(run(), folder, DONE)
-    made = content(run(), {}, DONE, evidence, {})
+    evidence = validate_run(run(), folder, DONE)
+    made = build_record(run(), {}, DONE, evidence, {})
     assert made["proof"] == {"computed": ["bce"], "value": "NaN", "all": {"bce": "-Infinity"}}
     json.dumps(made, allow_nan=False)
 
 
 def test_a_record_says_what_went_in_and_how_it_ended(folder: RunFolder) -> None:
-    made = content(run(), {"split": "s"}, DONE, judge(run(), folder, DONE), {"machine": "m"})
+    made = build_record(run(), {"split": "s"}, DONE, validate_run(run(), folder, DONE), {"machine": "m"})
     assert (made["status"], made["fault"], made["exit_status"], made["seconds"]) == ("finished", None, 0, 12.346)
     assert (made["inputs"], made["protocol"], made["resolved"]) == (run().inputs, {"split": "s"}, {"machine": "m"})
     assert made["network"] == {"name": "net", "parameters": 10}
     assert (made["printed"], made["disagreements"]) == ({"HIT@10": "0.7500"}, [])
-    failed = content(run(), {}, Outcome(1, 1.0), judge(run(), folder, Outcome(1, 1.0)), {})
+    failed = build_record(run(), {}, Outcome(1, 1.0), validate_run(run(), folder, Outcome(1, 1.0)), {})
     assert (failed["status"], failed["fault"]) == ("failed", {"kind": "training", "reason": "ended with status 1"})
 
 
@@ -326,5 +326,5 @@ def test_options_of_the_loss_are_those_asked_for(
     folder: RunFolder, asked: dict[str, str], used: dict[str, Any] | None, told: str
 ) -> None:
     write_events(folder, without("loss", {"event": "loss", "computed": ["bce"], "options": used}))
-    found = judge(run(loss_options=asked), folder, DONE).fault
+    found = validate_run(run(loss_options=asked), folder, DONE).fault
     assert (found.kind == "patch" and told in found.reason) if told and found else (found is None and not told)

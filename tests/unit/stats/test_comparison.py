@@ -12,7 +12,7 @@ from real_values import PAIRS, mean_values, values
 
 from harness.core.errors import MetricsError
 from harness.stats import estimates, paired_counts, parametric
-from harness.stats.comparison import Compared, Options, compare, compare_all
+from harness.stats.comparison import Options, PairComparison, compare, compare_all
 from harness.stats.power import EffectSize
 
 SYSTEMS = ("popularity", "sasrec/bce", "sasrec/ce-all", "s3rec/ce-all")
@@ -72,7 +72,7 @@ def test_all_pairs_are_what_each_pair_is() -> None:
     assert asked == {("s3rec/ce-all", "popularity"): compare(systems["s3rec/ce-all"], systems["popularity"], FAST)}
 
 
-def turned(one: Compared) -> tuple[object, ...]:
+def turned(one: PairComparison) -> tuple[object, ...]:
     """What the comparison must be with first and second system exchanged."""
     t, boot, effect = one.t, one.bootstrap, one.effect
     return (
@@ -83,7 +83,7 @@ def turned(one: Compared) -> tuple[object, ...]:
     )
 
 
-def plainly(one: Compared) -> tuple[object, ...]:
+def plainly(one: PairComparison) -> tuple[object, ...]:
     t, boot = one.t, one.bootstrap
     return (
         (one.a, one.b, t.statistic, t.p, t.mean, t.low, t.high, one.randomisation, one.wins),

@@ -19,7 +19,7 @@ PAIRED = st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=40).map(lambda
 
 
 def of(a: Floats, b: Floats) -> paired_counts.Differences:
-    return paired_counts.differences(paired_counts.encode(a), paired_counts.encode(b))
+    return paired_counts.differences(paired_counts.to_levels(a), paired_counts.to_levels(b))
 
 
 def same_digits(one: paired_counts.Differences, other: paired_counts.Differences) -> bool:
@@ -62,7 +62,7 @@ def test_real_systems(pair: tuple[str, str], metric: str) -> None:
     assert d.wins == estimates.count_wins(a - b)
     one_by_one = np.round(a, paired_counts.DIGITS) - np.round(b, paired_counts.DIGITS)
     assert same_digits(d, paired_counts.counted(one_by_one))  # the table of pairs says what the users say
-    assert paired_counts.encode(a).mean == pytest.approx(a.mean(), rel=1e-13)
+    assert paired_counts.to_levels(a).mean == pytest.approx(a.mean(), rel=1e-13)
 
 
 def test_few_values_make_a_small_table_and_means_over_seeds_a_larger_one() -> None:
@@ -91,7 +91,7 @@ def test_a_shift_and_no_difference_at_all_have_no_spread() -> None:
 @pytest.mark.parametrize("bad", [[], [0.0, math.nan], [math.inf]])
 def test_values_that_cannot_be_are_refused(bad: list[float]) -> None:
     with pytest.raises(MetricsError, match="not finite"):
-        paired_counts.encode(np.array(bad, dtype=float))
+        paired_counts.to_levels(np.array(bad, dtype=float))
     with pytest.raises(MetricsError, match="not finite"):
         paired_counts.counted(np.array(bad, dtype=float))
 

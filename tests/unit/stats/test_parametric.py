@@ -25,7 +25,7 @@ def of_counts(wins: int, ties: int, losses: int) -> paired_counts.Differences:
 @pytest.mark.parametrize("pair", PAIRS)
 def test_real_systems_as_in_scipy(pair: tuple[str, str], metric: str) -> None:
     a, b = (values(system, metric) for system in pair)
-    d = paired_counts.differences(paired_counts.encode(a), paired_counts.encode(b))
+    d = paired_counts.differences(paired_counts.to_levels(a), paired_counts.to_levels(b))
     t, oracle = parametric.paired_t(d), scipy.stats.ttest_rel(a, b)
     assert (t.statistic, t.p) == pytest.approx((oracle.statistic, oracle.pvalue), rel=1e-9)
     ranked = parametric.wilcoxon(d)

@@ -12,7 +12,7 @@ from harness.core.results import Claim, RunResult
 from harness.stats import metrics
 from harness.stats.corrections import holm
 from harness.stats.estimates import users_by_seeds
-from harness.tables.build import Cell, DatasetSpec, Note, SystemSpec, Table, build
+from harness.tables.build import Cell, DatasetSpec, Note, SystemSpec, Table, build_table
 
 
 def three_seeds() -> list[RunResult]:
@@ -32,7 +32,7 @@ def notes(table: Table, kind: str) -> list[Note]:
 
 
 def test_values_stand_beside_the_papers() -> None:
-    found = cells(build(spec(), three_seeds(), [published("a", 0.1)]))
+    found = cells(build_table(spec(), three_seeds(), [published("a", 0.1)]))
     assert list(found) == ["pop", "a", "b"]  # the floor comes first
     a = found["a"]
     assert a.estimate is not None
@@ -46,14 +46,14 @@ def test_values_stand_beside_the_papers() -> None:
 
 
 def test_equal_means_share_a_place() -> None:
-    found = cells(build(spec(seeds=(1,)), [run("a", 1, hits(9, 100)), run("b", 1, hits(9, 100, first=50))]))
+    found = cells(build_table(spec(seeds=(1,)), [run("a", 1, hits(9, 100)), run("b", 1, hits(9, 100, first=50))]))
     assert (found["a"].place, found["b"].place) == (1, 1)
 
 
 def test_claims_pair_users_and_correct_over_the_table() -> None:
     made = spec(metrics=("HIT@10", "NDCG@10"), claims=(Claim("b", "a", "HIT@10"), Claim("b", "a", "NDCG@10")))
     runs = three_seeds()
-    table = build(made, runs, [published("a", 0.1), published("b", 0.15)])
+    table = build_table(made, runs, [published("a", 0.1), published("b", 0.15)])
     hit, ndcg = (row.comparison for row in table.claims)
     assert hit is not None
     assert ndcg is not None
@@ -77,13 +77,13 @@ def test_the_order_of_users_in_a_run_changes_nothing() -> None:
         rows = order if r.seed == 2 else np.arange(100)
         columns = {name: getattr(r.ranks, name)[rows] for name in ("users", "above", "tied", "candidates")}
         shuffled.append(replace(r, ranks=replace(r.ranks, **columns)))
-    one, other = build(spec(), runs), build(spec(), shuffled)
+    one, other = build_table(spec(), runs), build_table(spec(), shuffled)
     assert one.claims == other.claims
     assert one.rows == other.rows
 
 
 def test_a_system_without_randomness_stands_for_every_seed() -> None:
-    table = build(spec(claims=(Claim("b", "pop", "HIT@10"), Claim("pop", "a", "HIT@10"))), three_seeds())
+    table = build_table(spec(claims=(Claim("b", "pop", "HIT@10"), Claim("pop", "a", "HIT@10"))), three_seeds())
     first, second = (row.comparison for row in table.claims)
     assert first is not None
     assert second is not None
@@ -95,7 +95,7 @@ def test_a_system_without_randomness_stands_for_every_seed() -> None:
 
 def test_a_failed_run_is_a_gap_with_its_reason_and_the_others_go_on() -> None:
     runs = [r if r.key != "b-2" else run("b", 2, None, reason="exit 1: out of memory") for r in three_seeds()]
-    table = build(spec(), runs)
+    table = build_table(spec(), runs)
     b = cells(table)["b"].estimate
     assert b is not None
     assert (b.n_seeds, b.mean) == (2, pytest.approx(0.25))
@@ -108,16 +108,16 @@ def test_a_failed_run_is_a_gap_with_its_reason_and_the_others_go_on() -> None:
 
 def test_a_system_that_failed_or_never_ran_leaves_a_gap_in_values_and_claims() -> None:
     runs = [r for r in three_seeds() if r.system != "b"]
-    table = build(spec(), [*runs, *(run("b", seed, None, reason="boom") for seed in (1, 2, 3))])
+    table = build_table(spec(), [*runs, *(run("b", seed, None, reason="boom") for seed in (1, 2, 3))])
     assert [(g.status, g.reason) for g in (cells(table)["b"].gap, table.claims[0].gap) if g] == [("failed", "boom")] * 2
-    never = build(spec(), runs)
+    never = build_table(spec(), runs)
     assert [(g.status, g.seed, g.reason) for g in never.gaps] == [("missing", None, "not run")]
     assert table.n_tests == never.n_tests == 0
 
 
 def test_systems_without_a_common_seed_are_not_compared() -> None:
     runs = [run("a", 1, hits(10, 100)), run("b", 2, hits(10, 100))]
-    row = build(spec(), runs).claims[0]
+    row = build_table(spec(), runs).claims[0]
     assert row.comparison is None
     assert row.gap is not None
     assert "no seed that both" in row.gap.reason
@@ -135,7 +135,7 @@ def test_systems_without_a_common_seed_are_not_compared() -> None:
 )
 def test_a_run_that_cannot_be_compared_is_a_gap(bad: object, reason: str) -> None:
     runs = [r if r.key != "a-1" else replace(r, ranks=bad) for r in three_seeds()]  # type: ignore[arg-type]
-    (gap,) = build(spec(), runs).gaps
+    (gap,) = build_table(spec(), runs).gaps
     assert (gap.system, gap.seed, gap.status) == ("a", 1, "failed")
     assert reason in gap.reason
 
@@ -146,30 +146,30 @@ def test_an_untrained_baseline_may_treat_seen_items_in_its_own_way_but_not_rank_
 ) -> None:
     runs = three_seeds()
     own = replace(hits(8, 100), protocol={"split": "leave-one-out", "ranking": ranking, "seen": "other"})
-    assert len(build(spec(), [run("pop", None, own), *runs[1:]]).gaps) == n_gaps
+    assert len(build_table(spec(), [run("pop", None, own), *runs[1:]]).gaps) == n_gaps
 
 
 def test_seeds_and_datasets_that_were_not_asked_for_are_passed_over() -> None:
     extra = [run("a", 9, hits(99, 100)), run("a", 9, None), run("a", 1, hits(99, 100), dataset="other")]
-    assert vars(build(spec(), [*three_seeds(), *extra])) == vars(build(spec(), three_seeds()))
+    assert vars(build_table(spec(), [*three_seeds(), *extra])) == vars(build_table(spec(), three_seeds()))
 
 
 def test_two_results_for_one_run_are_refused() -> None:
     with pytest.raises(MetricsError, match="two runs for a, seed 1"):
-        build(spec(), [*three_seeds(), run("a", 1, hits(3, 100))])
+        build_table(spec(), [*three_seeds(), run("a", 1, hits(3, 100))])
 
 
 def test_unknown_metrics_and_systems_are_refused() -> None:
     with pytest.raises(ArgumentError, match="unknown metric"):
-        build(spec(metrics=("HR@10",)), [])
+        build_table(spec(metrics=("HR@10",)), [])
     with pytest.raises(ArgumentError, match="unknown system 'bb'"):
-        build(spec(claims=(Claim("bb", "a", "HIT@10"),)), three_seeds())
+        build_table(spec(claims=(Claim("bb", "a", "HIT@10"),)), three_seeds())
 
 
 def test_recomputed_metrics_that_are_not_the_printed_ones_are_flagged_and_listed() -> None:
     runs = [replace(r, printed={"HIT@10": "0.1300"}) if r.key == "a-2" else r for r in three_seeds()]
     runs = [replace(r, agrees=False) if r.key == "b-1" else r for r in runs]
-    table = build(spec(), runs)
+    table = build_table(spec(), runs)
     found = cells(table)
     assert (found["a"].disagrees, found["b"].disagrees, found["pop"].disagrees) == (True, True, False)
     assert [(n.system, n.seed) for n in notes(table, "disagrees")] == [("a", 2), ("b", 1)]
@@ -179,7 +179,7 @@ def test_recomputed_metrics_that_are_not_the_printed_ones_are_flagged_and_listed
 def test_ties_that_would_change_a_printed_digit_are_told() -> None:
     tied = ranks([10] * 10 + [100] * 90, tied=[2] * 10 + [1] * 90)
     harmless = ranks([1] * 10 + [100] * 90, tied=[5] * 10 + [1] * 90)
-    table = build(spec(seeds=(1,)), [run("a", 1, tied), run("b", 1, harmless)])
+    table = build_table(spec(seeds=(1,)), [run("a", 1, tied), run("b", 1, harmless)])
     assert (cells(table)["a"].ties, cells(table)["b"].ties) == (True, False)
     assert [note.values for note in notes(table, "ties")] == [(("a", 0.0),)]
 
@@ -187,21 +187,21 @@ def test_ties_that_would_change_a_printed_digit_are_told() -> None:
 def test_ties_that_no_printed_digit_shows_are_not_told() -> None:
     one = ranks([10] + [1] * 9 + [100] * 90, tied=[2] + [1] * 99)  # 0.09 or 0.10
     runs = [run("a", 1, one), run("b", 1, one)]
-    table = build(spec(seeds=(1,)), runs, [published("a", 0.1, decimals=1), published("b", 0.1, decimals=2)])
+    table = build_table(spec(seeds=(1,)), runs, [published("a", 0.1, decimals=1), published("b", 0.1, decimals=2)])
     assert (cells(table)["a"].ties, cells(table)["b"].ties) == (False, True)
 
 
 def test_systems_below_popularity_are_told_for_us_and_for_the_paper() -> None:
     runs = [run("pop", None, hits(11, 100)), *three_seeds()[1:]]
     runs = [replace(r, ranks=hits(5, 100)) if r.system == "a" else r for r in runs]
-    table = build(spec(), runs, [published("a", 0.2), published("b", 0.1)])
+    table = build_table(spec(), runs, [published("a", 0.2), published("b", 0.1)])
     ((floor, ours),) = (n.values for n in notes(table, "floor"))
     ((_, paper),) = (n.values for n in notes(table, "paper floor"))
     assert [floor, ours, paper] == [("pop", 0.11), ("a", pytest.approx(0.05)), ("b", 0.1)]
 
 
 def test_seeds_block_has_epochs_ranges_and_the_papers_gain() -> None:
-    table = build(spec(), three_seeds(), [published("a", 0.1), published("b", 0.15)])
+    table = build_table(spec(), three_seeds(), [published("a", 0.1), published("b", 0.15)])
     blocks = {block.system: block for block in table.seeds}
     assert [(line.seed, line.epochs) for line in blocks["a"].lines] == [(1, 1), (2, 2), (3, 3)]
     assert blocks["b"].ranges["HIT@10"] == (pytest.approx(0.2), pytest.approx(0.3))
@@ -212,7 +212,7 @@ def test_seeds_block_has_epochs_ranges_and_the_papers_gain() -> None:
 
 @pytest.mark.parametrize(("n", "kind"), [(1, "one seed"), (2, "two seeds"), (3, "")])
 def test_few_seeds_are_told(n: int, kind: str) -> None:
-    table = build(spec(seeds=tuple(range(1, n + 1))), three_seeds())
+    table = build_table(spec(seeds=tuple(range(1, n + 1))), three_seeds())
     assert [note.kind for note in table.notes if note.kind.endswith((" seed", " seeds"))] == ([kind] if kind else [])
 
 
@@ -221,7 +221,7 @@ def test_a_single_seed_is_significant_both_ways_while_the_seeds_together_say_not
     runs = []
     for seed, (a, b) in enumerate([(5, 30), (30, 5), (6, 26)], start=1):
         runs += [run("a", seed, hits(a, 100)), run("b", seed, hits(b, 100))]
-    comparison = build(spec(), runs).claims[0].comparison
+    comparison = build_table(spec(), runs).claims[0].comparison
     assert comparison is not None
     assert [g.seed for g in comparison.misleading_seeds] == [1, 2, 3]
     assert {g.gain > 0 for g in comparison.misleading_seeds} == {True, False}
@@ -232,7 +232,7 @@ def test_users_find_a_difference_that_seeds_overrule() -> None:
     runs = []
     for seed, b in enumerate((60, 12, 11), start=1):
         runs += [run("a", seed, hits(10, 100)), run("b", seed, hits(b, 100))]
-    comparison = build(spec(), runs).claims[0].comparison
+    comparison = build_table(spec(), runs).claims[0].comparison
     assert comparison is not None
     assert comparison.significant
     assert comparison.overruled
@@ -241,7 +241,7 @@ def test_users_find_a_difference_that_seeds_overrule() -> None:
 def test_datasets_share_one_family() -> None:
     made = spec(datasets=(DatasetSpec("d", "D", 100), DatasetSpec("e", "E", 100), DatasetSpec("f", "F", 100)))
     runs = three_seeds() + [replace(r, dataset="e") for r in three_seeds()]
-    table = build(made, runs)
+    table = build_table(made, runs)
     assert table.n_tests == 2
     assert [row.comparison is None for row in table.claims] == [False, False, True]
     assert dict(table.n_users) == {"d": 100, "e": 100, "f": 0}
@@ -257,9 +257,9 @@ def test_lookups_name_the_near_misses() -> None:
 
 def test_comparisons_of_losses_put_in_leave_the_claims_as_they_were() -> None:
     """Holm's correction covers each family by itself."""
-    alone = build(spec(), three_seeds())
+    alone = build_table(spec(), three_seeds())
     own = (Claim("a", "pop", "HIT@10", own=True), Claim("b", "pop", "HIT@10", own=True))
-    table = build(spec(claims=(*own, *spec().claims)), three_seeds())
+    table = build_table(spec(claims=(*own, *spec().claims)), three_seeds())
     assert [row.claim.own for row in table.claims] == [False, True, True]
     assert table.claims[0].comparison is not None
     assert alone.claims[0].comparison is not None
@@ -274,12 +274,12 @@ def adjusted(table: Table) -> list[float]:
 
 
 def test_tests_of_the_family_that_are_not_shown_count_as_p_1() -> None:
-    (alone,) = adjusted(build(spec(), three_seeds()))
-    (one_of_four,) = adjusted(build(spec(n_family=4), three_seeds()))
+    (alone,) = adjusted(build_table(spec(), three_seeds()))
+    (one_of_four,) = adjusted(build_table(spec(n_family=4), three_seeds()))
     assert one_of_four == pytest.approx(min(1.0, 4 * alone))
-    (dunn,) = adjusted(build(spec(n_family=4, correction="bonferroni"), three_seeds()))
+    (dunn,) = adjusted(build_table(spec(n_family=4, correction="bonferroni"), three_seeds()))
     assert dunn == pytest.approx(min(1.0, 4 * alone))
-    (raw,) = adjusted(build(spec(n_family=4, correction="none"), three_seeds()))
+    (raw,) = adjusted(build_table(spec(n_family=4, correction="none"), three_seeds()))
     assert raw == pytest.approx(alone)
 
 
@@ -287,16 +287,16 @@ def test_a_family_of_each_dataset_knows_nothing_of_the_others() -> None:
     claims = (Claim("b", "a", "HIT@10"), Claim("b", "pop", "HIT@10"))
     two = (DatasetSpec("d", "Data", 100), DatasetSpec("e", "More", 100))
     results = [*three_seeds(), *(replace(r, dataset="e", key=f"e-{r.key}") for r in three_seeds())]
-    alone = adjusted(build(spec(claims=claims, by_dataset=True, n_family=2), three_seeds()))
-    both = adjusted(build(spec(claims=claims, datasets=two, by_dataset=True, n_family=2), results))
+    alone = adjusted(build_table(spec(claims=claims, by_dataset=True, n_family=2), three_seeds()))
+    both = adjusted(build_table(spec(claims=claims, datasets=two, by_dataset=True, n_family=2), results))
     assert both == [*alone, *alone]
-    together = adjusted(build(spec(claims=claims, datasets=two, n_family=4), results))
+    together = adjusted(build_table(spec(claims=claims, datasets=two, n_family=4), results))
     assert all(one >= other for one, other in zip(together, both, strict=True))
     assert together != both
 
 
 def test_a_comparison_has_every_test() -> None:
-    (row,) = build(spec(), three_seeds()).claims
+    (row,) = build_table(spec(), three_seeds()).claims
     assert row.comparison is not None
     more = row.comparison.more
     assert more.t.p == pytest.approx(row.comparison.test.p)
@@ -312,7 +312,7 @@ def test_a_number_of_the_paper_that_is_ours_cut_off_is_told(printed: float, cut:
     made = spec(datasets=(DatasetSpec("d", "Data", 200),), seeds=(1,))
     decimals = 3 if printed == 0.175 else 1
     papers = [published(system, printed, decimals=decimals) for system in ("pop", "a")]
-    found = [note for note in build(made, runs, papers).notes if note.kind == "cut digits"]
+    found = [note for note in build_table(made, runs, papers).notes if note.kind == "cut digits"]
     assert [note.values for note in found] == ([(("pop", -1.0),)] if cut else [])
     up = [*runs[:2], run("b", None, hits(58, 200))]  # 0.29, printed as 0.3
-    assert not notes(build(made, up, [*papers, published("b", 0.3, decimals=1)]), "cut digits")
+    assert not notes(build_table(made, up, [*papers, published("b", 0.3, decimals=1)]), "cut digits")

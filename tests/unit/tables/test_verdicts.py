@@ -6,8 +6,8 @@ import pytest
 from made_tables import hits, published, run, spec
 
 from harness.core.results import Claim, RunResult
-from harness.tables.build import Table, build
-from harness.tables.verdicts import exit_code, judge, value_verdict
+from harness.tables.build import Table, build_table
+from harness.tables.verdicts import exit_code, judge_table, value_verdict
 
 
 def judged(a: list[int], b: list[int], paper_a: float | None = None, paper_b: float | None = None) -> Table:
@@ -17,7 +17,7 @@ def judged(a: list[int], b: list[int], paper_a: float | None = None, paper_b: fl
         runs += [run("a", seed, hits(n_a, 100)), run("b", seed, hits(n_b, 100))]
     papers = [published(s, v) for s, v in (("a", paper_a), ("b", paper_b)) if v is not None]
     systems = spec().systems[:2]
-    return judge(build(spec(seeds=tuple(range(1, len(a) + 1)), systems=systems), runs, papers))
+    return judge_table(build_table(spec(seeds=tuple(range(1, len(a) + 1)), systems=systems), runs, papers))
 
 
 def verdicts(table: Table) -> list[str]:
@@ -35,7 +35,7 @@ def test_one_seed_rests_on_the_spread_over_users() -> None:
 
 
 def test_a_system_without_randomness_is_compared_exactly() -> None:
-    table = build(spec(), [run("pop", None, hits(8, 100))], [published("pop", 0.08)])
+    table = build_table(spec(), [run("pop", None, hits(8, 100))], [published("pop", 0.08)])
     cell = table.rows[0].cells[0]
     assert value_verdict(cell, 0.05) == "reproduced"
     assert value_verdict(replace(cell, seedless=False), 0.05) == "inconclusive"
@@ -45,7 +45,7 @@ def test_a_system_without_randomness_is_compared_exactly() -> None:
 
 def test_gaps_and_unpublished_values_have_verdicts_of_their_own() -> None:
     runs = [run("a", 1, None, reason="boom"), run("pop", None, hits(8, 100))]
-    table = judge(build(spec(seeds=(1,)), runs, [published("a", 0.1)]))
+    table = judge_table(build_table(spec(seeds=(1,)), runs, [published("a", 0.1)]))
     assert verdicts(table) == ["unpublished", "failed", "not run"]
     assert [row.verdict for row in table.claims] == ["not run"]  # b, the better one, comes first
     assert exit_code(table) == 1
@@ -82,14 +82,16 @@ def test_a_demonstration_counts_its_claims() -> None:
 
 
 def test_nothing_holds_before_it_is_judged() -> None:
-    table = build(spec(), [run("pop", None, hits(8, 100))])
+    table = build_table(spec(), [run("pop", None, hits(8, 100))])
     assert exit_code(table) == 1
 
 
 def test_a_run_that_is_missing_is_not_forgiven() -> None:
     """Two of three seeds hold the claim, the third failed: what was asked for does not hold."""
     runs = [run(s, seed, hits(n, 100)) for seed in (1, 2) for s, n in (("a", 10 + seed), ("b", 40 + seed))]
-    table = judge(build(spec(systems=spec().systems[:2]), [*runs, run("a", 3, None), run("b", 3, hits(43, 100))]))
+    table = judge_table(
+        build_table(spec(systems=spec().systems[:2]), [*runs, run("a", 3, None), run("b", 3, hits(43, 100))])
+    )
     assert [row.verdict for row in table.claims] == ["supported"]
     assert exit_code(table) == 1
 
@@ -111,6 +113,6 @@ def test_a_loss_that_was_put_in_supports_nothing_and_contradicts_nothing(
     made = spec(
         systems=spec().systems[:2], seeds=tuple(range(1, len(a) + 1)), claims=(Claim("b", "a", "HIT@10", own=True),)
     )
-    table = judge(build(made, runs))
+    table = judge_table(build_table(made, runs))
     assert [row.verdict for row in table.claims] == [verdict]
     assert exit_code(table) == 0
