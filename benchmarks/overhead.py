@@ -92,7 +92,7 @@ from harness.recipes.selection import Settings
 seeds = tuple(map(int, sys.argv[1].split(",")))
 job = TableRequest(load(Path(sys.argv[2])), "bench/trivial", Settings(seeds=seeds))
 execution = job.execution(Observer())
-sys.exit(bool(execution.needed(job.runs)))
+sys.exit(bool(execution.find_missing(job.runs)))
 """
 
 

@@ -24,40 +24,39 @@ app = typer.Typer(
 
 
 def reproduce(
-    job: TableRequest,
+    request: TableRequest,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run, and why, and stop")] = False,
 ) -> None:
     """Run what is missing of a table, then print it and write it as Markdown, LaTeX and CSV."""
     from harness.cli import reproduce as reporting
 
-    name = job.config.file.aliases.get(job.name, job.name)
-    if (job.config.root / "recipes" / f"{name}.counts.yaml").is_file():
+    if request.only_counts:
         from harness.cli import count_datasets
 
         if dry_run:
-            count_datasets.print_plan(job.config, name)
+            count_datasets.print_plan(request.config, request.artifact)
             return
-        raise typer.Exit(count_datasets.reproduce(job.config, name))
+        raise typer.Exit(count_datasets.reproduce(request.config, request.artifact))
     if dry_run:
         from harness.cli import runs
 
-        runs.print_plan(job)
+        runs.print_plan(request)
         return
-    raise typer.Exit(reporting.reproduce(job))
+    raise typer.Exit(reporting.reproduce(request))
 
 
 def report(
-    job: TableRequest,
+    request: TableRequest,
     formats: Annotated[str, typer.Option("--format", help="of md, tex, csv, html, figures")] = "md,tex,csv,html",
 ) -> None:
     """Make a table of the records at hand and write it; nothing is run."""
     from harness.cli import reproduce as reporting
 
-    raise typer.Exit(reporting.report(job, [part.strip() for part in formats.split(",") if part.strip()]))
+    raise typer.Exit(reporting.report(request, [part.strip() for part in formats.split(",") if part.strip()]))
 
 
 def compare(
-    job: TableRequest,
+    request: TableRequest,
     a: Annotated[str, typer.Argument(help="a system such as sasrec/bce, or a run's key", show_default=False)],
     b: Annotated[str, typer.Argument(help="another one", show_default=False)],
     metrics: Annotated[str, typer.Option(help="HIT@10,MRR; by default those of the recipe")] = "",
@@ -66,30 +65,30 @@ def compare(
     """Test one system against another, or one run against another, on the records at hand."""
     from harness.cli import compare as comparing
 
-    comparing.show(job, a, b, metrics, wilcoxon)
+    comparing.show(request, a, b, metrics, wilcoxon)
 
 
-def plan(job: TableRequest) -> None:
+def plan(request: TableRequest) -> None:
     """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
 
     from harness.cli import runs
 
-    runs.print_plan(job)
+    runs.print_plan(request)
 
 
-def status(job: TableRequest) -> None:
+def status(request: TableRequest) -> None:
     """Show what each run of a table left: status, epochs, time, memory, reason of a failure."""
 
     from harness.cli import runs
 
-    runs.print_status(job)
+    runs.print_status(request)
 
 
-def calibration(job: TableRequest, dataset: Annotated[str, typer.Option(help="one of the recipe's")]) -> None:
+def calibration(request: TableRequest, dataset: Annotated[str, typer.Option(help="one of the recipe's")]) -> None:
     """Draw predicted probabilities, by rank and beside precision, from records such as petrov2023/fig1 and fig2."""
     from harness.commands import calibration as drawn
 
-    for path in drawn.write(job, dataset):
+    for path in drawn.write(request, dataset):
         typer.echo(path)
 
 

@@ -8,11 +8,11 @@ from harness.commands.table_request import TableRequest
 from harness.core.errors import ArgumentError
 
 
-def show(job: TableRequest, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None:
+def show(request: TableRequest, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None:
     """Values, every test and every seed of the two.
 
     Args:
-        job: of the artifact named, or of none, with the settings asked for.
+        request: of the artifact named, or of none, with the settings asked for.
         metrics: by comma; "" for those of the recipe.
         wilcoxon: the signed-rank test too.
     """
@@ -22,9 +22,9 @@ def show(job: TableRequest, a: str, b: str, metrics: str, wilcoxon: bool = False
         raise ArgumentError("compare", f"{a} is compared with itself", "name two")
     asked = compare.metric_list(metrics)
     if compare.KEY.fullmatch(a) and compare.KEY.fullmatch(b):
-        table = compare.runs(job.config, a, b, asked, wilcoxon)
+        table = compare.runs(request.config, a, b, asked, wilcoxon)
     else:
-        table = compare.systems(job, a, b, asked, wilcoxon)
+        table = compare.systems(request, a, b, asked, wilcoxon)
     out = console()
     for block in terminal.blocks(table, details=True):
         out.print(block)

@@ -18,7 +18,7 @@ def reproduce(config: Config, artifact: str) -> int:
     """Count what can be had of a table, print it and write it; 0 where every number is the paper's, else 1.
 
     Raises:
-        HarnessError: see `counting.carry_out`.
+        HarnessError: see `carry_out`.
     """
     table = count_datasets.carry_out(config, artifact, lambda name: console(stderr=True).print(f"count   {name}"))
     show(table)

@@ -20,7 +20,6 @@ from harness.recipes.papers.rounding import Verdict
 from harness.report.findings import Section, counted, overview, sections, to_csv, to_markdown
 
 FORMATS = ("md", "csv", "txt")
-HEADS = (Text("reported", "dim"), Text("recomputed or elsewhere", "dim"))
 STYLES: dict[Verdict, str] = {
     "disagrees": "bold red", "not from print": "yellow", "differs": "magenta", "open": "cyan", "not printed": "blue",
     "agrees": "green",

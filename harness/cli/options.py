@@ -1,6 +1,6 @@
 """Which table is meant, and how it is carried out: the options that commands share, spelt out once.
 
-`takes_job` gives a command these options beside its own and hands it the `Job` that they make.
+`with_table_options` gives a command these options beside its own and hands it the `TableRequest` that they make.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def seed_list(text: str) -> tuple[int, ...] | None:
 def with_table_options(
     command: Callable[..., None], ways: bool = False, other: Mapping[str, tuple[Any, Any]] | None = None
 ) -> Callable[..., None]:
-    """A command whose first parameter is a `Job`, with the options that make one in its place.
+    """A command whose first parameter is a `TableRequest`, with the options that make one in its place.
 
     Args:
         ways: also those that say how missing runs are carried out.

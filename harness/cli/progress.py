@@ -30,11 +30,11 @@ REFRESH_S = 1.0
 class Progress(Observer):
     """Shows how an execution goes."""
 
-    def __init__(self, job: TableRequest, console: Console) -> None:
-        self.job, self.console = job, console
-        self.runs = {run.key: run for run in (*job.stages, *job.runs)}
+    def __init__(self, request: TableRequest, console: Console) -> None:
+        self.request, self.console = request, console
+        self.runs = {run.key: run for run in (*request.stages, *request.runs)}
         self.going: dict[str, tuple[PreparedRun, float, int | None]] = {}
-        self.estimates = Estimates(job.store, job.data)
+        self.estimates = Estimates(request.store, request.data)
         self.left: set[str] = set()
         self.bars = Bars(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"),
@@ -124,4 +124,4 @@ class Progress(Observer):
             seconds += max((expected or 0.0) - (now - since), 0.0)
         if not seconds:
             return "time left unknown" if guessed else ""
-        return f"{'perhaps' if guessed else 'about'} {duration(seconds / self.job.execution_options.jobs)} left"
+        return f"{'perhaps' if guessed else 'about'} {duration(seconds / self.request.execution_options.jobs)} left"

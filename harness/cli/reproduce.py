@@ -1,4 +1,4 @@
-"""What the commands do and print."""
+"""`harness reproduce` and `harness report`: what they print, and their exit codes."""
 
 from __future__ import annotations
 
@@ -12,49 +12,40 @@ from harness.cli.console import console
 from harness.cli.progress import Progress
 from harness.commands import reproduce as workflow
 from harness.commands.table_request import TableRequest
-from harness.core.errors import HarnessError, StoreError
+from harness.core.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.runs.plan import Run
     from harness.tables.build import Table
 
 
-def reproduce(job: TableRequest) -> int:
-    """Carry out a job, print its table and write it; the exit code."""
-    with Progress(job, console(stderr=True)) as progress:
-        results, execution = workflow.reproduce(job, progress)
-    table = workflow.report(job, results)
-    print_table(table, workflow.publish(job, table), job.config.root)
-    tell_gaps(execution.gaps, job.runs)
-    if failed := [r for r in results if r.status == "failed"]:
+def reproduce(request: TableRequest) -> int:
+    """Carry out a request, print its table and what could not run; the exit code."""
+    with Progress(request, console(stderr=True)) as progress:
+        made = workflow.reproduce(request, progress)
+    print_table(made.table, made.files, request.config.root)
+    tell_gaps(made.gaps, request.runs)
+    if failed := [r for r in made.results if r.status == "failed"]:
         why = f"`harness runs show {failed[0].key[:8]} --log` shows why"
         text = f"{len(failed)} failed: {why}, --retry-failed runs them again"
         console(stderr=True).print(Text(text, style="red"), soft_wrap=True)
-    return exit_code(table, execution.gaps, [r.status for r in results])
+    return exit_code(made)
 
 
-def report(job: TableRequest, formats: Sequence[str]) -> int:
-    """Print and write the table of the records at hand; the verdict's exit code.
-
-    Raises:
-        StoreError: there is no record yet.
-    """
-    results = job.results()
-    if all(r.status == "missing" for r in results):
-        fix = f"`harness reproduce {job.name}` makes them; `harness plan {job.name}` shows what it would run"
-        raise StoreError(job.recipe.artifact, "no record of this table yet", fix)
-    table = workflow.report(job, results)
-    print_table(table, workflow.publish(job, table, formats, results), job.config.root)
-    return exit_code(table, {}, [r.status for r in results])
+def report(request: TableRequest, formats: Sequence[str]) -> int:
+    """Print and write the table of the records at hand; the verdict's exit code."""
+    made = workflow.report(request, formats)
+    print_table(made.table, made.files, request.config.root)
+    return exit_code(made)
 
 
-def exit_code(table: Table, gaps: Mapping[str, HarnessError], statuses: list[str]) -> int:
-    """The error of a run that could not begin, then 4 for one that failed, then the verdict's."""
+def exit_code(made: workflow.Reproduction) -> int:
+    """The error of a run that could not start, then 4 for one that failed, then the verdict's."""
     from harness.tables.verdicts import exit_code as verdict
 
-    if gaps:
-        return max(error.exit_code for error in gaps.values())
-    return 4 if "failed" in statuses else verdict(table)
+    if made.gaps:
+        return max(error.exit_code for error in made.gaps.values())
+    return 4 if any(result.status == "failed" for result in made.results) else verdict(made.table)
 
 
 def print_table(table: Table, written: Sequence[Path], root: Path) -> None:

@@ -19,27 +19,27 @@ from harness.runs.runner import Observer
 from harness.runs.store import Record
 
 
-def print_plan(job: TableRequest) -> None:
+def print_plan(request: TableRequest) -> None:
     """The runs of a table: what is there, what is missing and why, about how long and how large."""
-    missing = job.execution(Observer()).needed(job.runs)
-    told = workflow.reasons(job, missing)
-    cost = estimate.Estimates(job.store, job.data)
+    missing = request.execution(Observer()).find_missing(request.runs)
+    told = workflow.reasons(request, missing)
+    cost = estimate.Estimates(request.store, request.data)
     grid = grid_of("key", "dataset", "system", "seed", "state", "about")
-    runs = [*job.stages, *job.runs]
+    runs = [*request.stages, *request.runs]
     for run in runs:
-        record = job.store.read(run.key)
+        record = request.store.read(run.key)
         state = told.get(run.key, record.reason if record and record.reason else "there")
         about = cost.seconds(run) if run.key in told else None
         shown = str(about) if about else "?" if run.key in told else ""
         grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), state, shown)
     out = console()
     out.print(grid)
-    failed = sum(not record.finished for run in runs if run.key not in told and (record := job.store.read(run.key)))
+    failed = sum(not record.finished for run in runs if run.key not in told and (record := request.store.read(run.key)))
     kept = f" ({failed} failed; --retry-failed runs them again)" if failed else ""
     out.print(f"{len(runs)} runs, {len(runs) - len(missing)} there{kept}, {len(missing)} to run")
     if missing:
-        out.print(cost.summary(missing, job.execution_options.jobs), soft_wrap=True)
-        for line in estimate.downloads(job, missing):
+        out.print(cost.summary(missing, request.execution_options.jobs), soft_wrap=True)
+        for line in estimate.downloads(request, missing):
             out.print(line, soft_wrap=True)
 
 
@@ -48,11 +48,11 @@ def seed_text(seed: int | None) -> str:
     return "–" if seed is None else str(seed)
 
 
-def print_status(job: TableRequest) -> None:
+def print_status(request: TableRequest) -> None:
     """Every run of a table with what its record says."""
     grid = grid_of("key", "dataset", "system", "seed", "status", "epochs", "time", "peak MB", "reason")
     counts: dict[str, int] = {}
-    for r in job.results():
+    for r in workflow.load_results(request):
         counts[r.status] = counts.get(r.status, 0) + 1
         epochs = "" if r.epochs is None else f"{r.epochs}" + (" (cap)" if r.epochs == r.epoch_cap else "")
         time = "" if r.seconds is None else rounding.duration(r.seconds)

@@ -20,17 +20,17 @@ SIGMOID = ("bce", "gbce")
 SUM, FIRST = "sum_of_probabilities", "mean_predicted_probability@1"  # what recipes/papers calls them
 
 
-def write(job: TableRequest, dataset: str) -> list[Path]:
+def write(request: TableRequest, dataset: str) -> list[Path]:
     """Write both figures and their numbers for one dataset; the files.
 
     Raises:
         ArgumentError: no such dataset. StoreError: no run reported predicted probabilities.
     """
-    selection.check_where(job.recipe, {"dataset": (dataset,)})
-    told = {(p.system, p.metric): p for p in job.published if p.dataset == dataset and not p.beside}
+    selection.check_where(request.recipe, {"dataset": (dataset,)})
+    told = {(p.system, p.metric): p for p in request.published if p.dataset == dataset and not p.beside}
     ranks, means, absent = [], [], []
-    for run in (r for r in job.runs if r.dataset == dataset and not job.recipe.systems[r.system].floor):
-        label, record = job.recipe.systems[run.system].label, job.store.read(run.key)
+    for run in (r for r in request.runs if r.dataset == dataset and not request.recipe.systems[r.system].floor):
+        label, record = request.recipe.systems[run.system].label, request.store.read(run.key)
         if record is None or not record.finished:
             absent.append(label)
             continue
@@ -38,9 +38,9 @@ def write(job: TableRequest, dataset: str) -> list[Path]:
         ranks += by_rank(label, events.get("probabilities"), told.get((run.system, SUM)))
         means += calibrated(label, events.get("calibration"), record, told.get((run.system, FIRST)))
     if not means:
-        fix = f"`harness reproduce {job.name}` runs what is lacking; not every recipe reports them"
-        raise StoreError(job.recipe.artifact, f"no run on {dataset} reported predicted probabilities", fix)
-    return save(job, dataset, ranks, means, absent)
+        fix = f"`harness reproduce {request.name}` runs what is lacking; not every recipe reports them"
+        raise StoreError(request.recipe.artifact, f"no run on {dataset} reported predicted probabilities", fix)
+    return save(request, dataset, ranks, means, absent)
 
 
 def by_rank(label: str, event: Mapping[str, Any] | None, told: Published | None) -> list[shown.ByRank]:
@@ -66,16 +66,19 @@ def calibrated(
 
 
 def save(
-    job: TableRequest,
+    request: TableRequest,
     dataset: str,
     ranks: Sequence[shown.ByRank],
     means: Sequence[shown.Calibrated],
     absent: Sequence[str],
 ) -> list[Path]:
     """Draw, and write beside the table."""
-    said = signature(table_spec(job))
-    words = [job.data[dataset].label, *([f"profile {job.settings.profile}"] if job.settings.profile else [])]
-    words += [f"{name} {value}" for name, value in sorted(job.settings.options.items())]
+    said = signature(table_spec(request))
+    words = [
+        request.data[dataset].label,
+        *([f"profile {request.settings.profile}"] if request.settings.profile else []),
+    ]
+    words += [f"{name} {value}" for name, value in sorted(request.settings.options.items())]
     words += [f"not run: {', '.join(absent)}"] if absent else []
     place = "; ".join(words)
     files: dict[str, bytes] = {}
@@ -86,4 +89,4 @@ def save(
     drawn = shown.calibration_figure(means, f"Predicted probability and precision ({place})", said)
     files |= {f"calibration-{dataset}{ending}": content for ending, content in drawn.items()}
     files[f"calibration-{dataset}.csv"] = shown.calibration_table(means, said).encode()
-    return job.keep(files)
+    return request.keep(files)

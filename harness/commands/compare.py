@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.commands import table_spec
+from harness.commands.reproduce import load_results
 from harness.commands.table_request import TableRequest
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
@@ -63,28 +64,32 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
     return judge_table(build_table(spec, results))
 
 
-def systems(job: TableRequest, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = False) -> Table:
+def systems(request: TableRequest, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = False) -> Table:
     """Two systems of a recipe on every dataset and seed that both have finished, or on those asked for.
 
     Args:
-        job: of the artifact meant, or named "" for the one that has both.
+        request: of the artifact meant, or named "" for the one that has both.
     Raises:
         ArgumentError: no artifact has both, or several have. StoreError: there is nothing to compare yet.
     """
-    job = replace(job, name=job.name or the_artifact(job.config, a, b))
-    if job.settings.seeds is None:
-        job = replace(job, settings=replace(job.settings, seeds=seeds_of(job, a, b) or job.recipe.seeds))
-    known = job.recipe.systems
+    request = replace(request, name=request.name or the_artifact(request.config, a, b))
+    if request.settings.seeds is None:
+        request = replace(
+            request, settings=replace(request.settings, seeds=seeds_of(request, a, b) or request.recipe.seeds)
+        )
+    known = request.recipe.systems
     for name in (a, b):
         if name not in known:
-            raise ArgumentError("compare", f"{job.recipe.artifact} has no system {name!r}", near_misses(name, known))
-    results = [r for r in job.results() if r.system in (a, b)]
+            raise ArgumentError(
+                "compare", f"{request.recipe.artifact} has no system {name!r}", near_misses(name, known)
+            )
+    results = [r for r in load_results(request) if r.system in (a, b)]
     there = [r for r in results if r.status == "finished"]
     shared = {r.dataset for r in there if r.system == a} & {r.dataset for r in there if r.system == b}
     if not shared:
-        fix = f"`harness plan {job.recipe.artifact}` shows what is missing"
+        fix = f"`harness plan {request.recipe.artifact}` shows what is missing"
         raise StoreError("compare", f"no dataset on which both {a} and {b} have a finished run", fix)
-    whole = table_spec.table_spec(job)
+    whole = table_spec.table_spec(request)
     spec = replace(
         whole,
         title=f"{known[a].label} against {known[b].label}",
@@ -95,7 +100,7 @@ def systems(job: TableRequest, a: str, b: str, metrics: Sequence[str], wilcoxon:
         systems=tuple(replace(whole.system(name), is_floor=False) for name in (a, b)),
         claims=tuple(Claim(a, b, metric, own=True) for metric in metrics or whole.metrics),
     )
-    return judge_table(build_table(spec, results, [p for p in job.published if p.system in (a, b)]))
+    return judge_table(build_table(spec, results, [p for p in request.published if p.system in (a, b)]))
 
 
 def the_artifact(config: Config, a: str, b: str) -> str:
@@ -122,9 +127,9 @@ def systems_of(config: Config, artifact: str) -> list[str]:
         return []
 
 
-def seeds_of(job: TableRequest, *names: str) -> tuple[int, ...]:
+def seeds_of(request: TableRequest, *names: str) -> tuple[int, ...]:
     """Seeds of finished records of these systems, in order."""
-    own = [r.content for r in job.store.records if r.finished and r.content["upstream"] == job.recipe.upstream]
+    own = [r.content for r in request.store.records if r.finished and r.content["upstream"] == request.recipe.upstream]
     seeds = {c["seed"] for c in own if c["system"] in names and c["seed"] is not None}
     by_name = [{c["seed"] for c in own if c["system"] == name} for name in names]
     return tuple(sorted(s for s in seeds if all(s in found or None in found for found in by_name)))

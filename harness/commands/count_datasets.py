@@ -154,7 +154,7 @@ def one_row(config: Config, upstream: str, name: str, dataset: Dataset, numbers:
 
 def sequences(config: Config, upstream: str, file: DataFile) -> Path:
     """The folder with a dataset's file of sequences, checked by hash."""
-    wanted = [data_cache.DataFile(path=file.name, content=file.content, name=file.name)]
+    wanted = [data_cache.PinnedFile(path=file.name, content=file.content, name=file.name)]
 
     def read(_: str) -> bytes:
         return data_fetch.read(config, file, lambda: (clone_of(config, upstream), pin_of(config, upstream)))

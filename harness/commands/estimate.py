@@ -111,13 +111,13 @@ def limits(command: Sequence[str]) -> dict[str, str]:
     return {n.lstrip("-"): value for n, value in pairwise(words) if n.endswith(("epochs", "patience"))}
 
 
-def downloads(job: TableRequest, missing: Sequence[Run]) -> Iterator[str]:
+def downloads(request: TableRequest, missing: Sequence[Run]) -> Iterator[str]:
     """What still has to be fetched or made before the first run."""
-    config, workspace = job.config, job.workspace
-    environment = config.environment(job.recipe.environment)
+    config, workspace = request.config, request.workspace
+    environment = config.environment(request.recipe.environment)
     if to_make := workspace.backend.to_make(size(environment.size_mb * 1e6)):
         yield to_make
-    if not any((config.cache / "clones").glob(f"{job.recipe.upstream}-*")):
-        yield f"upstream {job.recipe.upstream}: to be fetched from {config.git_mirror or workspace.upstream.url}"
+    if not any((config.cache / "clones").glob(f"{request.recipe.upstream}-*")):
+        yield f"upstream {request.recipe.upstream}: to be fetched from {config.git_mirror or workspace.upstream.url}"
     names = sorted({run.dataset for run in missing})
     yield f"data: {', '.join(names)}, from the upstream at its pin or where recipes/data says, checked by hash"

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.commands import compare, table_spec
 from harness.commands.estimate import limits
+from harness.commands.reproduce import load_results
 from harness.commands.table_request import TableRequest
 from harness.core.config import Config
 from harness.core.errors import HarnessError, MetricsError, RecipeError
@@ -64,10 +65,10 @@ def pairing_rows(config: Config) -> Iterator[PairingRow]:
 
 
 def _of_recipe(config: Config, name: str, recipe: Recipe, profile: str) -> Iterator[PairingRow]:
-    paper, job = recipe.published.partition("#")[0], TableRequest(config, name, Settings(profile=profile))
-    seeds = compare.seeds_of(job, *{key for claim in recipe.claims for key in (claim.better, claim.worse)})
-    job = TableRequest(config, name, Settings(seeds=seeds or None, profile=profile))
-    spec, results = table_spec.table_spec(job), job.results()
+    paper, request = recipe.published.partition("#")[0], TableRequest(config, name, Settings(profile=profile))
+    seeds = compare.seeds_of(request, *{key for claim in recipe.claims for key in (claim.better, claim.worse)})
+    request = TableRequest(config, name, Settings(seeds=seeds or None, profile=profile))
+    spec, results = table_spec.table_spec(request), load_results(request)
     if all(r.status == "missing" for r in results):
         return
     for dataset in spec.datasets:

@@ -1,51 +1,100 @@
-"""The steps of `reproduce`, `plan` and `status`, in order; each step is a module of its own."""
+"""From a request to a judged and published table: the steps of `reproduce` in order, each a module of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commands import figure_data
 from harness.commands.table_request import TableRequest
 from harness.commands.table_spec import table_spec
-from harness.core.errors import ArgumentError, near_misses
+from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
 from harness.core.results import RunResult
 from harness.report import formats as render
 from harness.runs.key_changes import key_changes
 from harness.runs.plan import Run
 from harness.runs.runner import Execution, Observer
-from harness.tables import build
-from harness.tables.build import Table
+from harness.tables.build import Table, build_table
 from harness.tables.verdicts import judge_table
 
 FIGURES = "figures"
 
 
-def reproduce(job: TableRequest, observer: Observer) -> tuple[list[RunResult], Execution]:
-    """Carry out what the store lacks and return every run of the table as it then stands.
+@dataclass(frozen=True)
+class Reproduction:
+    """What `reproduce` made.
+
+    Attributes:
+        results: every run of the table as it stands now.
+        gaps: runs that could not start, by key, with the reason.
+        files: of the published table.
+    """
+
+    table: Table
+    results: list[RunResult]
+    gaps: Mapping[str, HarnessError]
+    files: list[Path]
+
+
+def reproduce(request: TableRequest, observer: Observer) -> Reproduction:
+    """Rebuild a table: run what the store lacks, then judge and publish what it holds.
 
     Raises:
         HarnessError: what stops all runs; finished ones are in the store.
     """
-    build.build_table(table_spec(job), [], job.published)  # a mistake in metrics or published numbers is told at once
-    execution = job.execution(observer)
-    execution.carry_out(job.runs)
-    return job.results(execution), execution
+    runs = request.runs  # planned with their content keys; nothing is fetched
+    spec = table_spec(request)
+    build_table(spec, [], request.published)  # reports a mistake in metrics or published numbers before anything runs
+    execution = request.execution(observer)
+    missing = execution.find_missing(runs)
+    ready = execution.prepare_workspace(missing)
+    execution.execute(ready)
+    results = load_results(request, execution)
+    table = judge_table(build_table(spec, results, request.published))
+    return Reproduction(table, results, execution.gaps, publish(request, table, results))
 
 
-def report(job: TableRequest, results: Sequence[RunResult]) -> Table:
-    """The judged table of these runs."""
-    return judge_table(build.build_table(table_spec(job), results, job.published))
+def report(request: TableRequest, formats: Sequence[str]) -> Reproduction:
+    """Judge and publish a table from the records at hand; nothing is run.
+
+    Raises:
+        ArgumentError: an unknown format. StoreError: there is no record yet, or the disk is full or not writable.
+    """
+    results = load_results(request)
+    if all(result.status == "missing" for result in results):
+        fix = f"`harness reproduce {request.name}` makes them; `harness plan {request.name}` shows what it would run"
+        raise StoreError(request.recipe.artifact, "no record of this table yet", fix)
+    table = judge_table(build_table(table_spec(request), results, request.published))
+    return Reproduction(table, results, {}, publish(request, table, results, formats))
+
+
+def load_results(request: TableRequest, execution: Execution | None = None) -> list[RunResult]:
+    """Every run of the table as the store holds it.
+
+    Args:
+        execution: what carried out the runs, if anything did: its gaps give the reasons of missing runs.
+    """
+    known = execution.found if execution else {}
+    gaps = execution.gaps if execution else {}
+    found = [request.store.result(run, known.get(run.key)) for run in request.runs]
+    return [with_reason(result, gaps[result.key]) if result.key in gaps else result for result in found]
+
+
+def with_reason(result: RunResult, error: HarnessError) -> RunResult:
+    """A missing run with the first line of the reason why it could not start."""
+    reason = str(error).splitlines()[0]
+    return RunResult(result.key, result.dataset, result.system, result.seed, "missing", reason)
 
 
 def publish(
-    job: TableRequest, table: Table, formats: Sequence[str] = render.KEPT, results: Sequence[RunResult] = ()
+    request: TableRequest, table: Table, results: Sequence[RunResult], formats: Sequence[str] = render.KEPT
 ) -> list[Path]:
     """Write the table in these formats; its files.
 
     Args:
-        formats: those of `render.FORMATS`, and `figures`.
         results: that the table was built from, for its figures.
+        formats: those of `render.FORMATS`, and `figures`.
     Raises:
         ArgumentError: an unknown format. StoreError: the disk is full or not writable.
     """
@@ -57,22 +106,22 @@ def publish(
     if FIGURES in formats:
         from harness.report import figures  # matplotlib takes longer to start than a finished table
 
-        drawn_from = figure_data.figure_data(table, results, job.store, job.published)
+        drawn_from = figure_data.figure_data(table, results, request.store, request.published)
         files |= {f"{FIGURES}/{name}": content for name, content in figures.files(drawn_from).items()}
-    return job.keep(files)
+    return request.keep(files)
 
 
-def reasons(job: TableRequest, runs: Sequence[Run]) -> dict[str, str]:
+def reasons(request: TableRequest, runs: Sequence[Run]) -> dict[str, str]:
     """Why each of these runs must run, in words: never run, failed before, or what changed since a similar record."""
     told = {}
     for run in runs:
-        record = job.store.read(run.key)
+        record = request.store.read(run.key)
         if record is not None:
             told[run.key] = f"failed before ({record.reason})"
             continue
         near = [
             key_changes(r.content["inputs"], run.inputs)
-            for r in job.store.relatives(run)
+            for r in request.store.relatives(run)
             if r.content["seed"] == run.seed
         ]
         closest = min(near, key=len, default=["never run"])

@@ -1,4 +1,4 @@
-"""One request for a table: configuration, recipe, settings, ways of carrying it out, and all that follows from them."""
+"""One request for a table: configuration, recipe, settings and execution options, with what follows from them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 from harness.core.config import Config
 from harness.core.files import sha256_bytes
-from harness.core.results import Published, RunResult
+from harness.core.results import Published
 from harness.environments import venv
 from harness.environments.machine import describe_machine, own_version
 from harness.executors.backends import Backend, DockerBackend, LocalBackend
-from harness.executors.options import ExecutionOptions, check_options
+from harness.executors.options import ExecutionOptions
 from harness.recipes import extra_losses, loss_catalogue
 from harness.recipes import recipe as recipes
 from harness.recipes.datasets import Dataset
@@ -34,12 +34,22 @@ LONGEST_NAME = 100
 
 @dataclass(frozen=True)
 class TableRequest:
-    """One request for a table: configuration, recipe, settings, and all that follows from them."""
+    """One request for a table; every part is read or planned once, when it is first needed."""
 
     config: Config
     name: str
     settings: Settings
     execution_options: ExecutionOptions = field(default_factory=ExecutionOptions)
+
+    @property
+    def artifact(self) -> str:
+        """The artifact that the name stands for."""
+        return self.config.file.aliases.get(self.name, self.name)
+
+    @property
+    def only_counts(self) -> bool:
+        """Whether the artifact is a table of dataset sizes, which has no runs."""
+        return recipes.only_counts(self.config.root, self.artifact)
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -65,7 +75,7 @@ class TableRequest:
         return printed.published_numbers(self.config.root, self.recipe)
 
     @cached_property
-    def said(self) -> significance.PaperSignificance:
+    def paper_significance(self) -> significance.PaperSignificance:
         """What the paper's marks say of its differences."""
         return significance.paper_significance(self.config.root, self.recipe)
 
@@ -79,13 +89,17 @@ class TableRequest:
         """Packages of the runs, and what carries them out.
 
         Raises:
-            ArgumentError: ways that contradict each other.
+            ConfigError: an environment that harness.toml lacks.
         """
-        check_options(self.execution_options, self.executor, self.settings.device)
-        config, ways, name, device = self.config, self.execution_options, self.recipe.environment, self.settings.device
+        config, options, name, device = (
+            self.config,
+            self.execution_options,
+            self.recipe.environment,
+            self.settings.device,
+        )
         if self.executor == "docker":
-            gpus = ways.gpus or ("all" if device == "cuda" else "none")
-            return DockerBackend(config, name, device, gpus, self.settings.threads, ways.making)
+            gpus = options.gpus or ("all" if device == "cuda" else "none")
+            return DockerBackend(config, name, device, gpus, self.settings.threads, options.making)
         request = venv.Request(
             name=name,
             environment=config.environment(name),
@@ -94,10 +108,10 @@ class TableRequest:
             cache=config.cache,
             pip_args=config.pip_args,
             base_env=config.base_env,
-            kind=ways.environment,
-            python=ways.python or sys.executable,
+            kind=options.environment,
+            python=options.python or sys.executable,
         )
-        return LocalBackend(request, ways.making)
+        return LocalBackend(request, options.making)
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -108,7 +122,7 @@ class TableRequest:
 
     @cached_property
     def runs(self) -> list[Run]:
-        """The planned runs."""
+        """The planned runs with their content keys; nothing is fetched."""
         return plan.plan_runs(self.recipe, self.data, self.workspace.pinned, self.settings)
 
     def keep(self, files: Mapping[str, bytes]) -> list[Path]:
@@ -133,7 +147,7 @@ class TableRequest:
         return Store(folder, self.config.cache)
 
     def execution(self, observer: Observer) -> Execution:
-        """What carries out the runs of this job."""
+        """What carries out the runs of this request."""
         seen: dict[str, Any] = {}
 
         def resolved() -> Mapping[str, Any]:
@@ -151,18 +165,6 @@ class TableRequest:
             observer,
             self.execution_options.retry_failed,
         )
-
-    def results(self, execution: Execution | None = None) -> list[RunResult]:
-        """What the store holds of the planned runs; gaps of this execution are told as such."""
-        known = execution.found if execution else {}
-        found = [self.store.result(run, known.get(run.key)) for run in self.runs]
-        gaps = execution.gaps if execution else {}
-        return [
-            r
-            if r.key not in gaps
-            else RunResult(r.key, r.dataset, r.system, r.seed, "missing", str(gaps[r.key]).splitlines()[0])
-            for r in found
-        ]
 
     @property
     def variant(self) -> str:

@@ -10,16 +10,16 @@ from harness.recipes.systems import AddedSystem, System
 from harness.tables.build import DatasetSpec, SystemSpec, TableSpec
 
 
-def table_spec(job: TableRequest) -> TableSpec:
+def table_spec(request: TableRequest) -> TableSpec:
     """What the table has to show: the part of the recipe that was asked for, and the signature of its numbers."""
-    recipe, settings = job.recipe, job.settings
+    recipe, settings = request.recipe, request.settings
     chosen = selection.systems(recipe, settings.where)
-    names = list(dict.fromkeys(run.dataset for run in job.runs))
+    names = list(dict.fromkeys(run.dataset for run in request.runs))
     return TableSpec(
         artifact=recipe.artifact,
         title=recipe.title,
         metrics=recipe.metrics,
-        datasets=tuple(DatasetSpec(name, job.data[name].label, job.data[name].users) for name in names),
+        datasets=tuple(DatasetSpec(name, request.data[name].label, request.data[name].users) for name in names),
         systems=tuple(system_spec(key, system) for key, system in chosen.items()),
         claims=(
             *(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
@@ -34,14 +34,14 @@ def table_spec(job: TableRequest) -> TableSpec:
         by_dataset=recipe.correction.family == "dataset",
         n_family=recipe.n_tests,
         seeds=settings.seeds or recipe.seeds,
-        signature=signature(job),
+        signature=signature(request),
         changed=tuple(
             f"{name} {selection.options(recipe, settings)[name]} (recipe: {recipe.options[name]})"
             for name in sorted(settings.options)
         ),
         demonstration=recipe.demonstration,
         timed=recipe.timed,
-        said=job.said,
+        said=request.paper_significance,
     )
 
 
@@ -53,14 +53,14 @@ def system_spec(key: str, system: System) -> SystemSpec:
     return SystemSpec(key, system.label, system.floor, published, system.model, system.loss, options)
 
 
-def signature(job: TableRequest) -> dict[str, str]:
+def signature(request: TableRequest) -> dict[str, str]:
     """What every number of a table depends on, in the manner of sacreBLEU."""
-    recipe, settings, values = job.recipe, job.settings, selection.options(job.recipe, job.settings)
-    facts = {"upstream": f"{recipe.upstream}@{job.workspace.pinned.commit[:12]}", **recipe.protocol}
-    way = job.execution_options.environment or ("" if job.executor == "local" else job.executor)
+    recipe, settings, values = request.recipe, request.settings, selection.options(request.recipe, request.settings)
+    facts = {"upstream": f"{recipe.upstream}@{request.workspace.pinned.commit[:12]}", **recipe.protocol}
+    way = request.execution_options.environment or ("" if request.executor == "local" else request.executor)
     facts["environment"] = f"{recipe.environment} ({way})" if way else recipe.environment
     if recipe.checkpoints:
-        release = job.config.release(recipe.checkpoints.release)
+        release = request.config.release(recipe.checkpoints.release)
         facts["checkpoints"] = f"{recipe.checkpoints.release}@{release.commit[:12]}"
     if settings.pretrain is not None:
         facts["checkpoints"] = f"pre-trained here for {settings.pretrain} epochs, by seed"

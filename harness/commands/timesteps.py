@@ -34,28 +34,30 @@ def steps(events: Iterable[Mapping[str, Any]], k: int) -> tuple[Step, ...]:
     return tuple(sorted(found, key=lambda s: s.step))
 
 
-def write(job: TableRequest, dataset: str, k: int) -> list[Path]:
+def write(request: TableRequest, dataset: str, k: int) -> list[Path]:
     """Write the figure and its numbers for one dataset; the files.
 
     Raises:
         ArgumentError: no such dataset, or k beyond what was counted. StoreError: no run reported time steps.
     """
-    selection.check_where(job.recipe, {"dataset": (dataset,)})
+    selection.check_where(request.recipe, {"dataset": (dataset,)})
     curves, absent = [], []
-    for run in (r for r in job.runs if r.dataset == dataset and not job.recipe.systems[r.system].floor):
-        label, record = job.recipe.systems[run.system].label, job.store.read(run.key)
+    for run in (r for r in request.runs if r.dataset == dataset and not request.recipe.systems[r.system].floor):
+        label, record = request.recipe.systems[run.system].label, request.store.read(run.key)
         events = read_events(record.folder / "events.jsonl") if record is not None and record.finished else []
         if found := steps(events, k):
             curves.append(Curve(label, found))
         else:
             absent.append(label)
     if not curves:
-        fix = f"`harness reproduce {job.name}` runs what is lacking; not every recipe counts time steps"
-        raise StoreError(job.recipe.artifact, f"no run on {dataset} reported time steps", fix)
-    said = signature(table_spec(job))
-    title = f"{job.recipe.title} ({job.data[dataset].label})" + (f"; not run: {', '.join(absent)}" if absent else "")
+        fix = f"`harness reproduce {request.name}` runs what is lacking; not every recipe counts time steps"
+        raise StoreError(request.recipe.artifact, f"no run on {dataset} reported time steps", fix)
+    said = signature(table_spec(request))
+    title = f"{request.recipe.title} ({request.data[dataset].label})" + (
+        f"; not run: {', '.join(absent)}" if absent else ""
+    )
     files = {
         f"steps-{dataset}.svg": timesteps.svg(curves, k, title, said).encode(),
         f"steps-{dataset}.csv": timesteps.table(curves, k, said).encode(),
     }
-    return job.keep(files)
+    return request.keep(files)

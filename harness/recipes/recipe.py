@@ -192,6 +192,11 @@ def artifacts(root: Path) -> list[str]:
     return sorted(f"{p.parent.name}/{p.stem}" for p in paths if p.parent.name not in ("papers", "data"))
 
 
+def only_counts(root: Path, artifact: str) -> bool:
+    """Whether this artifact is a table of dataset sizes: it counts files and has no runs."""
+    return (root / "recipes" / f"{artifact}.counts.yaml").is_file()
+
+
 def load_recipe(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
     """The recipe of an artifact or of an alias for one.
 
@@ -200,7 +205,7 @@ def load_recipe(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
     """
     artifact = aliases.get(name, name)
     path = root / "recipes" / f"{artifact}.yaml"
-    if path.with_suffix(".counts.yaml").is_file():
+    if only_counts(root, artifact):
         raise RecipeError(name, "counts files and has no runs", f"`harness reproduce {name}` counts them")
     if artifact not in artifacts(root):
         raise RecipeError(name, "no such artifact", near_misses(name, [*artifacts(root), *aliases]))

@@ -9,9 +9,6 @@ from harness.core.errors import ArgumentError, near_misses
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem, Scalar, System
 
-FILTERS = ("dataset", "system", "model", "loss")
-
-
 Where = Mapping[str, Sequence[str]]
 
 

@@ -71,8 +71,8 @@ class Execution:
     gaps: dict[str, HarnessError] = field(default_factory=dict)
     found: dict[str, Record] = field(default_factory=dict)
 
-    def needed(self, runs: Sequence[Run]) -> list[Run]:
-        """Runs without a usable record, each key once, those that others need before them."""
+    def find_missing(self, runs: Sequence[Run]) -> list[Run]:
+        """Runs without a usable record, each key once, those that others depend on before them."""
         unique = {run.key: run for run in runs}
         missing = [run for run in unique.values() if not self.is_stored(run)]
         stages = {run.depends_on.key: run.depends_on for run in missing if run.depends_on}
@@ -89,22 +89,33 @@ class Execution:
             return record is not None
         return record.finished and self.store.result(run).status == "finished"  # its ranks may be damaged
 
-    def carry_out(self, runs: Sequence[Run]) -> None:
-        """Carry out every run that is needed, each by us or by another harness on the same store.
+    def prepare_workspace(self, missing: Sequence[Run]) -> list[Run]:
+        """Make what the missing runs share: data, source tree, environment; the runs that can start.
+
+        A run whose data is unavailable becomes a gap. Everything that all runs need fails here, before the first one.
 
         Raises:
-            HarnessError: what stops all runs: no source, no environment, a full disk.
+            HarnessError: no source, no environment, a full disk.
+        """
+        ready = self.with_data(missing)
+        if ready:
+            workspace = self.workspace
+            workspace.tree, workspace.python, workspace.backend.executor  # noqa: B018
+        return ready
+
+    def execute(self, ready: Sequence[Run]) -> None:
+        """Carry out these runs, each by this harness or by another one on the same store.
+
+        Raises:
+            HarnessError: what stops all runs, such as a full disk; finished runs are in the store.
             Interrupted: after all children were ended.
         """
-        missing = self.with_data(self.needed(runs))
-        if not missing:
+        if not ready:
             return
-        workspace = self.workspace  # what all runs share fails before the first begins
-        workspace.tree, workspace.python, workspace.backend.executor  # noqa: B018
-        self.observer.begun(missing)
-        if stages := [run for run in missing if run.produces]:
+        self.observer.begun(ready)
+        if stages := [run for run in ready if run.produces]:
             self.run_batch(stages)
-        self.run_batch([run for run in missing if not run.produces and self.can_start(run)])
+        self.run_batch([run for run in ready if not run.produces and self.can_start(run)])
 
     def with_data(self, runs: Sequence[Run]) -> list[Run]:
         """The runs whose data can be had, as far as they come from elsewhere; gaps are told before anything is made."""
@@ -131,7 +142,7 @@ class Execution:
         return False
 
     def run_batch(self, missing: Sequence[Run]) -> None:
-        """Carry out runs that do not need each other; see `carry_out`."""
+        """Carry out runs that do not need each other; see `execute`."""
         going: dict[str, tuple[Run, FileLock]] = {}
         others: list[Run] = []
 

@@ -52,7 +52,6 @@ class Comparison:
         more: the other tests and intervals over users.
     """
 
-    better_mean: float
     worse_mean: float
     test: TestResult
     p_adjusted: float

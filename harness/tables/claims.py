@@ -87,7 +87,6 @@ def _comparison(sample: ComparableRuns, claim: Claim, seeds: Sequence[int | None
     tests = [paired_t(row) for row in differences]
     test = paired_t(by_user)
     return Comparison(
-        float(better.mean()),
         float(worse.mean()),
         test,
         test.p,

@@ -22,7 +22,7 @@ BLOB = "blob:"
 
 
 @dataclass(frozen=True)
-class DataFile:
+class PinnedFile:
     """A file: where it comes from, the content it must have, the name a run looks for.
 
     Attributes:
@@ -43,7 +43,9 @@ class Counts(NamedTuple):
     interactions: int
 
 
-def materialise(files: Sequence[DataFile], read: Callable[[str], bytes], cache: Path, *, recheck: bool = False) -> Path:
+def materialise(
+    files: Sequence[PinnedFile], read: Callable[[str], bytes], cache: Path, *, recheck: bool = False
+) -> Path:
     """The folder that holds the files under their names, each verified; made on first use, then reused.
 
     Args:
@@ -131,7 +133,7 @@ def compare(counts: Counts, expected: Counts, where: str) -> list[str]:
     ]
 
 
-def _place(folder: Path, file: DataFile) -> Path:
+def _place(folder: Path, file: PinnedFile) -> Path:
     """Where a file goes, inside the folder.
 
     Raises:
@@ -143,7 +145,7 @@ def _place(folder: Path, file: DataFile) -> Path:
     return folder / file.name
 
 
-def _verified(file: DataFile, data: bytes) -> bytes:
+def _verified(file: PinnedFile, data: bytes) -> bytes:
     """The data, if it is the pinned one.
 
     Raises:
@@ -171,12 +173,12 @@ def _is_still(path: Path, content: str) -> bool:
     return sha256_file(path) == content
 
 
-def _sizes(folder: Path, files: Sequence[DataFile]) -> str:
+def _sizes(folder: Path, files: Sequence[PinnedFile]) -> str:
     """Names and sizes as text: written last, compared before reuse."""
     return canonical_json({file.name: (folder / file.name).stat().st_size for file in files})
 
 
-def _is_whole(folder: Path, files: Sequence[DataFile], recheck: bool) -> bool:
+def _is_whole(folder: Path, files: Sequence[PinnedFile], recheck: bool) -> bool:
     """Whether the folder is there and holds the files with the sizes, or hashes, that they had."""
     try:
         whole = (folder / SIZES_FILE).read_text(encoding="utf-8") == _sizes(folder, files)
@@ -185,7 +187,7 @@ def _is_whole(folder: Path, files: Sequence[DataFile], recheck: bool) -> bool:
         return False
 
 
-def _move(fresh: Path, target: Path, aside: Path, files: Sequence[DataFile]) -> None:
+def _move(fresh: Path, target: Path, aside: Path, files: Sequence[PinnedFile]) -> None:
     """Put the fresh folder in place; one made by another process meanwhile serves as well."""
     with disk_errors(target):
         if target.exists():

@@ -111,7 +111,7 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
     Raises:
         SourceError, DatasetError: a file cannot be had or is another one.
     """
-    files = [data_cache.DataFile(path=f.name, content=f.content, name=f.name) for f in dataset.files]
+    files = [data_cache.PinnedFile(path=f.name, content=f.content, name=f.name) for f in dataset.files]
     folder = data_cache.materialise(files, read_file, config.cache, recheck=True)
     if dataset.layout == "other":
         return folder

@@ -19,6 +19,7 @@ from harness.core.files import disk_errors, remove_tree
 
 COMMIT = "07b6082686d41af1a3c7bd0453ba6d41ddd67bf1"
 FILES = ("README.md", "data.py", "evaluate.py", "generate.py", "model.py", "train.py")  # in the order of Git's trees
+PLACE = "harness/upstreams/embedded/demo"
 BRANCH = "refs/heads/main"
 SIGNATURE = "seqrec harness <harness@example.invalid> 1700000000 +0000"
 MESSAGE = "A small sequential recommender, for demonstration"
@@ -76,16 +77,14 @@ def build(at: Path) -> None:
     try:
         commit = write_commit(at)
     except FileNotFoundError as error:
-        raise SourceError(
-            "harness/embedded/demo", f"{error.filename} is missing", "install the harness again"
-        ) from error
+        raise SourceError(PLACE, f"{error.filename} is missing", "install the harness again") from error
     except git.GitCommandNotFound as error:
         raise SourceError(str(at), "git is not installed", "install Git 2.25 or later") from error
     except git.GitCommandError as error:
         raise SourceError(str(at), f"git failed: {error.stderr}", "run `git --version`; try a newer Git") from error
     if commit != COMMIT:
         what = f"its files give commit {commit}, expected {COMMIT}"
-        raise SourceError("harness/embedded/demo", what, "install the harness again: a shipped file was changed")
+        raise SourceError(PLACE, what, "install the harness again: a shipped file was changed")
     (at / BRANCH).write_text(f"{commit}\n")
 
 

@@ -118,7 +118,7 @@ def test_the_number_of_threads_changes_no_digit() -> None:
         )
         said.add(done.stdout)
     assert len(said) == 1
-    assert said.pop().count("Compared(") == 9
+    assert said.pop().count("PairComparison(") == 9
 
 
 def test_means_over_seeds_are_compared_like_any_values() -> None:

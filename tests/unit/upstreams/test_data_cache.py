@@ -8,10 +8,10 @@ import pytest
 
 from harness.core.errors import DatasetError, SourceError
 from harness.core.files import sha256_bytes
-from harness.upstreams.data_cache import Counts, DataFile, compare, count_sequences, materialise
+from harness.upstreams.data_cache import Counts, PinnedFile, compare, count_sequences, materialise
 
 CONTENT = {"data/a.txt": b"1 5 6\n", "data/b.json": b"{}"}
-FILES = tuple(DataFile(path, sha256_bytes(data), Path(path).name) for path, data in CONTENT.items())
+FILES = tuple(PinnedFile(path, sha256_bytes(data), Path(path).name) for path, data in CONTENT.items())
 
 
 def never(path: str) -> bytes:
@@ -28,13 +28,13 @@ def test_files_lie_under_their_names(tmp_path: Path) -> None:
 def test_the_folder_is_reused_whatever_the_order_and_the_path_upstream(tmp_path: Path) -> None:
     folder = materialise(FILES, CONTENT.__getitem__, tmp_path)
     assert materialise(tuple(reversed(FILES)), never, tmp_path) == folder
-    moved = tuple(DataFile("elsewhere", file.content, file.name) for file in FILES)
+    moved = tuple(PinnedFile("elsewhere", file.content, file.name) for file in FILES)
     assert materialise(moved, never, tmp_path, recheck=True) == folder
 
 
 def test_another_content_or_name_is_another_folder(tmp_path: Path) -> None:
     one = materialise(FILES[:1], CONTENT.__getitem__, tmp_path)
-    renamed = DataFile(FILES[0].path, FILES[0].content, "c.txt")
+    renamed = PinnedFile(FILES[0].path, FILES[0].content, "c.txt")
     assert len({one, materialise(FILES, CONTENT.__getitem__, tmp_path)}) == 2
     assert materialise([renamed], CONTENT.__getitem__, tmp_path) != one
 
@@ -79,7 +79,7 @@ def test_recheck_finds_a_change_of_equal_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../a", "/a", "", ".sizes", "x/../../a"])
 def test_a_name_stays_in_the_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(DatasetError, match="leaves the data folder"):
-        materialise([DataFile("data/a.txt", FILES[0].content, name)], CONTENT.__getitem__, tmp_path)
+        materialise([PinnedFile("data/a.txt", FILES[0].content, name)], CONTENT.__getitem__, tmp_path)
 
 
 def test_counts_of_a_file(tmp_path: Path) -> None:

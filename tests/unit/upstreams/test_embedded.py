@@ -110,9 +110,7 @@ def test_the_commit_is_the_constant_and_holds_the_shipped_files(bare: Path) -> N
         assert repo.head.ref.path == embedded.BRANCH
         assert repo.head.commit.hexsha == embedded.COMMIT
         blobs = {str(blob.path): blob for blob in repo.head.commit.tree.blobs}
-        shipped = {
-            path.name: path.read_bytes() for path in (ROOT / "harness/embedded/demo").iterdir() if path.is_file()
-        }
+        shipped = {path.name: path.read_bytes() for path in (ROOT / embedded.PLACE).iterdir() if path.is_file()}
         assert {name: blob.data_stream.read() for name, blob in blobs.items()} == shipped
         assert {blob.mode for blob in blobs.values()} == {0o100644}
 
