@@ -94,7 +94,7 @@ def publish(
 
     Args:
         results: that the table was built from, for its figures.
-        formats: those of `render.FORMATS`, and `figures`.
+        formats: those of `report.formats.FORMATS`, and `figures`.
     Raises:
         ArgumentError: an unknown format. StoreError: the disk is full or not writable.
     """

@@ -1,4 +1,4 @@
-"""Runs as containers, shut in as `containment` says; whatever ends one early is told in the outcome's reason.
+"""Runs as containers, shut in as `sandbox` says; whatever ends one early is told in the outcome's reason.
 
 The log is written by this process, from the engine's stream, into a file that the container cannot change. What a run
 writes is looked at once a second. A container that its harness left behind is removed by the next one.

@@ -177,7 +177,7 @@ def option_faults(systems: Mapping[str, System], context: Any) -> Iterator[str]:
     """What is wrong with the options of systems' losses.
 
     Args:
-        context: how to read the catalogue, as `losses`; None for no look at it.
+        context: how to read the catalogue, such as `losses`; None to leave it unread.
     """
     if context and any(system.loss_options for system in systems.values()):
         catalogue = context["losses"]()

@@ -20,7 +20,7 @@ def build_record(
     run: Run,
     protocol: Mapping[str, str],
     outcome: Outcome,
-    evidence: Validation,
+    validation: Validation,
     resolved: Mapping[str, Any],
     weights: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def build_record(
         resolved: packages, machine and the harness's own commit.
         weights: SHA-256 of the file that it made for other runs, by name.
     """
-    fault = evidence.fault
+    fault = validation.fault
     return {
         "format": FORMAT,
         "key": run.key,
@@ -49,11 +49,11 @@ def build_record(
         "exit_status": outcome.status,
         "seconds": round(outcome.seconds, 3),
         "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "network": without_tags(evidence.last("model")),
-        "proof": without_tags(evidence.last("loss")),
-        "end": without_tags(evidence.last("end")),
-        "printed": evidence.last("printed").get("metrics"),
-        "disagreements": list(evidence.disagreements),
+        "network": without_tags(validation.last("model")),
+        "proof": without_tags(validation.last("loss")),
+        "end": without_tags(validation.last("end")),
+        "printed": validation.last("printed").get("metrics"),
+        "disagreements": list(validation.disagreements),
         "resolved": dict(resolved),
         **({"weights": dict(weights)} if weights else {}),
     }

@@ -205,13 +205,17 @@ class Execution:
         if odd and not outcome.reason:
             more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
             outcome = replace(outcome, reason=f"left {odd[0]}{more}: only plain files are taken")
-        evidence: Validation = validate_run(run, folder, outcome)
-        if evidence.fault and not self.workspace.is_intact(run, self.data[run.dataset]):
-            what = f"{run.label} failed ({evidence.fault.reason}), and its source tree or data changed while it ran"
+        validation: Validation = validate_run(run, folder, outcome)
+        if validation.fault and not self.workspace.is_intact(run, self.data[run.dataset]):
+            what = f"{run.label} failed ({validation.fault.reason}), and its source tree or data changed while it ran"
             self.gap(run, SetupError("cache", what, "let the cache alone and run the same command again"))
             return
-        made = self.workspace.made.keep(run, folder.out / run.produces) if run.produces and not evidence.fault else None
-        content = recording.build_record(run, self.workspace.recipe.protocol, outcome, evidence, self.resolved(), made)
+        made = (
+            self.workspace.made.keep(run, folder.out / run.produces) if run.produces and not validation.fault else None
+        )
+        content = recording.build_record(
+            run, self.workspace.recipe.protocol, outcome, validation, self.resolved(), made
+        )
         remove_tree(folder.out)
         write_json(folder.record, content)
         self.store_record(run, folder, content)

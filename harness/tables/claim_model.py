@@ -1,6 +1,6 @@
 """What a claim comes to on one dataset: the two systems' means, every test, and what single seeds would have said.
 
-Frozen data; the verdict is filled in by `harness.verdicts`.
+Frozen data; the verdict is filled in by `tables.verdicts`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a table is made of: all that rendering and judging need, unrounded, without a path or a template.
 
-Frozen data. `verdict` fields are filled in by `harness.verdicts`; until then they say so.
+Frozen data. `verdict` fields are filled in by `tables.verdicts`; until then they say so.
 """
 
 from __future__ import annotations

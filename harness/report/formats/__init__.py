@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from harness.tables.build import Table
 
-FORMATS = ("md", "tex", "csv", "html")  # harness.figures adds one more, `figures`
+FORMATS = ("md", "tex", "csv", "html")  # report.figures adds one more, `figures`
 KEPT = ("md", "tex", "csv")
 
 
