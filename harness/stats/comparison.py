@@ -1,9 +1,9 @@
 """Two systems on one metric: every test, interval and effect size that a table may show, in one value.
 
-A thin front over `paired_counts`, `parametric`, `resampling` and `power`. Values are per user, paired by user id beforehand
-(`harness.stats.align`), for several seeds each user's mean over them (`harness.stats.seed_mean`): everything here is
-about other users. Whether other seeds would say the same is answered by `harness.stats.users_by_seeds`, from values per
-seed. Corrections over a family come after, from `harness.corrections`.
+A thin front over `paired_counts`, `parametric`, `resampling` and `power`. Values are per user, paired by user id
+beforehand (`estimates.align`), for several seeds each user's mean over them (`estimates.seed_mean`): everything here
+is about other users. Whether other seeds would say the same is answered by `estimates.users_by_seeds`, from values
+per seed. Corrections over a family come after, from `harness.corrections`.
 """
 
 from __future__ import annotations
