@@ -26,11 +26,14 @@ ROWS = (
         "render.parts",
         "render.plots",
         "findings.finding",
+        "runs",
     ),
     ("files", "process", "gitcommand", "engine", "findings.intervals", "render.calibration", "render.timesteps"),
     ("projectfile",),
-    ("config", "sizes", "stats", "corrections", "metrics", "patchfiles", "datasets", "sources"),
-    ("embedded", "executors.contract", "trees"),
+    ("config", "locks", "sizes", "stats", "corrections", "metrics", "patchfiles", "datasets", "sources"),
+    ("embedded", "executors.contract", "trees", "runs.equivalence", "runs.normal_form"),
+    ("runs.overlay",),
+    ("runs.keys",),
     ("containment", "paired", "power", "reported"),
     ("classical", "resampling"),
     ("comparing",),
@@ -156,11 +159,12 @@ THIRD_PARTY = {
         "losses",
         "printed",
         "recipes",
+        "runs.equivalence",
         "systems",
         "terms",
         "yamlfiles",
     ),
-    "packaging": ("images.inventory",),
+    "packaging": ("images.inventory", "locks"),
     "rich": ("cli", "render.terminal"),
     "scipy": ("stats", "metrics", "classical", "resampling", "power", "observed"),
     "statsmodels": ("stats",),
@@ -168,7 +172,11 @@ THIRD_PARTY = {
     "yaml": ("yamlfiles",),
 }
 PURE_FINDINGS = tuple(f"findings.{name}" for name in ("intervals", "percentages", "rules", "across", "runs"))
-ONLY_IN = {"subprocess": ("process",), "tomllib": ("config",), "signal": ("process", "evidence", "cli")}
+ONLY_IN = {
+    "subprocess": ("process",),
+    "tomllib": ("config", "runs.equivalence"),
+    "signal": ("process", "evidence", "cli"),
+}
 
 
 def name_of(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""From a selected recipe to stored records: keys, preparation, execution, validation, store."""
