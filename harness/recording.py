@@ -13,7 +13,7 @@ from harness.evidence import Evidence
 from harness.executors.contract import Outcome
 from harness.plan import Run
 
-FORMAT = 1
+FORMAT = 2
 
 
 def content(
@@ -45,6 +45,8 @@ def content(
         "status": "failed" if fault else "finished",
         "fault": {"kind": fault.kind, "reason": fault.reason} if fault else None,
         "inputs": dict(run.inputs),
+        **({"command": list(run.command)} if list(run.command) != run.inputs["command"] else {}),
+        "modules": evidence.modules,
         "protocol": dict(protocol),
         "exit_status": outcome.status,
         "seconds": round(outcome.seconds, 3),

@@ -43,10 +43,8 @@ def find_record(config: Config, key: str) -> Record:
     """
     if not re.fullmatch("[0-9a-f]+", key):
         raise ArgumentError("KEY", f"{key!r} is no run's key", "`harness status ARTIFACT` lists keys")
-    shown = Store(config.results / DEMONSTRATION, config.cache)
-    if not any((config.results / "runs").glob(f"{key}*")) and any((shown.results / "runs").glob(f"{key}*")):
-        return shown.find(key)
-    return Store(config.results, config.cache).find(key)
+    store, shown = (Store(folder, config.cache) for folder in (config.results, config.results / DEMONSTRATION))
+    return (shown if shown.matching(key) and not store.matching(key) else store).find(key)
 
 
 def report(job: Job, results: Sequence[RunResult]) -> Table:

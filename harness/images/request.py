@@ -10,7 +10,8 @@ from pathlib import Path
 from harness.config import Config
 from harness.environments import most_specific_lock
 from harness.errors import ConfigError
-from harness.files import canonical_json, sha256_bytes, sha256_file
+from harness.files import canonical_json, sha256_bytes
+from harness.locks import content_hash
 
 REPOSITORY = "seqrec-harness"
 INTERPRETER = "/opt/environment/bin/python"
@@ -91,7 +92,7 @@ def identity(request: ImageRequest) -> dict[str, str]:
     of the lock.
     """
     return {
-        "lock": sha256_file(request.lock),
+        "lock": content_hash(request.lock),
         "python": request.python,
         "dockerfile": sha256_bytes(instructions(request.dockerfile).encode()),
         "base": request.base,

@@ -12,18 +12,18 @@ import recipe_texts
 from harness import added, losses, plan
 from harness.changes import changes
 from harness.errors import ArgumentError
-from harness.plan import Pinned, Run, Settings
+from harness.plan import Run, Settings
 from harness.projectfile import Upstream
 from harness.recipes import Recipe
 from harness.records import Claim
+from harness.runs.keys import Pinned
+from harness.runs.overlay import Overlay
 from harness.systems import AddedSystem
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = losses.read(ROOT)
-PINNED = Pinned("c" * 40, {}, {}, {})
-TOY = Upstream(
-    url="u", commit="c" * 40, code=(), overlay=(), framework="torch", losses=("bce", "gbce", "ssm"), own_loss=True
-)
+PINNED = Pinned("c" * 40, {}, Overlay({}), {})
+TOY = Upstream(url="u", commit="c" * 40, code=(), framework="torch", losses=("bce", "gbce", "ssm"), own_loss=True)
 MINE = "def focal(hidden, item_embeddings, targets, mask, *, generator=None, gamma=2.0): ...\n"
 
 

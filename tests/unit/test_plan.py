@@ -7,23 +7,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import made_overlay
 import pytest
 import recipe_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import plan
 from harness.changes import changes
 from harness.errors import ArgumentError, RecipeError
 from harness.patchfiles import effect
 from harness.patchfiles import parse as parse_patch
-from harness.plan import Pinned, Run, Settings, content_key, options, runs, systems
+from harness.plan import Run, Settings, options, runs, systems
+from harness.runs import keys
+from harness.runs.keys import Pinned, content_key
 
 ROOT = Path(__file__).resolve().parents[2]
 PINNED = Pinned(
     commit="c" * 40,
     patches={"0001-choose-the-model": "p1", "0002-choose-the-loss.patch": "p2"},
-    overlay={"losses.py": "o1"},
+    overlay=made_overlay.imported(losses="o1 = 1"),
     environment={"lock": "l", "python": "3.11"},
 )
 
@@ -107,7 +109,7 @@ CHANGES: dict[str, tuple[Callable[[], Run], str]] = {
         "patch 0002-choose-the-loss removed",
     ),
     "overlay": (
-        lambda: one(pinned=dataclasses.replace(PINNED, overlay={"losses.py": "o2"})),
+        lambda: one(pinned=dataclasses.replace(PINNED, overlay=made_overlay.imported(losses="o2 = 2"))),
         "overlay losses.py changed",
     ),
     "lock": (
@@ -188,11 +190,11 @@ def test_a_patch_s_header_is_not_in_the_key_and_its_effect_is() -> None:
 
 def test_the_key_of_given_inputs_never_moves_unnoticed() -> None:
     """A changed key runs everything anew: if this fails on purpose, say so in the changelog."""
-    assert content_key({"command": ["python", "a.py"], "threads": 1}) == "3c395651eae321bba708"
+    assert content_key({"command": ["python", "a.py"], "threads": 1}) == "247c9c2e1a2d2ab6f7d2"
     assert set(one().inputs) == {
         "upstream", "patches", "overlay", "environment", "data", "checkpoint", "command", "device", "threads",
     }  # fmt: skip
-    assert len(one().key) == plan.KEY_DIGITS
+    assert len(one().key) == keys.KEY_DIGITS
 
 
 JSON = st.recursive(
@@ -225,7 +227,7 @@ def test_equal_runs_have_no_changes() -> None:
 
 
 def test_several_changes_are_all_told() -> None:
-    pinned = dataclasses.replace(PINNED, commit="d" * 40, overlay={"models.py": "o1"})
+    pinned = dataclasses.replace(PINNED, commit="d" * 40, overlay=made_overlay.imported(models="o1 = 1"))
     assert changes(one().inputs, one(pinned=pinned, threads=4).inputs) == [
         "upstream commit changed from cccccccc to dddddddd",
         "overlay losses.py removed",
