@@ -47,7 +47,6 @@ packages = ["numpy"]
 url = "{url}"
 commit = "{commit}"
 code = ["/*"]
-overlay = ["__init__.py"]
 """
 RECIPE = """artifact: bench/trivial
 title: Runs that cost nothing

@@ -52,6 +52,20 @@ def list_patches(upstream: Upstream = "", project: Project = None) -> None:
 
 
 @patch_app.command()
+def forms(project: Project = None) -> None:
+    """Print what entries of equivalent.toml name: the normal form of each overlay module, the effect of each patch."""
+    from harness.runs import overlay
+    from harness.upstreams.patches.format import effect
+
+    config = settings(project)
+    for name, module in overlay.read(config.root / overlay.FOLDER).modules.items():
+        typer.echo(f'"{name}" = "{module.form}"' if module.form else f'# "{name}" has an empty normal form')
+    for pin, series in chosen(config, ""):
+        for patch in series.patches:
+            typer.echo(f'"{patch.name}" = "{effect(patch)}"  # of {pin.name}')
+
+
+@patch_app.command()
 def show(
     upstream: One, name: Annotated[str, typer.Argument(help="0003-choose-the-loss, or 0003")], project: Project = None
 ) -> None:

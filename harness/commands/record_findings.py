@@ -9,7 +9,7 @@ cut-short trainings too, tests by a recipe's own settings or, where there are no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from harness.commands import compare, table_spec
@@ -89,21 +89,28 @@ def of_seed(seed: int | None) -> str:
 
 def variant_rows(config: Config) -> Iterator[VariantRow]:
     """One row for each metric of two records that differ in nothing but `as-published` and `as-released`."""
-    pairs: dict[tuple[str, ...], dict[str, Record]] = {}
+    pairs: dict[tuple[str, ...], tuple[list[Record], list[Record]]] = {}
     for record in Store(config.results, config.cache).records:
         c = record.content
-        for form in (PUBLISHED, RELEASED):
+        for place, form in enumerate((PUBLISHED, RELEASED)):
             if record.finished and form in c["system"]:
-                pairs.setdefault(alike(c, c["system"].replace(form, "")), {})[form] = record
-    for found in pairs.values():
-        if len(found) == 2:
-            yield from of_variants(config, found[PUBLISHED], found[RELEASED])
+                pairs.setdefault(alike(c, c["system"].replace(form, "")), ([], []))[place].append(record)
+    for key in sorted(pairs):
+        same_code = [pair for pair in product(*pairs[key]) if share_modules(*(r.content for r in pair))]
+        if same_code:
+            yield from of_variants(config, *same_code[-1])
+
+
+def share_modules(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the overlay modules that both of two records could load are the same."""
+    first, second = (content["inputs"]["overlay"] for content in (one, other))
+    return all(first[name] == second[name] for name in first.keys() & second.keys())
 
 
 def alike(content: Mapping[str, Any], system: str) -> tuple[str, ...]:
     """What two records share that were run alike, but for the form of the system."""
     inputs = content["inputs"]
-    parts = ("upstream", "patches", "overlay", "environment", "data", "checkpoint", "device", "threads")
+    parts = ("upstream", "patches", "environment", "data", "checkpoint", "device", "threads")
     same = canonical_json({part: inputs.get(part) for part in parts})
     return (system, content["dataset"], of_seed(content["seed"]), str(limits(inputs["command"])), same)
 
@@ -150,8 +157,8 @@ def twin_rows(config: Config) -> Iterator[TwinRow]:
     for record in Store(config.results, config.cache).records:
         if record.finished and record.content["proof"]:
             found.setdefault(in_any_code_base(record.content), []).append(record)
-    for records in found.values():
-        for pair in combinations(sorted(records, key=lambda r: str(r.content["upstream"])), 2):
+    for group in sorted(found):
+        for pair in combinations(sorted(found[group], key=lambda r: str(r.content["upstream"])), 2):
             if pair[0].content["upstream"] != pair[1].content["upstream"]:
                 yield from of_twins(config, pair)
 

@@ -17,7 +17,6 @@ class Upstream(Strict):
     Attributes:
         commit: full SHA-1; branches and tags move.
         code: sparse patterns of the files that runs need.
-        overlay: files of patches/overlay that its patches import.
         framework: what computes its losses, "" where nobody needs to know.
         losses: names of patches/losses.yaml that its patches offer.
         own_loss: whether its patches take a loss of one's own, which needs a framework that differentiates.
@@ -26,7 +25,6 @@ class Upstream(Strict):
     url: str
     commit: Commit
     code: tuple[str, ...]
-    overlay: tuple[str, ...]
     framework: Literal["torch", "tensorflow", "numpy", ""] = ""
     losses: tuple[str, ...] = ()
     own_loss: bool = False

@@ -20,6 +20,7 @@ from harness.core.errors import ConfigError, SetupError
 from harness.core.files import locked, remove_tree, sha256_file, write_json
 from harness.core.process import capture
 from harness.core.project_file import Environment
+from harness.environments.locks import content_hash
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LIST_PACKAGES = (  # reversed: of a package that is there twice, the one found first is the one imported
@@ -109,7 +110,7 @@ def most_specific_lock(locks: Mapping[str, str], words: Sequence[str], where: st
 
 
 def identity(request: Request) -> dict[str, str]:
-    """What stands for the environment in a run's key: the lock's hash, or the versions that would be inherited.
+    """What stands for the environment in a run's key: the hash of what the lock pins, or inherited versions.
 
     Raises:
         ConfigError: no lock. SetupError: an inherited interpreter lacks a package.
@@ -117,7 +118,7 @@ def identity(request: Request) -> dict[str, str]:
     if not request.inherits:
         if not request.lock.is_file():
             raise ConfigError(str(request.lock), "no such lock", "restore it from the repository")
-        return {"lock": sha256_file(request.lock), "python": request.version}
+        return {"lock": content_hash(request.lock), "python": request.version}
     wanted = request.environment.packages
     have = packages(request.program, request.base_env, wanted)
     missing = [name for name in wanted if name not in have]

@@ -26,7 +26,6 @@ class Recipe(Strict):
         options: variables of the command that `--set` may change, with their defaults.
         profiles: named changes of options.
         devices: further arguments by device.
-        overlay: files of patches/overlay that its runs need besides those of the upstream.
         checkpoints: weights that authors released, for the systems that load one; the datasets' own by default.
         pretraining: how to make such weights instead, on request.
         own_loss: systems into which the command line may put another loss in the place of theirs.
@@ -50,7 +49,6 @@ class Recipe(Strict):
     systems: dict[str, System]
     command: tuple[str, ...]
     devices: dict[str, tuple[str, ...]] = {"cpu": (), "cuda": ()}
-    overlay: tuple[str, ...] = ()
     checkpoints: Released | None = None
     pretraining: Pretraining | None = None
     epoch_cap: str = "epochs"

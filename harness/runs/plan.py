@@ -1,8 +1,6 @@
 """From a recipe and settings to runs with content keys. Pure: nothing is fetched, made or run here.
 
-The key of a run is the SHA-256 of all that can change its numbers: the upstream's commit, every patch and overlay
-file, the environment's lock, the data by hash, the command with its seed, device and threads. Labels (artifact, system)
-are not in it, so two tables that need the same run share it.
+`runs.keys` says what a key hashes.
 """
 
 from __future__ import annotations
@@ -12,30 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core.errors import ArgumentError, RecipeError, near_misses
-from harness.core.files import canonical_json, sha256_bytes
 from harness.recipes.checkpoints import Checkpoint
 from harness.recipes.datasets import Dataset
 from harness.recipes.recipe import Recipe
 from harness.recipes.selection import Settings, options, systems
 from harness.recipes.systems import AddedSystem, Scalar, System, written
-
-FORMAT = 1
-KEY_DIGITS = 20
-
-
-@dataclass(frozen=True)
-class Pinned:
-    """The pinned content that every run of a recipe shares, by hash.
-
-    Attributes:
-        patches: hash of what each does to the pinned files, by name. overlay: SHA-256 by file name.
-        environment: what stands for the environment: a lock's hash, or the versions of an inherited interpreter.
-    """
-
-    commit: str
-    patches: Mapping[str, str]
-    overlay: Mapping[str, str]
-    environment: Mapping[str, str]
+from harness.runs.keys import Pinned, keyed
 
 
 @dataclass(frozen=True)
@@ -44,7 +24,10 @@ class Run:
 
     Attributes:
         key: content key.
-        inputs: what was hashed; the command in it has $DATA and $OUT for folders, $LOSS for a file with a loss.
+        inputs: what was hashed; the command in it has $DATA and $OUT for folders, $LOSS for a file with a loss, and
+            older names of what was renamed since.
+        words: the command with the names of now; that of `inputs` by default.
+        modules: SHA-256 by name of the overlay modules that it may load.
         epoch_cap: the most epochs it can train, None if it trains none.
         loss_options: options that its loss must have been computed with, as text.
         host: the system whose loss was replaced, "" for one of the recipe's own.
@@ -65,6 +48,8 @@ class Run:
     checkpoint: str | None
     epoch_cap: int | None
     inputs: Mapping[str, Any]
+    words: tuple[str, ...] = ()
+    modules: Mapping[str, str] = field(default_factory=dict)
     loss_options: Mapping[str, str] = field(default_factory=dict)
     host: str = ""
     depends_on: Run | None = None
@@ -78,12 +63,7 @@ class Run:
     @property
     def command(self) -> tuple[str, ...]:
         """The command with $DATA, $OUT and $LOSS."""
-        return tuple(self.inputs["command"])
-
-
-def content_key(inputs: Mapping[str, Any]) -> str:
-    """The content key of a run's inputs."""
-    return sha256_bytes(canonical_json({"format": FORMAT, **inputs}).encode())[:KEY_DIGITS]
+        return self.words or tuple(self.inputs["command"])
 
 
 def plan_runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: Settings) -> list[Run]:
@@ -135,10 +115,10 @@ def plan_run(
     inputs |= {"loss": {file.function: file.sha256}} if file else {}
     cap = values.get(recipe.epoch_cap) if not system.command else None
     return Run(
-        key=content_key(inputs), artifact=recipe.artifact, upstream=recipe.upstream, dataset=name, system=key,
+        **keyed(recipe.artifact, pinned, inputs, file.content.decode("utf-8-sig") if file else ""),
+        artifact=recipe.artifact, upstream=recipe.upstream, dataset=name, system=key,
         model=system.model, loss=system.loss, proof=system.proven_loss, seed=seed, users=data.users,
-        checkpoint=checkpoint.name if checkpoint else None,
-        epoch_cap=int(cap) if cap is not None else None, inputs=inputs,
+        checkpoint=checkpoint.name if checkpoint else None, epoch_cap=int(cap) if cap is not None else None,
         loss_options={name: str(value) for name, value in system.loss_options.items()},
         host=system.host if isinstance(system, AddedSystem) else "", depends_on=stage,
     )  # fmt: skip
@@ -152,11 +132,10 @@ def command_variables(data: Dataset, seed: int | None) -> dict[str, Scalar | Non
 def key_inputs(
     pinned: Pinned, settings: Settings, data: Dataset, command: list[str], checkpoint: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What a run's key hashes, but for a loss of one's own."""
+    """What a run's key hashes, but for the overlay and a custom loss."""
     return {
         "upstream": pinned.commit,
         "patches": dict(pinned.patches),
-        "overlay": dict(pinned.overlay),
         "environment": dict(pinned.environment),
         "data": {f.name: f.content for f in data.files},
         "checkpoint": dict(checkpoint),
@@ -193,7 +172,7 @@ def pretraining(
     words = [w.format(**variables, checkpoint=gives) for w in (*stage.command, *recipe.devices[settings.device])]
     inputs = key_inputs(pinned, settings, data, words, {})
     return Run(
-        key=content_key(inputs), artifact=recipe.artifact, upstream=recipe.upstream, dataset=name,
+        **keyed(recipe.artifact, pinned, inputs), artifact=recipe.artifact, upstream=recipe.upstream, dataset=name,
         system=f"{stage.model}/pretraining", model=stage.model, loss="none", proof="", seed=seed, users=data.users,
-        checkpoint=None, epoch_cap=epochs, inputs=inputs, produces=gives,
+        checkpoint=None, epoch_cap=epochs, produces=gives,
     )  # fmt: skip

@@ -32,7 +32,7 @@ DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a
 )  # fmt: skip
 NUMBER = (int, float)
 SHAPES: Mapping[str, type | tuple[type, ...]] = {  # of what the probe reports; anything may be missing or None
-    "metrics": dict, "options": dict, "computed": list, "reason": str, "epoch": NUMBER, "epochs": NUMBER,
+    "metrics": dict, "options": dict, "computed": list, "files": dict, "reason": str, "epoch": NUMBER, "epochs": NUMBER,
     "best_epoch": NUMBER, "peak_memory_mb": NUMBER,
 }  # fmt: skip
 MOST_ARRAY = 1 << 30

@@ -13,7 +13,7 @@ from harness.executors.base import Outcome
 from harness.runs.plan import Run
 from harness.runs.validation import Validation
 
-FORMAT = 1
+FORMAT = 2
 
 
 def build_record(
@@ -45,6 +45,8 @@ def build_record(
         "status": "failed" if fault else "finished",
         "fault": {"kind": fault.kind, "reason": fault.reason} if fault else None,
         "inputs": dict(run.inputs),
+        **({"command": list(run.command)} if list(run.command) != run.inputs["command"] else {}),
+        "modules": validation.modules,
         "protocol": dict(protocol),
         "exit_status": outcome.status,
         "seconds": round(outcome.seconds, 3),

@@ -27,7 +27,7 @@ from harness.runs.probe_output import read_ranks
 
 DEMONSTRATION = "demonstration"
 
-FORMAT = 1
+FORMAT = 2
 NEEDED = ("key", "upstream", "dataset", "system", "seed", "status", "fault", "inputs", "seconds", "disagreements")
 
 
@@ -52,6 +52,11 @@ class Record:
         """Fault class and reason of a failed run, "" otherwise."""
         fault = self.content.get("fault")
         return f"{fault['kind']}: {fault['reason']}" if fault else ""
+
+    @property
+    def former_keys(self) -> list[str]:
+        """Keys under which earlier formats kept this record, or others with equal ranks that were merged into it."""
+        return [str(former["key"]) for former in self.content.get("formerly", ())]
 
 
 class Store:
@@ -100,17 +105,23 @@ class Store:
         return Record(folder, content)
 
     def find(self, prefix: str) -> Record:
-        """The one record whose key starts with `prefix`.
+        """The one record whose key, or former key where no key does, starts with `prefix`.
 
         Raises:
             StoreError: none, or several.
         """
-        keys = sorted(name for p in self.paths() if (name := p.parent.name).startswith(prefix))
+        keys = self.matching(prefix)
         record = self.read(keys[0]) if len(keys) == 1 else None
         if record is None:
             what = f"{len(keys)} records start with {prefix!r}" if keys else f"no record {prefix!r}"
             raise StoreError(str(self.results / "runs"), what, "`harness status ARTIFACT` lists keys")
         return record
+
+    def matching(self, prefix: str) -> list[str]:
+        """Keys of the records whose key, or former key where no key does, starts with `prefix`, sorted."""
+        if keys := sorted(name for p in self.paths() if (name := p.parent.name).startswith(prefix)):
+            return keys
+        return [r.folder.name for r in self.records if any(key.startswith(prefix) for key in r.former_keys)]
 
     def paths(self) -> Iterator[Path]:
         """The record.json of every record, in no order; one that is being written is not among them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +23,7 @@ from harness.runs.plan import Run
 from harness.runs.probe_output import is_number, read_events, read_ranks
 from harness.stats.metrics import agrees_with_printed
 
+PROBE = "probe.py"  # the module that reports which modules were loaded
 FaultClass = Literal["setup", "patch", "environment", "training", "metrics"]
 
 
@@ -52,6 +53,11 @@ class Validation:
     events: Sequence[Mapping[str, Any]]
     disagreements: Sequence[str] = ()
 
+    @property
+    def modules(self) -> dict[str, Any]:
+        """SHA-256 by name of the overlay modules that the run loaded, in all of its processes."""
+        return {n: d for e in self.events if e.get("event") == "modules" for n, d in (e.get("files") or {}).items()}
+
     def last(self, kind: str) -> Mapping[str, Any]:
         """The last event of a kind, empty if there was none."""
         return next((e for e in reversed(self.events) if e.get("event") == kind), {})
@@ -61,7 +67,7 @@ def validate_run(run: Run, folder: RunFolder, outcome: Outcome) -> Validation:
     """Everything a run left, with the first fault found."""
     events = read_events(folder.events)
     if run.produces:
-        return Validation(next(stage_faults(run, folder, outcome), None), events)
+        return Validation(next(stage_faults(run, folder, outcome, Validation(None, events)), None), events)
     try:
         ranks: Ranks | MetricsError = read_ranks(folder.ranks("test"))
     except MetricsError as error:
@@ -83,7 +89,9 @@ def faults(
     """
     reported = Validation(None, events)
     yield from outcome_faults(outcome, reported.last("fault").get("reason"))
+    yield from module_faults(run, reported)
     yield from proof_faults(run, folder, reported)
+    yield from unreported_modules(run, reported)
     printed = reported.last("printed").get("metrics") or {}
     if not printed:
         yield Fault("metrics", "the probe saw no printed test metrics")
@@ -107,11 +115,36 @@ def outcome_faults(outcome: Outcome, told: Any = None) -> Iterator[Fault]:
         yield Fault("training", ended(outcome.status))
 
 
-def stage_faults(run: Run, folder: RunFolder, outcome: Outcome) -> Iterator[Fault]:
+def stage_faults(run: Run, folder: RunFolder, outcome: Outcome, reported: Validation) -> Iterator[Fault]:
     """Faults of a run that makes weights for others: it has no ranks, its file is all there is to see."""
     yield from outcome_faults(outcome)
+    yield from module_faults(run, reported)
     if not (folder.out / run.produces).is_file():
         yield Fault("training", f"left no {run.produces}")
+
+
+def module_faults(run: Run, reported: Validation) -> Iterator[Fault]:
+    """Faults in the loaded modules of the overlay: those that the run's key does not stand for."""
+    loaded = reported.modules
+    if outside := sorted(set(loaded) - set(run.modules)):
+        what = f"loaded {first_of(outside)} of the overlay, which its key does not name"
+        fix = "import it by a statement, or in an inserted line of the patch series"
+        yield Fault("patch", f"{what}: {fix}")
+    if changed := sorted(name for name, digest in loaded.items() if run.modules.get(name, digest) != digest):
+        yield Fault("patch", f"loaded {first_of(changed)} of the overlay with another content than its key names")
+
+
+def unreported_modules(run: Run, reported: Validation) -> Iterator[Fault]:
+    """The fault of a run that may load the probe and did not report what it loaded."""
+    if any(PurePosixPath(name).name == PROBE for name in run.modules) and not reported.modules:
+        yield Fault("patch", "the probe did not report which modules of the overlay were loaded")
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The first three names of a list, each on one line, and how many more there are."""
+    return ", ".join(" ".join(name.split())[:80] for name in names[:3]) + (
+        f" and {len(names) - 3} more" if len(names) > 3 else ""
+    )
 
 
 def ended(status: int) -> str:

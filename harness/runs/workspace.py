@@ -7,14 +7,13 @@ content and looked over before each use, since a run could have written into it.
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from harness.core.config import Config
-from harness.core.errors import ConfigError, DatasetError, SourceError
-from harness.core.files import canonical_json, disk_errors, locked, sha256_bytes, sha256_file, write_json, write_whole
+from harness.core.errors import DatasetError, SourceError
+from harness.core.files import canonical_json, disk_errors, locked, sha256_bytes, write_json, write_whole
 from harness.core.git import blob_hash
 from harness.core.project_file import Upstream
 from harness.executors.backends import Backend
@@ -24,16 +23,16 @@ from harness.recipes.checkpoints import Checkpoint
 from harness.recipes.datasets import Dataset
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem, LossFile
+from harness.runs import equivalence, overlay
 from harness.runs.data_generation import generate
-from harness.runs.plan import Pinned, Run
+from harness.runs.keys import Pinned
+from harness.runs.plan import Run
 from harness.runs.weights import WeightsCache
 from harness.upstreams import checkout, data_fetch
 from harness.upstreams.patches import series as patches
 from harness.upstreams.patches.format import effect
 from harness.upstreams.pins import clone_of, pin_of
 from harness.upstreams.tree_hashes import is_content, links_out, tree_hashes, tree_is_as_made
-
-OVERLAY = "harness_overlay"
 
 
 @dataclass(frozen=True)
@@ -76,25 +75,13 @@ class Workspace:
             patches={p.name: effect(p) for p in self.series.patches},
             overlay=self.overlay,
             environment=self.backend.identity,
+            equivalence=equivalence.read(self.config.root),
         )
 
-    @property
-    def overlay(self) -> dict[str, str]:
-        """SHA-256 of our modules beside the code, by file name: those of the upstream, then those of the recipe alone.
-
-        Raises:
-            ConfigError: files that are not there; it names the list that asks for them.
-        """
-        folder = self.config.root / "patches" / "overlay"
-        found: dict[str, str] = {}
-        for where, names in (
-            (f"harness.toml: upstreams.{self.recipe.upstream}.overlay", self.upstream.overlay),
-            (f"recipes/{self.recipe.artifact}.yaml: overlay", self.recipe.overlay),
-        ):
-            if missing := [name for name in names if not (folder / name).is_file()]:
-                raise ConfigError(where, f"no such files: {', '.join(missing)}", f"put them into {folder}")
-            found |= {name: sha256_file(folder / name) for name in names}
-        return found
+    @cached_property
+    def overlay(self) -> overlay.Overlay:
+        """Our modules beside the code, all of them, and those that the patch series imports."""
+        return overlay.read(self.config.root / overlay.FOLDER, overlay.inserted_imports(self.series.patches))
 
     @cached_property
     def clone(self) -> Path:
@@ -109,7 +96,8 @@ class Workspace:
     @cached_property
     def tree(self) -> Path:
         """The patched source tree, made if need be."""
-        content = {"commit": self.pin.commit, "patches": self.pinned.patches, "overlay": self.pinned.overlay}
+        modules = {name: module.sha256 for name, module in self.overlay.modules.items()}
+        content = {"commit": self.pin.commit, "patches": self.pinned.patches, "overlay": modules}
         digest = sha256_bytes(canonical_json(content).encode())[:12]
         folder = self.config.cache / "trees" / f"{self.recipe.upstream}-{digest}"
         with locked(folder):
@@ -122,15 +110,16 @@ class Workspace:
     def make_tree(self, folder: Path) -> dict[str, str]:
         """Check out, patch and add the overlay; return the hashes of all files."""
         checkout.checkout(self.clone, self.pin, self.upstream.code, folder)
-        if odd := links_out(folder) + [OVERLAY] * os.path.lexists(folder / OVERLAY):
+        package = overlay.PACKAGE
+        if odd := links_out(folder) + [package] * os.path.lexists(folder / package):
             what = f"has what would lead the harness out of its tree: {', '.join(odd)}"
             raise SourceError(self.recipe.upstream, what, "leave these files out of `code` in harness.toml")
         patches.apply(self.series, folder)
         with disk_errors(folder):
-            for name in self.pinned.overlay:
-                target = folder / OVERLAY / name
+            for name, module in self.overlay.modules.items():
+                target = folder / package / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(self.config.root / "patches" / "overlay" / name, target)
+                target.write_bytes(module.content)
         return tree_hashes(folder)
 
     def data(self, dataset: Dataset) -> Path:

@@ -10,11 +10,14 @@ result. It refuses to compute metrics: ranks are the data.
   epoch    epoch (from 0), train_s, valid_s, loss, metric, value
   printed  split and the metrics as the upstream printed them, as text
   end      epochs run, best_epoch, peak_memory_mb
+  modules  written when the process ends: SHA-256 by path of every file of the overlay that was loaded
 `ranks-<split>.npz` has one row per user, see `write_ranks`.
 """
 
 from __future__ import annotations
 
+import atexit
+import hashlib
 import json
 import os
 import resource
@@ -49,6 +52,24 @@ def plain(value: object) -> object:
     if isinstance(value, float) and not np.isfinite(value):
         return repr(value)
     return value
+
+
+def report_modules() -> None:
+    """Report which files of the overlay are loaded, under any name, by their path below the overlay's folder."""
+    if folder() is None:
+        return
+    home = os.path.realpath(sys.modules[__name__.partition(".")[0]].__path__[0])
+    files = {}
+    for module in list(sys.modules.values()):
+        origin = getattr(getattr(module, "__spec__", None), "origin", None)
+        path = os.path.realpath(origin) if isinstance(origin, str) else ""
+        if path.startswith(home + os.sep) and os.path.isfile(path):
+            with open(path, "rb") as file:
+                files[os.path.relpath(path, home).replace(os.sep, "/")] = hashlib.sha256(file.read()).hexdigest()
+    event("modules", files=files)
+
+
+atexit.register(report_modules)
 
 
 def peak_memory_mb() -> float:

@@ -133,9 +133,12 @@ def test_dry_run_and_plan_tell_runs_and_reasons(project: Project) -> None:
     assert not (project.results / "runs").exists()
     project.run("reproduce", "demo", *few)
     assert "2 runs, 2 there, 0 to run" in project.run("plan", "demo", *few).stdout
-    project.replace("patches/overlay/losses_numpy.py", "import", "# a change\nimport")
+    project.replace("patches/overlay/losses_numpy.py", "import numpy", "# a comment\nimport numpy")
+    assert "2 runs, 2 there, 0 to run" in project.run("plan", "demo", *few).stdout
+    project.replace("patches/overlay/losses_numpy.py", "import numpy", "CONSTANT = 1\nimport numpy")
     after = project.run("plan", "demo", *few)
     assert "overlay losses_numpy.py changed" in after.stdout
+    assert "2 runs, 1 there, 1 to run" in after.stdout  # popularity does not load it
 
 
 def test_a_header_of_a_patch_causes_no_rerun(project: Project) -> None:

@@ -43,7 +43,6 @@ protocol: {split: leave-one-out}
 metrics: [HIT@10]
 seeds: [1]
 datasets: [generated]
-overlay: [again.py]
 systems:
   net/here: {model: net, loss: bce, label: Here, seeded: false, proof: "", checkpoint: true,
              published: {model: N, loss: l}}
@@ -102,7 +101,8 @@ def test_weights_are_evaluated_and_a_lost_file_is_a_gap_with_its_reason(toy: Pro
     (record,) = records(toy).values()
     pin = f"sha256:{hashlib.sha256(WEIGHTS).hexdigest()}"
     assert (record["system"], record["inputs"]["checkpoint"]) == ("net/here", {"here.pt": pin})
-    assert record["inputs"]["overlay"]["again.py"] == hashlib.sha256(ENTRY.encode()).hexdigest()
+    assert record["modules"]["again.py"] == hashlib.sha256(ENTRY.encode()).hexdigest()
+    assert set(record["inputs"]["overlay"]) >= {"again.py", "probe.py"}
     plan = toy.run("plan", "demo", "--seeds", "42")
     assert "again" not in plan.stdout
     again = toy.run("reproduce", "toy/released", "--where", "system=net/here")
@@ -125,11 +125,11 @@ def test_weights_that_were_not_loaded_fail_the_run(toy: Project) -> None:
 
 
 def test_mistakes_are_told_in_one_message(toy: Project, one_error: Check) -> None:
-    toy.replace("recipes/toy/released.yaml", "overlay: [again.py]", "overlay: [agian.py]")
-    assert "recipes/toy/released.yaml: overlay: no such files: agian.py" in one_error(
-        toy.run("plan", "toy/released"), 2
-    )
-    toy.replace("recipes/toy/released.yaml", "overlay: [agian.py]", "overlay: [again.py]")
+    toy.replace("recipes/toy/released.yaml", "harness_overlay.again", "harness_overlay.agian")
+    told = one_error(toy.run("plan", "toy/released"), 2)
+    assert "recipes/toy/released.yaml: command: 'harness_overlay.agian' names agian.py, which is not in" in told
+    assert "did you mean 'again.py'" in told
+    toy.replace("recipes/toy/released.yaml", "harness_overlay.agian", "harness_overlay.again")
     toy.replace("recipes/toy/released.yaml", "release: theirs", "release: thiers")
     assert "unknown release 'thiers'" in one_error(toy.run("plan", "toy/released"), 2)
     toy.replace("recipes/toy/released.yaml", "      net/gone: {path", "      net/lost: {path")

@@ -27,7 +27,6 @@ locks = {{cpu = "dockerfiles/numpy.lock"}}
 url = "{url}"
 commit = "{commit}"
 code = ["/*.py"]
-overlay = []
 """
 DATA = """
 datasets:

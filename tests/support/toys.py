@@ -9,7 +9,8 @@ from pathlib import Path
 
 from projects import Project
 
-from harness.core.config import read
+from harness.core.git import blob_hash
+from harness.upstreams.patches.format import FilePatch, Hunk, render
 
 HERE = Path(__file__).parent / "toy_torch"
 N_USERS, N_ITEMS = 40, 30
@@ -21,7 +22,6 @@ packages = ["numpy", "torch"]
 url = "{url}"
 commit = "{commit}"
 code = ["/*.py"]
-overlay = [{overlay}]
 framework = "torch"
 losses = ["bce", "gbce", "ce-all"]
 own_loss = true
@@ -51,26 +51,49 @@ def add_toy(project: Project) -> Project:
     text = "\n".join(lines) + "\n"
     repository = project.folder / "upstream"
     repository.mkdir()
-    for name in ("train.py", "pretrain.py"):
-        (repository / name).write_bytes((HERE / name).read_bytes())
+    (repository / "train.py").write_text(without_overlay((HERE / "train.py").read_text()))
+    (repository / "pretrain.py").write_bytes((HERE / "pretrain.py").read_bytes())
     (repository / "data.txt").write_text(text)
     commit = committed(repository)
-    overlay = read(project.folder / "harness.toml").upstreams["s3rec"].overlay
-    listed = ", ".join(f'"{name}"' for name in overlay)
     with (project.folder / "harness.toml").open("a") as file:
-        file.write(TOML.format(url=repository, commit=commit, overlay=listed))
+        file.write(TOML.format(url=repository, commit=commit))
     facts = {"users": N_USERS, "items": len({i for row in sequences() for i in row})}
     facts["interactions"] = sum(map(len, sequences()))
     files = {
         "recipes/data/toy.yaml": DATA.format(**facts, sha256=hashlib.sha256(text.encode()).hexdigest()),
         "recipes/toy/table.yaml": (HERE / "recipe.yaml").read_text(),
-        "patches/toy/series": "",
+        "patches/toy/series": "0001-overlay.patch\n",
+        "patches/toy/0001-overlay.patch": overlay_patch(commit),
     }
     for name, content in files.items():
         path = project.folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(content)
     return project
+
+
+def without_overlay(script: str) -> str:
+    """A script as its upstream has it: without the lines that import the overlay."""
+    return "".join(line for line in script.splitlines(keepends=True) if "harness_overlay" not in line)
+
+
+def overlay_patch(commit: str) -> str:
+    """The patch that inserts those lines."""
+    script = (HERE / "train.py").read_text()
+    hunks: list[Hunk] = []
+    inserted = 0
+    for number, line in enumerate(script.splitlines(), start=1):
+        if "harness_overlay" not in line:
+            continue
+        after = number - 1 - inserted
+        if hunks and hunks[-1].after == after:
+            hunks[-1] = Hunk(after, hunks[-1].start, (*hunks[-1].lines, line))
+        else:
+            hunks.append(Hunk(after, number, (line,)))
+        inserted += 1
+    blobs = (blob_hash(text.encode()) for text in (without_overlay(script), script))
+    header = {"Upstream": f"toy {commit}", "Version": "1", "What": "import the overlay", "Why": "to have losses"}
+    return render(header, (FilePatch("train.py", *blobs, tuple(hunks), inserted),))
 
 
 def committed(repository: Path) -> str:

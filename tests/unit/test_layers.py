@@ -26,6 +26,7 @@ LEVELS = (
     ("__main__",),
 )
 HEIGHT = {package: height for height, row in enumerate(LEVELS) for package in row}
+FETCHING = ("upstreams.checkout", "upstreams.data_cache", "upstreams.data_fetch", "upstreams.patches.series")
 # Beyond height: what a package or module must not know, directly or through others.
 IGNORANT = {
     "core.results": ("core.config",),
@@ -42,8 +43,8 @@ IGNORANT = {
     "upstreams.data_cache": ("core.config", "core.git", "core.process"),
     "upstreams.patches": ("core.config", "core.process", "recipes"),
     "recipes": ("core.git", "core.process"),
-    "runs.plan": ("core.git", "core.process", "environments", "executors", "upstreams"),
-    "runs.store": ("core.git", "core.process", "executors.local", "upstreams"),
+    "runs.plan": ("core.git", "core.process", "environments", "executors", *FETCHING),
+    "runs.store": ("core.git", "core.process", "executors.local", *FETCHING),
     "stats": ("core.config", "core.files"),
     "tables": ("core.config", "core.files"),
     "findings": ("core.files", "core.git", "core.process"),
@@ -58,8 +59,8 @@ THIRD_PARTY = {
     "jinja2": ("report.formats.templating",),
     "matplotlib": ("report.figures",),
     "numpy": ("commands", "core.results", "report", "runs", "stats", "tables"),
-    "packaging": ("environments.images.inventory",),
-    "pydantic": ("commands.count_datasets", "core", "recipes"),
+    "packaging": ("environments",),
+    "pydantic": ("commands.count_datasets", "core", "recipes", "runs.equivalence"),
     "rich": ("cli", "report.formats.terminal"),
     "scipy": ("stats",),
     "typer": ("cli",),
@@ -67,7 +68,7 @@ THIRD_PARTY = {
 }
 ONLY_IN = {
     "subprocess": ("core.process",),
-    "tomllib": ("core.config",),
+    "tomllib": ("core.config", "runs.equivalence"),
     "signal": ("cli", "core.process", "runs.validation"),
 }
 PURE = (

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from harness.core.config import Config
 from harness.core.errors import ConfigError
-from harness.core.files import canonical_json, sha256_bytes, sha256_file
+from harness.core.files import canonical_json, sha256_bytes
+from harness.environments.locks import content_hash
 from harness.environments.venv import most_specific_lock
 
 REPOSITORY = "seqrec-harness"
@@ -91,7 +92,7 @@ def identity(request: ImageRequest) -> dict[str, str]:
     of the lock.
     """
     return {
-        "lock": sha256_file(request.lock),
+        "lock": content_hash(request.lock),
         "python": request.python,
         "dockerfile": sha256_bytes(instructions(request.dockerfile).encode()),
         "base": request.base,

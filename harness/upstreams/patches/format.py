@@ -91,9 +91,12 @@ def parse(path: Path, data: bytes | None = None) -> Patch:
     """
     try:
         data = path.read_bytes() if data is None else data
-        reader = _Reader(path, data.decode())
+        plain = with_plain_line_ends(data)
+        reader = _Reader(path, plain.decode())
     except (OSError, UnicodeDecodeError) as error:
         raise PatchError(str(path), f"cannot be read: {error}", "patches are UTF-8 text") from error
+    if plain != data:
+        reader.problem("lines end in CRLF, and Git would insert them so; check it out without conversion of line ends")
     header = _header(reader)
     files: list[FilePatch] = []
     while reader.line is not None:
@@ -102,7 +105,12 @@ def parse(path: Path, data: bytes | None = None) -> Patch:
             reader.problem(f"{files[-1].path} has two sections; one holds all insertions of a file", back=1)
     if not files:
         raise PatchError(str(path), "no 'diff --git' line: nothing to apply", "write patches with `harness patch new`")
-    return Patch(path.name, path, header, sha256_bytes(data), tuple(files), tuple(reader.problems))
+    return Patch(path.name, path, header, sha256_bytes(plain), tuple(files), tuple(reader.problems))
+
+
+def with_plain_line_ends(data: bytes) -> bytes:
+    """A patch whose lines all end in CRLF, as a clone with conversion has it, with the line ends of the repository."""
+    return data.replace(b"\r\n", b"\n") if data.count(b"\r\n") == data.count(b"\n") else data
 
 
 def render(header: dict[str, str], files: tuple[FilePatch, ...]) -> str:

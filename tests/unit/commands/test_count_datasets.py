@@ -72,7 +72,7 @@ def root(tmp_path: Path) -> Path:
     (root / "recipes/papers/toy2020.yaml").write_text(PAPER)
     (root / "recipes/toy2020/table1.counts.yaml").write_text(RECIPE)
     (root / "recipes/data/toy.yaml").write_text(DATASETS.format(sha256=sha256(DATA).hexdigest()))
-    pin = f'url = "{upstream}"\ncommit = "{commit}"\ncode = ["/*"]\noverlay = []\nframework = "numpy"\nlosses = []\n'
+    pin = f'url = "{upstream}"\ncommit = "{commit}"\ncode = ["/*"]\nframework = "numpy"\nlosses = []\n'
     environments = '[environments.numpy]\nkind = "inherit"\n'
     (root / "harness.toml").write_text(f"{environments}[upstreams.toy]\n{pin}own_loss = false\n")
     return root

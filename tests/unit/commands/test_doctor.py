@@ -30,12 +30,10 @@ size_mb = 1
 url = "https://host.invalid/owner/toy"
 commit = "COMMIT"
 code = []
-overlay = []
 [upstreams.inside]
 url = "embedded:demo"
 commit = "0000000000000000000000000000000000000000"
 code = []
-overlay = []
 [releases.weights]
 url = "https://host.invalid/owner/missing"
 commit = "0000000000000000000000000000000000000000"

@@ -29,7 +29,7 @@ def put(store: Store) -> Put:
     """Lays a record of so many seconds into the store."""
 
     def lay(seconds: float, **changes: Any) -> None:
-        facts = {"format": 1, "status": "finished", "upstream": "toy", "dataset": "small", "system": "net/bce"}
+        facts = {"format": 2, "status": "finished", "upstream": "toy", "dataset": "small", "system": "net/bce"}
         facts |= {"seed": 1, "fault": None, "disagreements": []}
         folder = store.folder(f"{len(list(tmp.glob('*'))):020x}" if (tmp := store.results / "runs").exists() else "0")
         folder.mkdir(parents=True)

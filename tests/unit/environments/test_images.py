@@ -12,7 +12,7 @@ from made_wheels import wheel
 
 from harness.core.config import Config, load
 from harness.core.errors import ConfigError
-from harness.core.files import sha256_bytes, sha256_file
+from harness.core.files import sha256_bytes
 from harness.environments.images.build import BuildFailed, explained, in_words, last_id, locked_wheels, write_context
 from harness.environments.images.build_errors import OTHERWISE, suggest_fix
 from harness.environments.images.image import ImageRequest, identity, tag
@@ -29,6 +29,7 @@ from harness.environments.images.inventory import (
     wanted,
 )
 from harness.environments.images.request import cache_label, content, image_request, labels
+from harness.environments.locks import content_hash
 from harness.environments.venv import LIST_PACKAGES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,7 +51,8 @@ kind = "inherit"
 def project(tmp_path: Path) -> Path:
     (tmp_path / "harness.toml").write_text(TOML)
     for name in ("tiny.lock", "older.lock", "gpu.lock"):
-        (tmp_path / name).write_text(f"# {name}\n" + wheel(tmp_path / "wheels", "1.0"))
+        only = f"only-in-{name.partition('.')[0]}==1.0\n" if name != "tiny.lock" else ""
+        (tmp_path / name).write_text(wheel(tmp_path / "wheels", "1.0") + only)
     (tmp_path / "bundle.pem").write_text("certificate")
     (tmp_path / "dockerfiles").mkdir()
     (tmp_path / "dockerfiles" / "Dockerfile").write_text("FROM scratch\n")
@@ -109,7 +111,7 @@ def test_a_tag_is_the_environment_and_its_content(tiny: ImageRequest) -> None:
     assert (name, len(digits), set(digits) <= set("0123456789abcdef")) == ("seqrec-harness/tiny", 12, True)
     dockerfile = sha256_bytes(b"FROM scratch")
     assert identity(tiny) == {
-        "lock": sha256_file(tiny.lock), "dockerfile": dockerfile, "base": "base:1", "python": "3.12",
+        "lock": content_hash(tiny.lock), "dockerfile": dockerfile, "base": "base:1", "python": "3.12",
     }  # fmt: skip
     assert tag(tiny) == tag(dataclasses.replace(tiny))
 

@@ -16,9 +16,9 @@ import pytest
 from made_wheels import wheel
 
 from harness.core.errors import ConfigError, SetupError
-from harness.core.files import sha256_file
 from harness.core.process import capture
 from harness.core.project_file import Environment
+from harness.environments.locks import content_hash
 from harness.environments.venv import PYTHON, Request, child_env, identity, packages, realise, resolved
 
 ENV = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": "/must/not/matter"}
@@ -99,7 +99,7 @@ def test_a_package_that_no_index_has_is_told(request_: Request, tmp_path: Path) 
 
 
 def test_identity_of_a_locked_environment_is_its_lock(request_: Request, tmp_path: Path) -> None:
-    assert identity(request_) == {"lock": sha256_file(tmp_path / "tiny.lock"), "python": PYTHON}
+    assert identity(request_) == {"lock": content_hash(tmp_path / "tiny.lock"), "python": PYTHON}
     assert not (tmp_path / "cache").exists()
 
 
@@ -160,7 +160,7 @@ def test_locks_and_identity_follow_the_interpreter_that_is_named(request_: Reque
     fake.chmod(0o755)
     locks = {"cpu": "tiny.lock", f"cpu-{SYSTEM}-{MACHINE}-{PY}": "ours.lock"}
     request = dataclasses.replace(request_, environment=Environment(kind="venv", locks=locks), python=str(fake))
-    assert identity(request) == {"lock": sha256_file(tmp_path / "tiny.lock"), "python": "3.9"}
+    assert identity(request) == {"lock": content_hash(tmp_path / "tiny.lock"), "python": "3.9"}
 
 
 def test_of_a_package_that_is_there_twice_the_imported_one_counts(tmp_path: Path) -> None:

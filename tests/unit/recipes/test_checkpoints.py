@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import made_overlay
 import pytest
 import recipe_texts
 from recipe_texts import RECIPE, SHA, write
@@ -15,7 +16,8 @@ from harness.core.errors import ConfigError, RecipeError
 from harness.recipes import recipe as recipes
 from harness.recipes.checkpoints import Checkpoint
 from harness.recipes.selection import Settings
-from harness.runs.plan import Pinned, Run, plan_runs
+from harness.runs.keys import Pinned
+from harness.runs.plan import Run, plan_runs
 from harness.runs.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +29,7 @@ checkpoints:
     large: {{deep/bce: {{path: out/Deep-large.pt, blob: {"b" * 40}}}}}
 """
 TEXT = RECIPE.replace('"--ckp={checkpoint_epochs}"', '"--weights={out}/{checkpoint}"') + RELEASED
-PINNED = Pinned("c" * 40, {}, {"losses.py": "o"}, {"lock": "l"})
+PINNED = Pinned("c" * 40, {}, made_overlay.imported(losses="o = 1"), {"lock": "l"})
 
 
 def recipe(root: Path, text: str = TEXT) -> recipes.Recipe:
@@ -84,28 +86,11 @@ def workspace(root: Path, **changes: Any) -> Workspace:
     """A workspace for a recipe on a small project; nothing in it is made."""
     (root / "harness.toml").write_text(
         '[environments.numpy]\nkind = "inherit"\n[upstreams.toy]\nurl = "u"\n'
-        f'commit = "{"1" * 40}"\ncode = ["/*"]\noverlay = ["one.py"]\n'
+        f'commit = "{"1" * 40}"\ncode = ["/*"]\n'
         f'[releases.theirs]\nurl = "u"\ncommit = "{"2" * 40}"\n'
     )
-    folder = root / "patches" / "overlay"
-    folder.mkdir(parents=True)
-    for name in ("one.py", "two.py"):
-        (folder / name).write_text(name)
     request: Any = None
     return Workspace(load_config(root, {}), recipe_texts.recipe(**changes), request, 1, 1.0)
-
-
-def test_a_recipe_s_own_overlay_is_hashed_beside_the_upstream_s(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    plain, more = workspace(tmp_path / "a").overlay, workspace(tmp_path / "b", overlay=["two.py"]).overlay
-    assert list(plain) == ["one.py"]
-    assert more == {**plain, "two.py": more["two.py"]}
-
-
-def test_an_overlay_file_that_is_not_there_is_told_with_the_list_that_wants_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"recipes/paper/table.yaml: overlay: no such files: three.py"):
-        _ = workspace(tmp_path, overlay=["two.py", "three.py"]).overlay
 
 
 def test_an_unknown_release_is_told_before_anything_is_fetched(tmp_path: Path) -> None:

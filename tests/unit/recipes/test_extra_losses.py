@@ -18,14 +18,14 @@ from harness.recipes.selection import Settings
 from harness.recipes.systems import AddedSystem
 from harness.runs import plan
 from harness.runs.key_changes import key_changes
-from harness.runs.plan import Pinned, Run
+from harness.runs.keys import Pinned
+from harness.runs.overlay import Overlay
+from harness.runs.plan import Run
 
 ROOT = Path(__file__).resolve().parents[3]
 CATALOGUE = loss_catalogue.read(ROOT)
-PINNED = Pinned("c" * 40, {}, {}, {})
-TOY = Upstream(
-    url="u", commit="c" * 40, code=(), overlay=(), framework="torch", losses=("bce", "gbce", "ssm"), own_loss=True
-)
+PINNED = Pinned("c" * 40, {}, Overlay({}), {})
+TOY = Upstream(url="u", commit="c" * 40, code=(), framework="torch", losses=("bce", "gbce", "ssm"), own_loss=True)
 MINE = "def focal(hidden, item_embeddings, targets, mask, *, generator=None, gamma=2.0): ...\n"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import made_overlay
 import pytest
 import recipe_texts
 from hypothesis import given
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 
 from harness.core.errors import ArgumentError, RecipeError
 from harness.recipes.selection import Settings, options, systems
-from harness.runs import plan
+from harness.runs import keys
 from harness.runs.key_changes import key_changes
-from harness.runs.plan import Pinned, Run, content_key, plan_runs
+from harness.runs.keys import Pinned, content_key
+from harness.runs.plan import Run, plan_runs
 from harness.upstreams.patches.format import effect
 from harness.upstreams.patches.format import parse as parse_patch
 
@@ -24,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PINNED = Pinned(
     commit="c" * 40,
     patches={"0001-choose-the-model": "p1", "0002-choose-the-loss.patch": "p2"},
-    overlay={"losses.py": "o1"},
+    overlay=made_overlay.imported(losses="o1 = 1"),
     environment={"lock": "l", "python": "3.11"},
 )
 
@@ -108,7 +110,7 @@ CHANGES: dict[str, tuple[Callable[[], Run], str]] = {
         "patch 0002-choose-the-loss removed",
     ),
     "overlay": (
-        lambda: one(pinned=dataclasses.replace(PINNED, overlay={"losses.py": "o2"})),
+        lambda: one(pinned=dataclasses.replace(PINNED, overlay=made_overlay.imported(losses="o2 = 2"))),
         "overlay losses.py changed",
     ),
     "lock": (
@@ -189,11 +191,11 @@ def test_a_patch_s_header_is_not_in_the_key_and_its_effect_is() -> None:
 
 def test_the_key_of_given_inputs_never_moves_unnoticed() -> None:
     """A changed key runs everything anew: if this fails on purpose, say so in the changelog."""
-    assert content_key({"command": ["python", "a.py"], "threads": 1}) == "3c395651eae321bba708"
+    assert content_key({"command": ["python", "a.py"], "threads": 1}) == "247c9c2e1a2d2ab6f7d2"
     assert set(one().inputs) == {
         "upstream", "patches", "overlay", "environment", "data", "checkpoint", "command", "device", "threads",
     }  # fmt: skip
-    assert len(one().key) == plan.KEY_DIGITS
+    assert len(one().key) == keys.KEY_DIGITS
 
 
 JSON = st.recursive(
@@ -226,7 +228,7 @@ def test_equal_runs_have_no_changes() -> None:
 
 
 def test_several_changes_are_all_told() -> None:
-    pinned = dataclasses.replace(PINNED, commit="d" * 40, overlay={"models.py": "o1"})
+    pinned = dataclasses.replace(PINNED, commit="d" * 40, overlay=made_overlay.imported(models="o1 = 1"))
     assert key_changes(one().inputs, one(pinned=pinned, threads=4).inputs) == [
         "upstream commit changed from cccccccc to dddddddd",
         "overlay losses.py removed",

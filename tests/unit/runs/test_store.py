@@ -111,7 +111,7 @@ from harness.runs.store import NEEDED, Store
 store, left = Store(Path(sys.argv[1]), Path(sys.argv[1])), RunFolder(Path(sys.argv[3]))
 print("ready", flush=True)
 for n in range(10**9):
-    facts = dict.fromkeys(NEEDED, "") | {"format": 1, "key": made_runs.RUN.key, "status": "finished"}
+    facts = dict.fromkeys(NEEDED, "") | {"format": 2, "key": made_runs.RUN.key, "status": "finished"}
     content = {**facts, "n": n, "padding": "x" * 200_000, "zz_last": n}
     store.write(content, left, {})
 """
@@ -175,10 +175,10 @@ def test_a_damaged_record_is_told_with_its_folder(store: Store, raw: bytes) -> N
     assert "remove this folder" in caught.value.fix
 
 
-@pytest.mark.parametrize("number", [2, None, "1"])
+@pytest.mark.parametrize("number", [3, None, "2"])
 def test_a_record_of_a_future_format_is_refused_and_kept(store: Store, number: object) -> None:
     record(store, "abc", json.dumps({"format": number}))
-    with pytest.raises(StoreError, match=f"record format {number!r}, known: 1\n  fix: update the harness"):
+    with pytest.raises(StoreError, match=f"record format {number!r}, known: 2\n  fix: update the harness"):
         store.read("abc")
     assert (store.folder("abc") / "record.json").is_file()
 
@@ -331,7 +331,7 @@ def test_a_copy_under_another_key_is_no_record(store: Store, tmp_path: Path) -> 
 
 
 def test_a_record_that_lacks_parts_is_told(store: Store) -> None:
-    record(store, "a1", '{"format": 1, "key": "a1"}')
+    record(store, "a1", '{"format": 2, "key": "a1"}')
     with pytest.raises(StoreError, match="lacks upstream, dataset"):
         store.read("a1")
     assert store.records == []

@@ -328,3 +328,56 @@ def test_options_of_the_loss_are_those_asked_for(
     write_events(folder, without("loss", {"event": "loss", "computed": ["bce"], "options": used}))
     found = validate_run(run(loss_options=asked), folder, DONE).fault
     assert (found.kind == "patch" and told in found.reason) if told and found else (found is None and not told)
+
+
+LOADED = {"__init__.py": "i", "probe.py": "p", "losses.py": "l"}
+
+
+def modules(**files: Any) -> dict[str, Any]:
+    """The probe's event, with files by name without `.py`."""
+    return {"event": "modules", "files": {f"{name}.py": digest for name, digest in files.items()}}
+
+
+def test_a_run_that_loaded_what_its_key_names_counts(folder: RunFolder) -> None:
+    write_events(folder, [*EVENTS, modules(probe="p"), modules(losses="l")])
+    found = validate_run(run(modules=LOADED), folder, DONE)
+    assert (found.fault, found.modules) == (None, {"probe.py": "p", "losses.py": "l"})
+    assert build_record(run(modules=LOADED), {}, DONE, found, {})["modules"] == found.modules
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (modules(probe="p", other="o"), "loaded other.py of the overlay, which its key does not name: import it by"),
+        (modules(a="", b="", c="", d="", e=""), "loaded a.py, b.py, c.py and 2 more of the overlay, which"),
+        (modules(**{"x\ny": "o"}), "loaded x y.py of the overlay, which"),
+        (modules(probe="p", losses="x"), "loaded losses.py of the overlay with another content than its key names"),
+        (modules(probe="p", losses=None), "loaded losses.py of the overlay with another content than its key names"),
+        (modules(), "the probe did not report which modules of the overlay were loaded"),
+        ({"event": "modules", "files": None}, "the probe did not report which modules"),
+        ({"event": "modules", "files": 3}, "the probe did not report which modules"),
+    ],
+)
+def test_a_run_that_loaded_another_module_failed(folder: RunFolder, event: dict[str, Any], told: str) -> None:
+    write_events(folder, [*EVENTS, event])
+    found = fault(folder, of=run(modules=LOADED))
+    assert found.kind == "patch"
+    assert found.reason.startswith(told)
+
+
+def test_a_run_that_may_not_load_the_probe_need_not_report_modules(folder: RunFolder) -> None:
+    assert validate_run(run(modules={"losses.py": "l"}), folder, DONE).fault is None
+
+
+def test_weights_made_with_a_module_that_no_key_names_are_no_weights(folder: RunFolder) -> None:
+    stage = run(produces="weights.pt", modules=LOADED)
+    (folder.out / "weights.pt").write_bytes(b"weights")
+    assert validate_run(stage, folder, DONE).fault is None
+    write_events(folder, [modules(other="o")])
+    assert fault(folder, of=stage).reason.startswith("loaded other.py of the overlay")
+
+
+def test_a_renamed_command_is_kept_beside_the_one_that_was_hashed(folder: RunFolder) -> None:
+    renamed = run(words=("python", "-m", "harness_overlay.new"))
+    assert build_record(renamed, {}, DONE, validate_run(renamed, folder, DONE), {})["command"] == list(renamed.words)
+    assert "command" not in build_record(run(), {}, DONE, validate_run(run(), folder, DONE), {})

@@ -19,7 +19,6 @@ kind = "inherit"
 url = "https://example.org/toy"
 commit = "0000000000000000000000000000000000000000"
 code = ["/*"]
-overlay = []
 """
 PAIRS = b"1 7\n1 8\n2 7\n"
 URL = "https://example.org/data/pairs.txt"

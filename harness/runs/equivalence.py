@@ -1,0 +1,181 @@
+"""Declared equivalence: which forms of overlay modules, or of patches, behave as older ones.
+
+`patches/overlay/equivalent.toml` says that a set of modules behaves as another set, with evidence; the key then names
+the older one, and finished runs are found again. Nothing declared: the run is trained again. So a forgotten entry costs
+hours, and never gives a wrong number. An entry applies to a run if all that it lists under `now` is in the run's inputs
+with these hashes. All entries that apply do so at once, then again to what results, until none applies: a chain of
+edits leads back to the oldest form.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from harness.core.errors import ConfigError
+from harness.core.schema import Strict, problems
+
+FILE = "patches/overlay/equivalent.toml"
+PARTS = ("overlay", "patches")
+Name = Annotated[str, Field(pattern=r"^\w[\w./-]*\.(py|patch)$")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Item = tuple[str, str, str]  # part, name, hash
+
+
+class Entry(Strict):
+    """A set of modules or patches that behaves as another set.
+
+    Attributes:
+        now: hash by name; of a module that of its normal form, of a patch that of its effect.
+        was: the same of the older set; empty where what is new changes nothing.
+        words: older words, or parts of words, of commands by their new ones.
+        golden: SHA-256 of files below tests/golden/overlay by name, as they were when equality was shown with them.
+        evidence: why the two behave alike.
+    """
+
+    part: Literal["overlay", "patches"]
+    now: dict[Name, Hash]
+    was: dict[Name, Hash]
+    words: dict[str, str] = {}
+    golden: dict[str, Hash] = {}
+    evidence: str
+
+    @field_validator("now")
+    @classmethod
+    def names_something(cls, now: dict[str, str]) -> dict[str, str]:
+        """Refuse an entry that would apply to every run."""
+        if not now:
+            raise ValueError("is empty")
+        return now
+
+    @field_validator("evidence")
+    @classmethod
+    def is_said(cls, evidence: str) -> str:
+        """Refuse an entry without evidence."""
+        if not evidence.strip():
+            raise ValueError("is empty: say what showed that both behave alike")
+        return evidence
+
+    @property
+    def new_items(self) -> set[Item]:
+        """What it replaces."""
+        return {(self.part, name, digest) for name, digest in self.now.items()}
+
+    @property
+    def old_items(self) -> set[Item]:
+        """What it puts there instead."""
+        return {(self.part, name, digest) for name, digest in self.was.items()}
+
+
+class EquivalentFile(Strict):
+    """equivalent.toml as a whole."""
+
+    equivalent: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """All declared entries; `applied` leads a run's inputs back to their oldest form."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def applied(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Inputs with the oldest form of modules, patches and command.
+
+        Args:
+            inputs: of a run, with `overlay`, `patches` and `command`.
+        Raises:
+            ConfigError: entries that apply at once disagree about the older form.
+        """
+        found = dict(inputs)
+        while entries := [entry for entry in self.entries if applies(entry, found)]:
+            for part in PARTS:
+                found[part] = older(found[part], [entry for entry in entries if entry.part == part])
+            words = agreed((new, old) for entry in entries for new, old in entry.words.items())
+            found["command"] = [renamed(word, words) for word in found["command"]]
+        return found
+
+
+def applies(entry: Entry, inputs: Mapping[str, Any]) -> bool:
+    """Whether all that an entry replaces is among the inputs of a run."""
+    there = inputs[entry.part]
+    return all(there.get(name) == digest for name, digest in entry.now.items())
+
+
+def older(there: Mapping[str, str], entries: Iterable[Entry]) -> dict[str, str]:
+    """One part of a run's inputs after entries that apply at once.
+
+    Raises:
+        ConfigError: two hashes for one name.
+    """
+    entries = list(entries)
+    replaced = {name for entry in entries for name in entry.now}
+    left = [(name, digest) for name, digest in there.items() if name not in replaced]
+    return agreed([*left, *((name, digest) for entry in entries for name, digest in entry.was.items())])
+
+
+def agreed(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Pairs as a dictionary.
+
+    Raises:
+        ConfigError: two values for one name.
+    """
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if found.setdefault(name, value) != value:
+            what = f"{name}: both {found[name]} and {value} are given as its older form"
+            raise ConfigError(FILE, what, "name one older form, or leave out the entry that is not true")
+    return found
+
+
+def renamed(word: str, words: Mapping[str, str]) -> str:
+    """A word of a command with its older parts; a part is replaced as a whole, the longest first."""
+    if not words:
+        return word
+    parts = "|".join(re.escape(part) for part in sorted(words, key=len, reverse=True))
+    return re.sub(rf"(?<![\w.-])(?:{parts})(?![\w.-]*\w)", lambda match: words[match[0]], word)
+
+
+def read(root: Path) -> Equivalence:
+    """The entries of a project; none where it has no file of them.
+
+    Raises:
+        ConfigError: the file cannot be read, has mistakes, or leads in a circle.
+    """
+    path = root / FILE
+    if not path.is_file():
+        return Equivalence()
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = EquivalentFile.model_validate(raw).equivalent
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"cannot be read: {error}", "correct the file") from error
+    except ValidationError as error:
+        raise ConfigError(str(path), problems(error, EquivalentFile), "correct these keys") from error
+    refuse_circles(str(path), entries)
+    return Equivalence(entries)
+
+
+def refuse_circles(where: str, entries: Iterable[Entry]) -> None:
+    """Refuse entries by which a form would be older than itself: they could be applied for ever.
+
+    Raises:
+        ConfigError: naming one form of the circle.
+    """
+    behind: dict[Item, set[Item]] = {}
+    for entry in entries:
+        for item in entry.new_items:
+            behind.setdefault(item, set()).update(entry.old_items)
+    try:
+        TopologicalSorter(behind).prepare()
+    except CycleError as error:
+        _, name, digest = error.args[1][0]
+        what = f"{name} ({digest[:12]}) is given as an older form of itself"
+        raise ConfigError(where, what, "leave out what did not change, and the entry that closes the circle") from error

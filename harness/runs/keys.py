@@ -1,0 +1,55 @@
+"""The content key of a run: a hash of all that can change its numbers.
+
+That is the upstream's commit, what each patch does, the overlay modules that the run can load, the environment's lock,
+the data by hash, the command with its seed, device and threads. Modules and patches that are declared to behave as
+older ones stand there in their oldest form. Labels (artifact, system) are not in it, so two tables that need the same
+run share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.core.files import canonical_json, sha256_bytes
+from harness.runs.equivalence import Equivalence
+from harness.runs.overlay import Overlay
+
+FORMAT = 2
+KEY_DIGITS = 20
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """The pinned content that every run of a recipe shares, by hash.
+
+    Attributes:
+        patches: hash of what each does to the pinned files, by name.
+        overlay: its modules; each run's key has those that it can load.
+        environment: what stands for the environment: a lock's hash, or the versions of an inherited interpreter.
+        equivalence: which forms of modules and patches are declared to behave as older ones.
+    """
+
+    commit: str
+    patches: Mapping[str, str]
+    overlay: Overlay
+    environment: Mapping[str, str]
+    equivalence: Equivalence = field(default_factory=Equivalence)
+
+
+def content_key(inputs: Mapping[str, Any]) -> str:
+    """The content key of a run's inputs."""
+    return sha256_bytes(canonical_json({"format": FORMAT, **inputs}).encode())[:KEY_DIGITS]
+
+
+def keyed(artifact: str, pinned: Pinned, inputs: Mapping[str, Any], code: str = "") -> dict[str, Any]:
+    """Those fields of a run that follow from what it executes: its key with all that it hashes, words and modules.
+
+    Args:
+        inputs: without the overlay. code: text of a custom loss, which may import the overlay.
+    """
+    names = pinned.overlay.closure(inputs["command"], f"recipes/{artifact}.yaml: command", code)
+    found = pinned.equivalence.applied({**inputs, "overlay": pinned.overlay.forms(names)})
+    modules = {name: pinned.overlay.modules[name].sha256 for name in names}
+    return {"key": content_key(found), "inputs": found, "words": tuple(inputs["command"]), "modules": modules}
