@@ -100,7 +100,7 @@ class Execution:
         ready = self.with_data(missing)
         if ready:
             workspace = self.workspace
-            workspace.tree, workspace.python, workspace.backend.executor  # noqa: B018
+            workspace.source.path, workspace.python, workspace.backend.executor  # noqa: B018
         return ready
 
     def execute(self, ready: Sequence[Run]) -> None:

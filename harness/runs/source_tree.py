@@ -1,0 +1,102 @@
+"""The source tree of a run: an upstream at its pin, with its patch series applied and the overlay beside it.
+
+A tree is made once per content and compared with its hashes before each use, since a run could have written into it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from harness.core.config import Config
+from harness.core.errors import SourceError
+from harness.core.files import canonical_json, disk_errors, locked, sha256_bytes, write_json
+from harness.core.project_file import Upstream
+from harness.runs import overlay
+from harness.upstreams import checkout
+from harness.upstreams.patches import series as patches
+from harness.upstreams.patches.format import effect
+from harness.upstreams.pins import clone_of, pin_of
+from harness.upstreams.tree_hashes import links_out, tree_hashes, tree_is_as_made
+
+
+@dataclass(frozen=True)
+class SourceTree:
+    """The code that the runs of one upstream start from; everything is made at most once and kept in the cache.
+
+    Attributes:
+        name: the upstream's short name in harness.toml.
+    """
+
+    config: Config
+    name: str
+
+    @property
+    def upstream(self) -> Upstream:
+        """What harness.toml says of it."""
+        return self.config.upstream(self.name)
+
+    @property
+    def pin(self) -> checkout.Pin:
+        """The upstream at its commit."""
+        return pin_of(self.config, self.name)
+
+    @cached_property
+    def clone(self) -> Path:
+        """The bare clone of the upstream."""
+        return clone_of(self.config, self.name)
+
+    @cached_property
+    def series(self) -> patches.Series:
+        """The patch series of the upstream."""
+        return patches.load(self.config.root / "patches" / self.name)
+
+    @cached_property
+    def effects(self) -> Mapping[str, str]:
+        """Hash of what each patch does to the pinned files, by the patch's name."""
+        return {patch.name: effect(patch) for patch in self.series.patches}
+
+    @cached_property
+    def overlay(self) -> overlay.Overlay:
+        """Our modules beside the code, all of them, and those that the patch series imports."""
+        return overlay.read(self.config.root / overlay.FOLDER, overlay.inserted_imports(self.series.patches))
+
+    @cached_property
+    def path(self) -> Path:
+        """The folder of the patched tree, made if need be.
+
+        Raises:
+            SourceError: the upstream is unavailable, or not what its pin says. PatchError: a patch does not fit.
+        """
+        modules = {name: module.sha256 for name, module in self.overlay.modules.items()}
+        content = {"commit": self.pin.commit, "patches": self.effects, "overlay": modules}
+        digest = sha256_bytes(canonical_json(content).encode())[:12]
+        folder = self.config.cache / "trees" / f"{self.name}-{digest}"
+        with locked(folder):
+            marker = folder.with_suffix(".json")
+            if not tree_is_as_made(folder, marker):
+                marker.unlink(missing_ok=True)
+                write_json(marker, self.make(folder))
+        return folder
+
+    def make(self, folder: Path) -> dict[str, str]:
+        """Check out, patch and add the overlay; the hashes of all files."""
+        checkout.checkout(self.clone, self.pin, self.upstream.code, folder)
+        package = overlay.PACKAGE
+        if odd := links_out(folder) + [package] * os.path.lexists(folder / package):
+            what = f"has what would lead the harness out of its tree: {', '.join(odd)}"
+            raise SourceError(self.name, what, "leave these files out of `code` in harness.toml")
+        patches.apply(self.series, folder)
+        with disk_errors(folder):
+            for name, module in self.overlay.modules.items():
+                target = folder / package / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(module.content)
+        return tree_hashes(folder)
+
+    def is_intact(self) -> bool:
+        """Whether the tree still has exactly the files that were made."""
+        return tree_is_as_made(self.path, self.path.with_suffix(".json"))
