@@ -24,10 +24,10 @@ from harness.core.results import RunResult
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_ranks
+from harness.runs.record import FORMAT
 
 DEMONSTRATION = "demonstration"
 
-FORMAT = 2
 NEEDED = ("key", "upstream", "dataset", "system", "seed", "status", "fault", "inputs", "seconds", "disagreements")
 
 
