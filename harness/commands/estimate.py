@@ -118,6 +118,7 @@ def downloads(request: TableRequest, missing: Sequence[Run]) -> Iterator[str]:
     if to_make := workspace.backend.to_make(size(environment.size_mb * 1e6)):
         yield to_make
     if not any((config.cache / "clones").glob(f"{request.recipe.upstream}-*")):
-        yield f"upstream {request.recipe.upstream}: to be fetched from {config.git_mirror or workspace.source.upstream.url}"
+        source = config.git_mirror or workspace.source.upstream.url
+        yield f"upstream {request.recipe.upstream}: to be fetched from {source}"
     names = sorted({run.dataset for run in missing})
     yield f"data: {', '.join(names)}, from the upstream at its pin or where recipes/data says, checked by hash"
