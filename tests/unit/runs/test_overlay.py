@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,7 @@ def test_imports_that_a_patch_inserts_are_found(lines: list[str], names: set[tup
     assert set(inserted_imports([patch(*lines)])) == names
 
 
+@cache
 def real(upstream: str) -> Overlay:
     """The project's own overlay for an upstream."""
     series = patches.load(ROOT / "patches" / upstream)

@@ -1,0 +1,37 @@
+"""What the probe reports of a PyTorch model: which network it is, where it runs, how much memory it took."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+
+from . import probe
+
+
+def describe(model: torch.nn.Module, name: str, checkpoint: str | None = None) -> None:
+    """Report the network that was really built.
+
+    Args:
+        name: what the run calls it.
+        checkpoint: path of the file that its weights were loaded from, None for none.
+    """
+    digest = None
+    if checkpoint:
+        with open(checkpoint, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+    probe.event(
+        "model",
+        name=name,
+        network=type(model).__name__,
+        parameters=sum(p.nelement() for p in model.parameters()),
+        checkpoint_sha256=digest,
+        device=str(next(model.parameters()).device),
+    )
+
+
+def peak_memory_mb() -> float:
+    """Peak memory of the accelerator where one was used, of the process otherwise, in MB of 2**20 bytes."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return probe.peak_memory_mb()

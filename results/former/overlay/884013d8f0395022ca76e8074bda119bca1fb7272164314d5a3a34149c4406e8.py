@@ -1,0 +1,134 @@
+"""The probe: what a patched upstream reports of itself, for the harness to read.
+
+Standard library and NumPy only, Python 3.7 or later. It writes into the folder that HARNESS_PROBE_DIR names and is
+silent where that is not set, so a patched upstream still runs by hand. It draws no random numbers and changes no
+result. It refuses to compute metrics: ranks are the data.
+
+`events.jsonl` has one JSON object per line with `event` and `t` (seconds since the probe was imported):
+  model    name, parameters, and whatever tells that the right one was built
+  loss     the proof of the loss: name and value on the first batch, number of positions, rows in the softmax
+  epoch    epoch (from 0), train_s, valid_s, loss, metric, value
+  printed  split and the metrics as the upstream printed them, as text
+  end      epochs run, best_epoch, peak_memory_mb
+`ranks-<split>.npz` has one row per user, see `write_ranks`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+
+import numpy as np
+
+START = time.time()
+FORMAT = 1
+
+
+def folder() -> str | None:
+    """The folder to write to, or None where nobody listens."""
+    return os.environ.get("HARNESS_PROBE_DIR") or None
+
+
+def event(kind: str, **facts: object) -> None:
+    """Append one event; numbers of NumPy are turned into plain ones."""
+    if folder() is None:
+        return
+    row = {"event": kind, "t": round(time.time() - START, 3)}
+    row.update({key: plain(value) for key, value in facts.items()})
+    with open(os.path.join(folder(), "events.jsonl"), "a") as file:
+        file.write(json.dumps(row, sort_keys=True) + "\n")
+
+
+def plain(value: object) -> object:
+    """A value that JSON can hold; a number that is not finite becomes text, so that it cannot pass for one."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return repr(value)
+    return value
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far, in MB of 2**20 bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+def count_ranks(
+    scores: np.ndarray, answers: np.ndarray, allowed: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Candidates scored above each user's held-out item, and those tied with it.
+
+    Args:
+        scores: shape (n_users, n_items).
+        answers: shape (n_users,), column of the held-out item.
+        allowed: shape (n_users, n_items) bool, candidates that count; None for all. The held-out item always counts.
+    Returns:
+        above, tied, n_candidates: three int32 arrays of shape (n_users,); tied includes the item itself.
+    Raises:
+        ValueError: if a held-out item's score is not a number.
+    """
+    scores = np.asarray(scores)
+    answers = np.asarray(answers).reshape(-1)
+    rows = np.arange(len(scores))
+    own = scores[rows, answers][:, None]
+    if np.isnan(own).any():
+        raise ValueError("probe: the score of a held-out item is not a number")
+    if allowed is None:
+        allowed = np.ones(scores.shape, dtype=bool)
+    else:
+        allowed = np.array(allowed, dtype=bool)
+        allowed[rows, answers] = True
+    above = ((scores > own) & allowed).sum(axis=1)
+    tied = ((scores == own) & allowed).sum(axis=1)
+    return above.astype(np.int32), tied.astype(np.int32), allowed.sum(axis=1).astype(np.int32)
+
+
+class Ranks:
+    """Collects the ranks of one split, batch by batch, under several ways to treat seen items."""
+
+    def __init__(self) -> None:
+        self.users: list[np.ndarray] = []
+        self.views: dict[str, list[tuple[np.ndarray, ...]]] = {}
+
+    def add(self, users: np.ndarray, **views: tuple[np.ndarray, ...]) -> None:
+        """Add a batch; `views` maps a name to the triple that `count_ranks` returned for these users."""
+        if folder() is None:
+            return
+        self.users.append(np.asarray(users, dtype=np.int64).reshape(-1))
+        for name, triple in views.items():
+            self.views.setdefault(name, []).append(triple)
+
+    def write(self, split: str, protocol: dict[str, str]) -> None:
+        """Write `ranks-<split>.npz`; see `write_ranks`."""
+        if folder() is None or not self.users:
+            return
+        views = {
+            name: [np.concatenate([triple[i] for triple in triples]) for i in range(3)]
+            for name, triples in self.views.items()
+        }
+        write_ranks(split, np.concatenate(self.users), views, protocol)
+
+
+def write_ranks(split: str, users: np.ndarray, views: dict[str, list[np.ndarray]], protocol: dict[str, str]) -> None:
+    """Write the ranks of a split, whole or not at all.
+
+    Args:
+        split: 'test' or 'valid'.
+        users: shape (n_users,), the upstream's own user ids.
+        views: name -> (above, tied, n_candidates), each of shape (n_users,). The view 'printed' is the one that the
+            upstream's own metrics are made from; others ('all', 'unseen') treat seen items in another way.
+        protocol: dict that says how: split, ranking (full or sampled), seen (what happens to seen items).
+    """
+    if folder() is None:
+        return
+    arrays = {"user": users, "protocol": np.array(json.dumps(protocol, sort_keys=True)), "format": np.array(FORMAT)}
+    for name, (above, tied, candidates) in views.items():
+        arrays["above_" + name], arrays["tied_" + name], arrays["candidates_" + name] = above, tied, candidates
+    path = os.path.join(folder(), f"ranks-{split}.npz")
+    with open(path + ".part", "wb") as file:
+        np.savez_compressed(file, **arrays)
+    os.replace(path + ".part", path)
