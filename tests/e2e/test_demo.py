@@ -8,10 +8,13 @@ import random
 import resource
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from golden import FILE as DIGITS
+from golden import rank_digests
 from projects import Project, clean_env
 
 from harness.process import marked
@@ -54,6 +57,8 @@ def test_whole_way_gives_the_same_numbers_on_every_machine(project: Project, gol
         assert numbers(found[name]) == numbers(golden[name])
     folder = project.results / "tables" / "demo" / "demo" / "full"
     assert {p.name for p in folder.iterdir()} >= {"table.md", "table.tex", *FILES}
+    digits = json.loads(DIGITS.read_text(encoding="utf-8"))
+    assert rank_digests(project.results) == digits["demo"]
     again = project.run("reproduce", "demo")
     assert again.returncode == 0
     assert "start" not in again.stderr
@@ -181,8 +186,6 @@ def test_unpatched_and_patched_demo_print_the_same(project: Project, tmp_path: P
     bare = tmp_path / "bare"
     subprocess.run(["git", "clone", "-q", str(embedded.repository(tmp_path / "demo.git")), str(bare)], check=True)
     data = next((project.folder / ".cache" / "data").glob("*/data.txt"))
-    import sys
-
     words = [sys.executable, "train.py", "--data", str(data), "--out", str(tmp_path / "out"), "--seed", "42"]
     words += ["--epochs", "5", "--patience", "5"]
     done = subprocess.run(words, cwd=bare, env=clean_env(), capture_output=True, text=True, check=True)
