@@ -138,9 +138,9 @@ def test_dry_run_and_plan_tell_runs_and_reasons(project: Project) -> None:
     assert not (project.results / "runs").exists()
     project.run("reproduce", "demo", *few)
     assert "2 runs, 2 there, 0 to run" in project.run("plan", "demo", *few).stdout
-    project.replace("patches/overlay/losses_numpy.py", "import", "# a change\nimport")
+    project.replace("patches/overlay/losses/in_numpy.py", "import", "# a change\nimport")
     after = project.run("plan", "demo", *few)
-    assert "overlay losses_numpy.py changed" in after.stdout
+    assert "overlay losses/in_numpy.py changed" in after.stdout
 
 
 def test_a_header_of_a_patch_causes_no_rerun(project: Project) -> None:
@@ -159,7 +159,7 @@ def test_status_and_runs_show(project: Project) -> None:
     key = next(p.name for p in (project.results / "runs").glob("[0-9a-f]*") if record(p)["loss"] == "bce")
     shown = project.run("runs", "show", key[:8])
     assert key in shown.stdout
-    assert "losses_numpy.py" in shown.stdout
+    assert "losses/in_numpy.py" in shown.stdout
     log = project.run("runs", "show", key[:8], "--log")
     assert "HIT@10" in log.stdout
     assert str(project.folder) not in log.stdout

@@ -39,14 +39,14 @@ def scores_of(n_users: int, n_items: int) -> np.ndarray:
 
 def gsasrec(loss: str, extra: int | None) -> dict[str, Any]:
     """Six users, seven items; the last one is tested with an item that nobody had."""
-    from overlay import aprec_watch
+    from overlay.gsasrec import watch as watching
 
     def listen() -> None:
-        watch = aprec_watch.Watch(SimpleNamespace(user="3", loss=loss))
+        watch = watching.Watch(SimpleNamespace(user="3", loss=loss))
         watch.seen, watch.listed = {str(user): {f"i{user}", f"i{user + 1}"} for user in range(6)}, 3
         tested = [SimpleNamespace(user_id=str(u), item_id="new" if u == 5 else f"i{(3 * u) % 7}") for u in range(6)]
         system = SimpleNamespace(config=None, items=SimpleNamespace(size=lambda: 7))
-        ranked = aprec_watch.Ranked(watch, system, tested, extra)
+        ranked = watching.RankCollector(watch, system, tested, extra)
         for user, scores in enumerate(scores_of(6, 7)):
             ranked.add(str(user), {f"i{item}": item for item in range(7)}, scores)
         ranked.write()
@@ -56,12 +56,13 @@ def gsasrec(loss: str, extra: int | None) -> dict[str, Any]:
 
 def port() -> dict[str, Any]:
     """Six users in two batches, seven items; one had its test item before."""
-    from overlay import port_ranks, port_split
+    from overlay.gsasrec_torch.ranks import RankCollector
+    from overlay.gsasrec_torch.split import Split
 
     def listen() -> None:
         sequences = [[1 + (user + step) % 7 for step in range(3)] for user in range(5)] + [[2, 4, 2]]
-        split = port_split.Split([9, 3, 7, 1, 5, 8], sequences, [6, 2, 4, 1, 3, 5], frozenset(), 7)
-        ranked = port_ranks.Ranked(split, user=7)
+        split = Split([9, 3, 7, 1, 5, 8], sequences, [6, 2, 4, 1, 3, 5], frozenset(), 7)
+        ranked = RankCollector(split, user=7)
         scores = scores_of(6, 9).astype(np.float32)
         left = scores.copy()
         left[:, [0, 8]] = -np.inf

@@ -8,17 +8,13 @@ from typing import Any
 
 import golden_batch as golden
 import numpy as np
-from overlay import (
-    aprec_mf,
-    core_cut,
-    losses_numpy,
-    popularity,
-    port_measures,
-    port_split,
-    probe,
-    proof_losses,
-    proof_numpy,
-)
+from overlay import core_cut, popularity, probe
+from overlay.gsasrec import mf
+from overlay.gsasrec_torch import measures
+from overlay.gsasrec_torch import split as splitting
+from overlay.losses import in_numpy
+from overlay.proof import in_numpy as proof
+from overlay.proof import references as expected
 from scipy.sparse import csr_matrix
 
 
@@ -26,20 +22,20 @@ def losses() -> dict[str, Any]:
     """Value and gradient of every loss whose gradient is written by hand."""
     random = np.random.default_rng(2)
     scores, targets, negatives = random.normal(size=(3, 6)), np.array([1, 4, 2]), random.integers(1, 6, (3, 3))
-    beta = losses_numpy.gbce_beta(3, 5, 0.75)
+    beta = in_numpy.gbce_beta(3, 5, 0.75)
     known = {
-        "bce": losses_numpy.bce(scores, targets, negatives),
-        "gbce": losses_numpy.gbce(scores, targets, negatives, beta),
-        "ce-all": losses_numpy.ce_all(scores, targets),
-        "ce-all excluded=(0,)": losses_numpy.ce_all(scores, targets, excluded=[0]),
-        "sampled-ce": losses_numpy.sampled_ce(scores, targets, negatives),
+        "bce": in_numpy.bce(scores, targets, negatives),
+        "gbce": in_numpy.gbce(scores, targets, negatives, beta),
+        "ce-all": in_numpy.ce_all(scores, targets),
+        "ce-all excluded=(0,)": in_numpy.ce_all(scores, targets, excluded=[0]),
+        "sampled-ce": in_numpy.sampled_ce(scores, targets, negatives),
     }
     found = {
         f"float64 {name}": {"value": golden.digits(value), "scores": golden.digits(slope)}
         for name, (value, slope) in known.items()
     }
     drawn = dict.fromkeys(("bce", "gbce", "sampled-ce"), negatives)
-    for name, reference in proof_numpy.references(targets, drawn, 5, 0.75).items():
+    for name, reference in proof.references(targets, drawn, 5, 0.75).items():
         found[f"float64 proof {name}"] = {"value": golden.digits(reference(scores))}
     return found
 
@@ -56,7 +52,7 @@ def references() -> dict[str, Any]:
     for kind in ("own", "shared", None):
         for given in options:
             negatives = None if kind is None else batch[kind]
-            known = proof_losses.references(*parts, negatives, golden.RESERVED, given)
+            known = expected.references(*parts, negatives, golden.RESERVED, given)
             found[golden.label("float64", {"negatives": kind, **given})] = {
                 name: {"value": golden.digits(value), "at": golden.digest(at)} for name, (value, at) in known.items()
             }
@@ -66,7 +62,7 @@ def references() -> dict[str, Any]:
 def factors() -> dict[str, str]:
     """Matrix factorisation after five epochs."""
     dense = (np.random.default_rng(4).random((6, 5)) < 0.5).astype(float)
-    model = aprec_mf.LightFM(2, "bpr", 3).fit(csr_matrix(dense), epochs=5)
+    model = mf.LightFM(2, "bpr", 3).fit(csr_matrix(dense), epochs=5)
     return {f"float64 {name}": golden.digits(getattr(model, name)) for name in ("p", "q", "b")}
 
 
@@ -75,9 +71,7 @@ def draws() -> dict[str, str]:
     random = np.random.default_rng(6)
     tables, counts = random.permuted(np.tile(np.arange(1, 101), (500, 1)), axis=1), random.integers(60, 101, 500)
     owners = np.arange(500)
-    return {
-        "draw_shared": golden.digest(losses_numpy.draw_shared(np.random.default_rng(7), tables, counts, owners, 20))
-    }
+    return {"draw_shared": golden.digest(in_numpy.draw_shared(np.random.default_rng(7), tables, counts, owners, 20))}
 
 
 def pairs() -> list[tuple[int, int]]:
@@ -91,10 +85,10 @@ def splits() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path, cut = Path(folder, "pairs.txt"), Path(folder, "cut.txt")
         path.write_text("".join(f"{user} {item}\n" for user, item in pairs()))
-        split = port_split.split(*port_split.read(path), 20)
+        split = splitting.split(*splitting.read(path), 20)
         core_cut.main(["--data", str(path), "--least", "7", "--out", str(cut)])
         rows = cut.read_text()
-        files = {name: digest_of("".join(lines)) for name, lines in port_split.files(split).items()}
+        files = {name: digest_of("".join(lines)) for name, lines in splitting.files(split).items()}
     core = {"core": digest_of(rows), "core lines": rows.count("\n")}
     return {"port": files, "validating": sorted(split.validating), **core}
 
@@ -113,11 +107,9 @@ def ranks() -> dict[str, Any]:
     for user, item in pairs():
         sequences.setdefault(user, []).append(item)
     views = popularity.popularity_ranks([np.array(s) for s in sequences.values()])
-    run = [port_measures.ScoredDoc(str(q), str(i), float(scores[q, i])) for q in range(200) for i in range(30)]
-    qrels = [port_measures.Qrel(str(q), str(answers[q]), 1) for q in range(200)]
-    metrics = port_measures.calc_aggregate(
-        [port_measures.nDCG @ 10, port_measures.R @ 1, port_measures.R @ 10], qrels, run
-    )
+    run = [measures.ScoredDoc(str(q), str(i), float(scores[q, i])) for q in range(200) for i in range(30)]
+    qrels = [measures.Qrel(str(q), str(answers[q]), 1) for q in range(200)]
+    metrics = measures.calc_aggregate([measures.nDCG @ 10, measures.R @ 1, measures.R @ 10], qrels, run)
     return {
         "probe": golden.digest(*probe.count_ranks(scores, answers)),
         "probe allowed": golden.digest(*probe.count_ranks(scores, answers, allowed)),

@@ -8,7 +8,8 @@ from unittest import mock
 import golden_batch as golden
 import numpy as np
 import tensorflow as tf
-from overlay import aprec_watch, chosen_tf, lean_tf, losses_tf, samplers_tf
+from overlay.gsasrec import watch
+from overlay.losses import chosen_tf, in_tf, lean_tf, samplers_tf
 
 
 def tensor(value: Any) -> Any:
@@ -37,7 +38,7 @@ def compute(loss: Any, dtype: str, graph: bool = False, **options: Any) -> dict[
 def losses() -> dict[str, Any]:
     """Value and gradients of every loss in every option form."""
     found: dict[str, Any] = {}
-    for name, loss in losses_tf.LOSSES.items():
+    for name, loss in in_tf.LOSSES.items():
         found[name] = {golden.label("float32", o): compute(loss, "float32", **o) for o in golden.option_forms(name)}
         first = next(golden.option_forms(name))
         found[name][golden.label("float64", first)] = compute(loss, "float64", **first)
@@ -52,7 +53,7 @@ def chosen() -> dict[str, Any]:
     found = {}
     batch = golden.batch()
     targets, mask, seen = (tensor(batch[name]) for name in ("targets", "mask", "seen"))
-    for name in losses_tf.LOSSES:
+    for name in in_tf.LOSSES:
         tf.random.set_seed(4)
         loss = chosen_tf.choose(name, {"k": 3} if name not in golden.CATALOGUE else {}, seed=4)
         excluded = loss.excluded(golden.RESERVED)
@@ -83,7 +84,7 @@ def places() -> dict[str, Any]:
     scores = np.random.default_rng(8).normal(size=7)
     triples = [(above, tied, 9) for above in range(6) for tied in (1, 3)]
     return {
-        "place": [aprec_watch.place(np.round(scores), own, scores < 1) for own in (*range(7), None)],
-        "listed": [aprec_watch.listed(one, (1, 2, 5), 5) for one in triples],
-        **{f"float64 {loss}": golden.digits(aprec_watch.probabilities(scores, loss)) for loss in ("gbce", "ce-all")},
+        "place": [watch.place(np.round(scores), own, scores < 1) for own in (*range(7), None)],
+        "listed": [watch.listed(one, (1, 2, 5), 5) for one in triples],
+        **{f"float64 {loss}": golden.digits(watch.probabilities(scores, loss)) for loss in ("gbce", "ce-all")},
     }

@@ -12,8 +12,10 @@ from unittest import mock
 import golden_batch as golden
 import numpy as np
 import torch
-from overlay import chosen_torch, lean_torch, losses_torch, models_torch, released_ranking_torch, samplers_torch
-from overlay.unvalidated_torch import Masked
+from overlay.losses import chosen_torch, in_torch, lean_torch, samplers_torch
+from overlay.s3rec import models as networks
+from overlay.s3rec import released_ranking
+from overlay.s3rec.unvalidated import Masked
 
 
 def tensor(value: Any) -> Any:
@@ -45,14 +47,14 @@ def chunks_of_one() -> Iterator[None]:
 def losses() -> dict[str, Any]:
     """Value and gradients of every loss in every option form."""
     found: dict[str, Any] = {}
-    for name, loss in losses_torch.LOSSES.items():
+    for name, loss in in_torch.LOSSES.items():
         found[name] = {golden.label("float32", o): compute(loss, "float32", **o) for o in golden.option_forms(name)}
         first = next(golden.option_forms(name))
         found[name][golden.label("float64", first)] = compute(loss, "float64", **first)
         with chunks_of_one():
             found[name][golden.label("float32", first, "chunks")] = compute(loss, "float32", **first)
     for name in ("bpr", "bpr_max", "top1", "top1_max"):
-        loss = getattr(released_ranking_torch, f"{name}_as_released")
+        loss = getattr(released_ranking, f"{name}_as_released")
         found[f"{name}_as_released"] = {f"{dtype} k=3": compute(loss, dtype, k=3) for dtype in ("float32", "float64")}
     return found
 
@@ -61,8 +63,8 @@ def chosen() -> dict[str, Any]:
     """Losses as the command line names them: their options, reserved rows and first batch."""
     found = {}
     batch = golden.batch()
-    file = Path(released_ranking_torch.__file__)
-    for name in (*losses_torch.LOSSES, f"{file}:bpr_as_released"):
+    file = Path(released_ranking.__file__)
+    for name in (*in_torch.LOSSES, f"{file}:bpr_as_released"):
         draws = name not in golden.CATALOGUE
         loss = chosen_torch.choose(name, "k=3" if draws else "", golden.RESERVED, seed=4)
         hidden = torch.tensor(batch["hidden"], dtype=torch.float32, requires_grad=True)
@@ -80,10 +82,10 @@ def models() -> dict[str, Any]:
     """What the networks of ours answer, with the weights that a seed gives them."""
     ids = torch.tensor([[0, 0, 3, 5], [2, 7, 2, 4]])
     found = {}
-    for name in models_torch.MODELS:
+    for name in networks.MODELS:
         for all_positions in (False, True):
             torch.manual_seed(5)
-            model = models_torch.build(name, SimpleNamespace(item_size=9, hidden_size=3), all_positions).eval()  # type: ignore[arg-type]
+            model = networks.build(name, SimpleNamespace(item_size=9, hidden_size=3), all_positions).eval()  # type: ignore[arg-type]
             with torch.no_grad():
                 found[f"float32 {name} all_positions={all_positions}"] = golden.digits(model.finetune(ids))
     return found

@@ -35,7 +35,7 @@ def test_rounding_is_allowed_and_a_change_is_not() -> None:
 
 def test_a_formula_that_is_slightly_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
-    losses = importlib.import_module("overlay.losses_torch")
+    losses = importlib.import_module("overlay.losses.in_torch")
     beta = losses.gbce_beta
     monkeypatch.setattr(losses, "gbce_beta", lambda *arguments: beta(*arguments) * (1 + 1e-5))
     lines = list(golden.differences(golden.compute("torch"), golden.wanted()["torch"], exact=False))
