@@ -1,4 +1,4 @@
-"""What the harness hears of a run of the gsasrec code base: epochs, network, ranks, calibration, printed metrics.
+"""What the probe reports of a run of the gsasrec code base: epochs, network, ranks, calibration, printed metrics.
 
 Ranks come from the very scores that the code base ranks in its test, as they pass by; nothing is scored twice. An item
 of the test that nobody had in training has no score there: it can never be recommended, so it is put last. So is one
@@ -86,9 +86,9 @@ class Watch:
         def call(recommender: Any, test_actions: Any, *arguments: Any, **options: Any) -> Any:
             trained = time.time() - self.start
             inner = getattr(recommender, "recommender", recommender)
-            hear = scores_of(inner)
+            pass_scores_to = scores_of(inner)
             ranks = RankCollector(self, inner, test_actions, getattr(recommender, "extra_items", None))
-            hear(ranks.add)
+            pass_scores_to(ranks.add)
             result = evaluate(recommender, test_actions, *arguments, **options)
             self.report(inner, ranks, result, trained)
             return result
@@ -126,14 +126,16 @@ def described(system: Any) -> dict[str, Any]:
 def scores_of(system: Any) -> Callable[[Listener], None]:
     """A function that has the scores of every user passed to a listener, once that user is ranked."""
     if hasattr(system, "config"):
-        return lambda hear: setattr(
-            system, "process_item_ranking_request", lambda user, row: hear(user, system.items.straight, row.numpy())
+        return lambda listener: setattr(
+            system, "process_item_ranking_request", lambda user, row: listener(user, system.items.straight, row.numpy())
         )
     if hasattr(system, "most_common"):
         columns = {item: place for place, item in enumerate(system.item_scores)}
         counts = np.array(list(system.item_scores.values()), dtype=np.float64)
-        return lambda hear: call_first(system, lambda user: hear(user, columns, counts))
-    return lambda hear: call_first(system, lambda user: hear(user, system.items.straight, predicted(system, user)))
+        return lambda listener: call_first(system, lambda user: listener(user, columns, counts))
+    return lambda listener: call_first(
+        system, lambda user: listener(user, system.items.straight, predicted(system, user))
+    )
 
 
 def predicted(system: Any, user: str) -> Array:

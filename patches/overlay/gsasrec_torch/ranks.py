@@ -22,10 +22,10 @@ Array = NDArray[Any]
 
 
 class TorchProxy:
-    """`torch`, as the port's network sees it in the test: scores are heard before and after items are left out."""
+    """`torch`, as the port's network sees it in the test: a listener gets scores before and after seen items leave."""
 
-    def __init__(self, hear: Callable[[Array, Array], None]) -> None:
-        self.hear = hear
+    def __init__(self, listener: Callable[[Array, Array], None]) -> None:
+        self.listener = listener
         self.scores: Array | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -40,7 +40,7 @@ class TorchProxy:
     def topk(self, scores: torch.Tensor, *arguments: Any, **options: Any) -> Any:
         """The first places of a batch."""
         assert self.scores is not None, "the port scores a batch before it ranks it"
-        self.hear(self.scores, scores.detach().cpu().numpy())
+        self.listener(self.scores, scores.detach().cpu().numpy())
         return torch.topk(scores, *arguments, **options)
 
 

@@ -1,4 +1,4 @@
-"""What the harness hears of a run of the PyTorch port of gSASRec: loss, epochs, network, printed metrics, time.
+"""What the probe reports of a run of the PyTorch port of gSASRec: loss, epochs, network, printed metrics, time.
 
 Names of the port's modules are rebound before its scripts import them; what they compute is passed on as it is. Nothing
 here draws a random number or changes a gradient.

@@ -1,7 +1,7 @@
-"""Losses for TensorFlow upstreams, written once from their equations; patches only wire them in.
+"""Losses for TensorFlow upstreams, written once from their equations; patches only connect them.
 
 Every loss is a `loss(hidden, item_embeddings, targets, mask, *, generator=None, **options)`, returning a scalar:
-    hidden: (B, L, D) float, what the model says at each position.
+    hidden: (B, L, D) float, the model's output at each position.
     item_embeddings: (V, D) float, tensor or variable: the whole table, reserved rows (padding, mask token) included.
     targets: (B, L) int64, the next item at each position; anything where `mask` is False.
     mask: (B, L) bool, True where the position counts.
@@ -15,7 +15,7 @@ Options that several losses have:
     negatives: (B, L, k) int64, a position's own, or (B, N), shared by the sequence; drawn by `samplers_tf` if None:
         `k` of them, uniformly from what `exclude` and `seen` leave (see there).
     at: `last`, the last position (index L - 1) only, or `all` counted ones.
-Every unknown choice is a ValueError. Only operations of TensorFlow are used, eagerly or in a `tf.function` (but not
+An unknown choice raises a ValueError. Only operations of TensorFlow are used, eagerly or in a `tf.function` (but not
 compiled by XLA), with any Keras or none; a graph need not know B, L and V. Gradients are dense, also of a variable.
 Nothing here seeds, or knows an upstream.
 """
@@ -54,9 +54,9 @@ def mlm_ce(
     hidden: Tensor, item_embeddings: Table, targets: Tensor, mask: Tensor, *, generator: Generator = None,  # noqa: ARG001
     excluded_rows: Rows = (), average: str = "positions", form: str = "lean",
 ) -> Tensor:  # fmt: skip
-    """Cross entropy over the whole catalogue at the masked positions of a bidirectional model, which `mask` tells.
+    """Cross entropy over the whole catalogue at the masked positions of a bidirectional model, which `mask` marks.
 
-    Source: BERT4Rec (Sun et al. 2019), eq. 8. The same sum as `ce_all`; what differs is what is asked of the model.
+    Source: BERT4Rec (Sun et al. 2019), eq. 8. The same sum as `ce_all`; the model and its inputs differ.
     """
     return over_catalogue(batch_of(hidden, item_embeddings, targets, mask), excluded_rows, average, form)
 
@@ -195,8 +195,10 @@ def bpr_max(
     """
 
     def values(positive: Tensor, negative: Tensor) -> Tensor:
-        ahead = negative - positive[..., None]  # w_j s(-ahead_j) is s(ahead_j) / sum over S of exp(ahead)
-        top = tf.stop_gradient(tf.reduce_max(ahead, axis=-1, keepdims=True))  # shifts keep both sums near 1
+        # The product w_j s(-ahead_j) is s(ahead_j) / sum over S of exp(ahead); shifts by the largest term keep both
+        # sums near 1, as in `in_torch`.
+        ahead = negative - positive[..., None]
+        top = tf.stop_gradient(tf.reduce_max(ahead, axis=-1, keepdims=True))
         below = tf.reduce_logsumexp(ahead - top, axis=-1) + tf.nn.relu(top[..., 0])
         main = below - tf.reduce_logsumexp(ahead - tf.minimum(top, 0) - tf.math.softplus(ahead), axis=-1)
         if not regularisation:

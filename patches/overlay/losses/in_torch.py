@@ -1,7 +1,7 @@
-"""Losses for PyTorch upstreams, written once from their equations; patches only wire them in.
+"""Losses for PyTorch upstreams, written once from their equations; patches only connect them.
 
 Every loss is a `loss(hidden, item_embeddings, targets, mask, *, generator=None, **options)`, returning a scalar:
-    hidden: (B, L, D) float, what the model says at each position.
+    hidden: (B, L, D) float, the model's output at each position.
     item_embeddings: (V, D) float, the whole table, reserved rows (padding, mask token) included.
     targets: (B, L) int64, the next item at each position; anything where `mask` is False.
     mask: (B, L) bool, True where the position counts.
@@ -15,7 +15,7 @@ Options that several losses have:
         `fused`, a CUDA kernel of the package liger-kernel. The numbers are the same but for rounding.
     negatives: (B, L, k) int64, a position's own, or (B, N), shared by the sequence; drawn by `samplers_torch` if None:
         `k` of them, uniformly from what `exclude` and `seen` leave (see there).
-Every unknown choice is a ValueError. Nothing here seeds, moves tensors between devices, or knows an upstream.
+An unknown choice raises a ValueError. Nothing here seeds, moves tensors between devices, or knows an upstream.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def mlm_ce(
     hidden: Tensor, item_embeddings: Tensor, targets: Tensor, mask: Tensor, *, generator: Generator = None,
     excluded_rows: Rows = (), average: str = "positions", form: str = "lean",
 ) -> Tensor:  # fmt: skip
-    """Cross entropy over the whole catalogue at the masked positions of a bidirectional model, which `mask` tells.
+    """Cross entropy over the whole catalogue at the masked positions of a bidirectional model, which `mask` marks.
 
-    Source: BERT4Rec (Sun et al. 2019), eq. 8. The same sum as `ce_all`; what differs is what is asked of the model.
+    Source: BERT4Rec (Sun et al. 2019), eq. 8. The same sum as `ce_all`; the model and its inputs differ.
     """
     return ce_all(
         hidden, item_embeddings, targets, mask,
@@ -206,8 +206,11 @@ def bpr_max(
     drawn = negatives_of(False, negatives, generator, k, targets, mask, item_embeddings, excluded_rows, exclude, seen)
 
     def values(positive: Tensor, negative: Tensor) -> Tensor:
-        ahead = negative - positive[:, None]  # w_j s(-ahead_j) is s(ahead_j) / sum over S of exp(ahead)
-        top = ahead.detach().amax(1, keepdim=True)  # shifts keep both sums, and so their gradients, near 1
+        # With ahead_j = r[t, j] - r[t, i+], the product w_j s(-ahead_j) is s(ahead_j) / sum over S of exp(ahead).
+        # So the loss is log of that sum, `below`, minus log of the sum of s(ahead). Each sum is taken after a shift by
+        # the largest term, which keeps it, and so its gradient, near 1. The shifts are added outside the logarithm.
+        ahead = negative - positive[:, None]
+        top = ahead.detach().amax(1, keepdim=True)
         below = torch.logsumexp(ahead - top, dim=1) + top.squeeze(1).clamp(min=0)
         main = below - torch.logsumexp(ahead - top.clamp(max=0) - _softplus(ahead), dim=1)
         if not regularisation:
@@ -258,7 +261,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 
 
 def _softplus(x: Tensor) -> Tensor:
-    """log(1 + exp(x)) = -log(1 - s(x)), exact where F.softplus goes over to x."""
+    """log(1 + exp(x)) = -log(1 - s(x)), exact also where F.softplus returns x."""
     return -F.logsigmoid(-x)
 
 

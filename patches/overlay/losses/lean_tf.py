@@ -1,9 +1,9 @@
 """Losses in chunks: the gradient is computed with the value, chunk by chunk, so that no chunk is kept for later.
 
 A gradient tape keeps the scores of every position until the backward pass. A loss, though, is a sum over positions, and
-its gradient is known as soon as a position's scores are: one chunk of scores is enough, at the price of two gradients
-as large as the states and the table, which are computed even where nobody asks for them. Nothing is computed twice.
-There are no gradients of gradients: a tape answers None.
+its gradient is known as soon as a position's scores are. So one chunk of scores is held at a time, at the price of two
+gradients as large as the states and the table, which are computed even where nobody asks for them. Nothing is computed
+twice. There are no gradients of gradients: a tape returns None.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-ELEMENTS = 2**22  # numbers of a chunk: 16 MB in float32; what was measured on CPUs hardly differs from 2**20 to 2**24
+ELEMENTS = 2**22  # numbers of a chunk: 16 MB in float32; times measured on CPUs hardly differ from 2**20 to 2**24
 DEVICE_ELEMENTS = 2**26  # on an accelerator a chunk must keep thousands of cores busy
 
 Values = Callable[..., tf.Tensor]
@@ -62,7 +62,7 @@ def dense(table: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]
 
 
 def _unseen(tensor: tf.Tensor) -> tf.Tensor:
-    """The same numbers at the same place, of which no outer tape knows.
+    """The same numbers in the same memory, which no outer tape records.
 
     What follows a `tf.stop_gradient` has no gradient, but in eager mode a tape keeps it all the same: 2.9 GB were
     measured where this leaves 41 MB. Whole numbers end a tape's interest, and a bitcast copies nothing.
@@ -83,6 +83,8 @@ def _passed(
     shape = tf.TensorShape([None]).concatenate(states.shape[1:])
     parts = tf.TensorArray(states.dtype, n_chunks, element_shape=shape, infer_shape=False)
 
+    # A loop of the graph over chunks. It carries the value (summed in float64), the gradient to each chunk's states,
+    # which are joined in the end, and the gradient to the table, to which each chunk adds its own.
     def step(
         i: tf.Tensor, value: tf.Tensor, parts: tf.TensorArray, to_table: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray, tf.Tensor]:

@@ -1,9 +1,9 @@
 """Losses in chunks: the gradient is computed with the value, chunk by chunk, so that no chunk is kept for later.
 
 Autograd keeps the scores of every position until the backward pass. A loss, though, is a sum over positions, and its
-gradient is known as soon as a position's scores are: one chunk of scores is enough, at the price of two gradients as
-large as the states and the table. Nothing is computed twice, and a chunk that fits the processor's caches makes it
-faster, too. Gradients of gradients are refused.
+gradient is known as soon as a position's scores are. So one chunk of scores is held at a time, at the price of two
+gradients as large as the states and the table. Nothing is computed twice, and chunks that fit into the processor's
+caches also take less time. Gradients of gradients are refused.
 """
 
 from __future__ import annotations
@@ -53,12 +53,16 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
         for start in range(0, len(states), size):
             at = slice(start, start + size)
             goals, share = targets[at, None], weights[at, None]
+            # 1. Scores of the chunk, (chunk, V); rows that are left out get -inf and so no share of the softmax.
             scores = (states[at] @ table.t()).index_fill_(1, excluded, float("-inf"))
+            # 2. Log of the sum of exp, after a shift by the largest score; the scores become exp(score - top) in place.
             top = scores.amax(dim=1, keepdim=True)
             own = scores.gather(1, goals) - top
             powers = scores.sub_(top).exp_()
             sums = powers.sum(dim=1, keepdim=True)
             value += ((sums.log() - own) * share).sum()
+            # 3. The derivative by the scores is weight x (softmax - one at the target), again in place; both gradients
+            #    are its products with the other factor of the scores.
             slopes = powers.mul_(share / sums).scatter_add_(1, goals, -share)
             torch.mm(slopes, table, out=grad_states[at])
             grad_table.addmm_(slopes.t(), states[at])
@@ -74,7 +78,7 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
 def fused_cross_entropy(states: Tensor, table: Tensor, targets: Tensor, excluded_rows: tuple[int, ...] = ()) -> Tensor:
     """The mean over positions of log sum over rows of exp r - r of the target, by Liger-Kernel's Triton kernel.
 
-    It is asked for by name and never taken silently, so that what is installed cannot move a digit. (Apple's
+    It is used only where it is asked for by name, so that installed packages do not change a number. (Apple's
     cut-cross-entropy computes its gradient in half precision only, which these models do not train in.)
 
     Args:
@@ -126,6 +130,7 @@ class _BySequences(torch.autograd.Function):
         for start in range(0, len(hidden), size):
             at = slice(start, start + size)
             states = hidden[at].detach().requires_grad_()
+            # A graph for this chunk alone; it is freed once its two gradients have been taken.
             with torch.enable_grad():
                 share = part(states, rows, at)
             grad_hidden[at], slope = torch.autograd.grad(share, (states, rows))

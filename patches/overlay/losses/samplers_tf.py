@@ -1,11 +1,11 @@
-"""Negatives for the sampled losses: uniform, exact, from a generator of one's own; nothing is drawn and thrown away.
+"""Negatives for the sampled losses: uniform, exact, from a given generator; no draw is rejected.
 
-What may not be drawn is a sorted list of forbidden rows f_0 < f_1 < ...; the r-th row that is left is
-r + #{i: f_i - i <= r}. So one draw of r in [0, number left) is enough, whatever is forbidden, and no table of the
-catalogue is ever made.
+The rows that may not be drawn form a sorted list f_0 < f_1 < ... Of the rows that are left, the one with index r
+(from 0) is r + #{i: f_i - i <= r}, because f_i - i rows are left below f_i. So one draw of r in [0, number left) is
+enough, whatever is forbidden, and no table of the catalogue is ever built.
 
 That there are too few rows is a `ValueError` where the numbers are known while Python runs: always in eager mode, and
-in a `tf.function` where the table itself is too small. Where only the batch tells, the graph stops with an
+in a `tf.function` where the table itself is too small. Where that depends on the batch, the graph stops with an
 `InvalidArgumentError` of the same words.
 """
 
@@ -38,7 +38,7 @@ def draw(
         excluded_rows: rows that are no items (padding, mask token).
         exclude: what else a negative may not be: `none`, `target` (its position's own next item) or `sequence` (nothing
             that the sequence holds: its targets, and `seen`).
-        seen: (B, S) int64, further items of each sequence, its inputs; reserved rows may stand among them.
+        seen: (B, S) int64, further items of each sequence, its inputs; reserved rows may be among them.
     Returns:
         (B, L, k) int64.
     Raises:
@@ -107,6 +107,7 @@ def _forbidden(
     Numbers that are no rows of the table forbid nothing.
     """
     check_exclude(exclude)
+    # 1. What a list forbids besides reserved rows; positions that do not count forbid nothing (n_rows is no row).
     own = tf.fill((1, 1), n_rows)
     if exclude != "none":
         own = tf.where(mask, tf.cast(targets, tf.int64), n_rows)
@@ -117,6 +118,7 @@ def _forbidden(
     reserved = tf.broadcast_to(
         tf.constant(excluded_rows, tf.int64, (1, len(excluded_rows))), (tf.shape(own)[0], len(excluded_rows))
     )
+    # 2. Sorted, each row once: what is no row, or a repeated one, becomes n_rows and goes to the end.
     rows = tf.concat([reserved, own], axis=1)
     rows = tf.sort(tf.where((rows >= 0) & (rows < n_rows), rows, n_rows), axis=1)
     first = tf.concat([tf.ones_like(rows[:, :1], tf.bool), rows[:, 1:] != rows[:, :-1]], axis=1)
@@ -188,8 +190,11 @@ def _first_different(generator: tf.random.Generator | None, k: int, left: tf.Ten
 
 
 def _news(stream: tf.Tensor) -> tf.Tensor:
-    """Where each row of a stream says something for the first time, in order, (B, m); the rest is filled up with m."""
+    """Places at which each row of a stream has a number for the first time, in order, (B, m); filled up with m.
+
+    A number and its place become one key, so that sorting the keys sorts by number and then by place.
+    """
     m = tf.shape(stream, tf.int64)[1]
-    keys = tf.sort(stream * m + tf.range(m), axis=1)  # by number, then by place
+    keys = tf.sort(stream * m + tf.range(m), axis=1)
     first = tf.concat([tf.ones_like(keys[:, :1], tf.bool), keys[:, 1:] // m != keys[:, :-1] // m], axis=1)
     return tf.sort(tf.where(first, keys % m, m), axis=1)

@@ -1,8 +1,8 @@
-"""Negatives for the sampled losses: uniform, exact, from a generator of one's own; nothing is drawn and thrown away.
+"""Negatives for the sampled losses: uniform, exact, from a given generator; no draw is rejected.
 
-What may not be drawn is a sorted list of forbidden rows f_0 < f_1 < ...; the r-th row that is left is
-r + #{i: f_i - i <= r}. So one draw of r in [0, number left) is enough, whatever is forbidden, and no table of the
-catalogue is ever made.
+The rows that may not be drawn form a sorted list f_0 < f_1 < ... Of the rows that are left, the one with index r
+(from 0) is r + #{i: f_i - i <= r}, because f_i - i rows are left below f_i. So one draw of r in [0, number left) is
+enough, whatever is forbidden, and no table of the catalogue is ever built.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def draw(
         excluded_rows: rows that are no items (padding, mask token).
         exclude: what else a negative may not be: `none`, `target` (its position's own next item) or `sequence` (nothing
             that the sequence holds: its targets, and `seen`).
-        seen: (B, S) int64, further items of each sequence, its inputs; reserved rows may stand among them.
+        seen: (B, S) int64, further items of each sequence, its inputs; reserved rows may be among them.
     Returns:
         (B, L, k) int64, on the device of `targets`.
     Raises:
@@ -94,16 +94,19 @@ def _forbidden(
     check_exclude(exclude)
     reserved = torch.tensor(excluded_rows, dtype=torch.int64, device=targets.device)
     own = torch.empty((1, 0), dtype=torch.int64, device=targets.device)
+    # 1. What a list forbids besides reserved rows; positions that do not count forbid nothing (n_rows is no row).
     if exclude == "target":
         own = targets.masked_fill(~mask, n_rows).reshape(-1, 1)
     if exclude == "sequence":
         own = targets.masked_fill(~mask, n_rows)
         own = own if seen is None else torch.cat([own, seen], dim=1)
+    # 2. Sorted, each row once: a repeated one becomes n_rows and goes to the end.
     rows = torch.cat([reserved.expand(own.shape[0], -1), own], dim=1).sort(dim=1).values
     again = rows[:, 1:] == rows[:, :-1]
     rows[:, 1:] = rows[:, 1:].masked_fill(again, n_rows)
     rows = rows.sort(dim=1).values
-    return rows.masked_fill(rows >= n_rows, n_rows + rows.shape[1])  # so far up that no place lies behind them
+    # 3. What is no row moves so far up that no place lies behind it, see `_nth_left`.
+    return rows.masked_fill(rows >= n_rows, n_rows + rows.shape[1])
 
 
 def _left(forbidden: Tensor, n_rows: int) -> Tensor:
@@ -128,6 +131,7 @@ def _distinct(generator: torch.Generator | None, k: int, n: int, device: torch.d
         return torch.randperm(n, generator=generator, device=device)[:k]
     stream = torch.randint(n, (2 * k,), generator=generator, device=device)
     while True:
+        # Sorted by number, equal ones in their order: the first of each run is a number's first occurrence.
         values, order = stream.sort(stable=True)
         first = torch.ones_like(values, dtype=torch.bool)
         first[1:] = values[1:] != values[:-1]

@@ -59,7 +59,7 @@ class Spy:
         self.batch.update(facts)
 
     def ask(self, states: Tensor, slope: Tensor) -> None:
-        """Add an operation to the graph that hands the batch's tensors to `tell` while no step has been taken."""
+        """Add an operation to the graph that hands the batch's tensors to `receive` while no step has been taken."""
         if "value" not in self.batch:
             return
         b = self.batch
@@ -70,12 +70,12 @@ class Spy:
         ]  # fmt: skip
         excluded = b["excluded"]
 
-        def tell() -> Tensor:
-            return tf.numpy_function(lambda *arrays: self.tell(arrays, excluded), tensors, tf.int64, stateful=True)
+        def hand_over() -> Tensor:
+            return tf.numpy_function(lambda *arrays: self.receive(arrays, excluded), tensors, tf.int64, stateful=True)
 
-        tf.cond(tf.equal(b["model"].optimizer.iterations, 0), tell, lambda: tf.constant(0, tf.int64))
+        tf.cond(tf.equal(b["model"].optimizer.iterations, 0), hand_over, lambda: tf.constant(0, tf.int64))
 
-    def tell(self, arrays: Sequence[Any], excluded: Sequence[int]) -> np.int64:
+    def receive(self, arrays: Sequence[Any], excluded: Sequence[int]) -> np.int64:
         """Report which losses the first batch agrees with, once; the returned 0 is for the graph alone.
 
         Args:
