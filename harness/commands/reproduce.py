@@ -114,13 +114,14 @@ def publish(
 def reasons(request: TableRequest, runs: Sequence[Run]) -> dict[str, str]:
     """Why each of these runs must run, in words: never run, failed before, or what changed since a similar record."""
     told = {}
+    former_names = request.workspace.pinned.equivalence.former_names
     for run in runs:
         record = request.store.read(run.key)
         if record is not None:
             told[run.key] = f"failed before ({record.reason})"
             continue
         near = [
-            key_changes(r.content["inputs"], run.inputs)
+            key_changes(r.content["inputs"], run.inputs, former_names)
             for r in request.store.relatives(run)
             if r.content["seed"] == run.seed
         ]

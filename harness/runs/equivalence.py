@@ -102,6 +102,15 @@ class Equivalence:
             found["command"] = [renamed(word, words) for word in found["command"]]
         return found
 
+    @property
+    def former_names(self) -> dict[str, set[str]]:
+        """For each name of now: the names of what it is declared to behave as, on its own or with others."""
+        found: dict[str, set[str]] = {}
+        for entry in self.entries:
+            for name in entry.now:
+                found.setdefault(name, set()).update(entry.was)
+        return found
+
 
 def applies(entry: Entry, inputs: Mapping[str, Any]) -> bool:
     """Whether all that an entry replaces is among the inputs of a run."""

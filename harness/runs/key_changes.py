@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 
-def key_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def key_changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], former_names: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> list[str]:
     """Why two runs have different keys, in words.
 
     Args:
         old, new: inputs of an earlier record and of a planned run.
+        former_names: of modules and patches that were renamed, split or merged, by the name of now.
     """
     found: list[str] = []
     if old.get("upstream") != new.get("upstream"):
         found.append(f"upstream commit changed from {str(old.get('upstream'))[:8]} to {str(new.get('upstream'))[:8]}")
     for part in ("patches", "overlay", "environment", "data", "checkpoint", "loss"):
         title = "patch" if part == "patches" else part
-        found += [f"{title} {text}" for text in changed_entries(old.get(part) or {}, new.get(part) or {})]
+        found += [f"{title} {text}" for text in changed_entries(old.get(part) or {}, new.get(part) or {}, former_names)]
     for part in ("device", "threads"):
         if old.get(part) != new.get(part):
             found.append(f"{part} changed from {old.get(part)} to {new.get(part)}")
@@ -26,13 +30,21 @@ def key_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def changed_entries(old: Mapping[str, str], new: Mapping[str, str]) -> Iterable[str]:
-    """Which entries of a part differ: '0002-choose-the-model changed', 'x added', 'y removed'."""
-    for name in sorted({*old, *new}):
+def changed_entries(
+    old: Mapping[str, str], new: Mapping[str, str], former_names: Mapping[str, Collection[str]]
+) -> Iterable[str]:
+    """Which entries of a part differ: '0002-choose-the-model changed', 'x added', 'y removed'.
+
+    A key holds the oldest name of what is declared to behave as before, so a renamed module that then changed is
+    "changed", and not one removed and another added.
+    """
+    gone, come = old.keys() - new.keys(), new.keys() - old.keys()
+    followed = {name: gone & set(former_names.get(name, ())) for name in come}
+    replaced = {name for names in followed.values() for name in names}
+    for name in sorted({*old, *new} - replaced):
         if old.get(name) != new.get(name):
-            yield f"{name.removesuffix('.patch')} " + (
-                "added" if name not in old else "removed" if name not in new else "changed"
-            )
+            how = "changed" if followed.get(name) or name in old.keys() & new.keys() else "added"
+            yield f"{name.removesuffix('.patch')} {'removed' if name in gone else how}"
 
 
 def changed_words(old: Sequence[str], new: Sequence[str]) -> str:

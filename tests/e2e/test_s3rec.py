@@ -72,6 +72,17 @@ def test_every_model_runs_and_proves_itself(real_project: Project, system: str) 
     assert record["disagreements"] == []
 
 
+def test_one_uniform_negative_needs_no_exclusion(real_project: Project) -> None:
+    """At one of 6,082 positions of the first batch the negative is the target: the loss is constant there."""
+    where = ("--where", "dataset=lastfm,system=sasrec/ce-all", "--seeds", "1", "--set", "epochs=1")
+    real_project.run("reproduce", "table2", *where, "--loss", "ssm:k=1", timeout=900)
+    (record,) = [record for record in records_of(real_project) if record["loss"] == "ssm"]
+    assert record["status"] == "finished", record["fault"]
+    assert record["proof"]["computed"] == ["ssm"]  # type: ignore[index]
+    assert record["proof"]["positions"] == 6081  # type: ignore[index]
+    assert record["proof"]["options"]["exclude"] == "none"  # type: ignore[index]
+
+
 def curve(project: Project, system: str) -> list[float]:
     """Training losses of the epochs of a system's only run."""
     (record,) = [r for r in records_of(project) if r["system"] == system]

@@ -198,7 +198,7 @@ def test_popularity_loads_itself_and_the_probe() -> None:
 def test_a_script_of_the_upstream_and_one_that_runs_it_load_what_the_series_inserts() -> None:
     found = real("s3rec")
     script = set(found.closure(["python", "run_finetune_full.py"], "recipe"))
-    assert {"probe.py", "proof_losses.py"} <= {name.rpartition("/")[2] for name in script}
+    assert {"probe.py", "references.py"} <= {name.rpartition("/")[2] for name in script}
     for entry in (name for name in found.modules if "rescored" in name or "unvalidated" in name):
         word = f"harness_overlay.{entry.removesuffix('.py').replace('/', '.')}"
         assert set(found.closure(["python", "-m", word], "recipe")) > script

@@ -237,6 +237,17 @@ def test_several_changes_are_all_told() -> None:
     ]
 
 
+def test_a_renamed_module_that_changed_is_told_once() -> None:
+    """Its record has the oldest name; what it was split into stands for it."""
+    old = {"overlay": {"losses.py": "1", "probe.py": "1"}}
+    new = {"overlay": {"losses/in_torch.py": "2", "losses/checks.py": "2", "probe.py": "1", "own.py": "1"}}
+    names = {"losses/in_torch.py": {"losses.py"}, "losses/checks.py": {"losses.py"}}
+    assert key_changes(old, new, names) == [
+        "overlay losses/checks.py changed", "overlay losses/in_torch.py changed", "overlay own.py added",
+    ]  # fmt: skip
+    assert "overlay losses.py removed" in key_changes(old, new)
+
+
 def test_words_of_a_command_in_another_order_are_told_as_such() -> None:
     """It used to say "(nothing) became (nothing)"."""
     told = key_changes({"command": ["a", "b"]}, {"command": ["b", "a"]})
