@@ -69,7 +69,7 @@ class Workspace:
         """The folder with a dataset's files, each checked by hash, their counts by the recipe's.
 
         Raises:
-            SourceError, DatasetError: a file cannot be had or is another one.
+            SourceError, DatasetError: a file is unavailable or has other content.
         """
         if dataset not in self._data:
             self._data[dataset] = self.make_data(dataset)
@@ -97,7 +97,7 @@ class Workspace:
         """A run folder, empty but for the checkpoint, and the command with real folders in it.
 
         Raises:
-            SourceError, DatasetError, PatchError, SetupError, StoreError: whatever cannot be had.
+            SourceError, DatasetError, PatchError, SetupError, StoreError: whatever is unavailable.
         """
         data, tree, python = self.data(dataset), self.source.path, self.python
         folder = self.work(run)

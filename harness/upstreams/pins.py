@@ -19,7 +19,7 @@ def clone_of(config: Config, name: str) -> Path:
     """The bare clone of an upstream; the embedded one is turned into a repository first.
 
     Raises:
-        SourceError: it cannot be had at its pin.
+        SourceError: it is unavailable at its pin.
     """
     pin, mirror = pin_of(config, name), config.git_mirror
     if config.upstream(name).url.startswith(EMBEDDED):
