@@ -115,9 +115,9 @@ def reasons(request: TableRequest, runs: Sequence[Run]) -> dict[str, str]:
     """Why each of these runs must run, in words: never run, failed before, or what changed since a similar record."""
     told = {}
     for run in runs:
-        record = request.store.read(run.key)
-        if record is not None:
-            told[run.key] = f"failed before ({record.reason})"
+        stored = request.store.look_up(run)
+        if stored.status != "missing":
+            told[run.key] = f"failed before ({stored.reason})" if stored.reason else "its weights are gone"
             continue
         near = [
             key_changes(r.content["inputs"], run.inputs)

@@ -50,6 +50,7 @@ class Run:
         host: the system whose loss was replaced, "" for one of the recipe's own.
         needs: the run that makes the weights it starts from, None where nobody has to.
         gives: the file of weights that it makes for others, "" for a run that gives ranks.
+        protocol: of the recipe; its ranks must report the same split and ranking.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Run:
     host: str = ""
     depends_on: Run | None = None
     produces: str = ""
+    protocol: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -140,7 +142,7 @@ def plan_run(
         checkpoint=checkpoint.name if checkpoint else None,
         epoch_cap=int(cap) if cap is not None else None, inputs=inputs,
         loss_options={name: str(value) for name, value in system.loss_options.items()},
-        host=system.host if isinstance(system, AddedSystem) else "", depends_on=stage,
+        host=system.host if isinstance(system, AddedSystem) else "", depends_on=stage, protocol=recipe.protocol,
     )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def build_record(
         "network": without_tags(evidence.last("model")),
         "proof": without_tags(evidence.last("loss")),
         "end": without_tags(evidence.last("end")),
-        "printed": evidence.last("printed").get("metrics"),
+        "printed": evidence.printed or None,
         "disagreements": list(evidence.disagreements),
         "resolved": dict(resolved),
         **({"weights": dict(weights)} if weights else {}),

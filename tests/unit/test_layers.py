@@ -59,7 +59,7 @@ THIRD_PARTY = {
     "matplotlib": ("report.figures",),
     "numpy": ("commands", "core.results", "report", "runs", "stats", "tables"),
     "packaging": ("environments.images.inventory",),
-    "pydantic": ("commands.count_datasets", "core", "recipes"),
+    "pydantic": ("commands.count_datasets", "core", "recipes", "runs.record_model"),
     "rich": ("cli", "report.formats.terminal"),
     "scipy": ("stats",),
     "typer": ("cli",),
