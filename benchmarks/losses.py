@@ -83,7 +83,7 @@ class Pass:
 def measure(case: Case, form: str, device: str, passes: int) -> Pass:
     """Time and memory of one form, in this process, which should do nothing else."""
     sys.path.insert(0, str(PATCHES))
-    losses = importlib.import_module("overlay.losses_torch").LOSSES
+    losses = importlib.import_module("overlay.losses.in_torch").LOSSES
     generator = torch.Generator().manual_seed(1)
     shape = (case.sequences, case.positions)
     hidden = torch.randn((*shape, case.dimensions), generator=generator).to(device).requires_grad_()

@@ -1,28 +1,32 @@
-"""A small, dense part of a data set, for a look: the users and items that have enough interactions among themselves.
+"""A small, dense part of a data set, for smoke tests: users and items with enough interactions among themselves.
 
     python -m harness_overlay.core_cut --data FILE --least 10 --out FILE
 
 FILE has a line `user item` per interaction, a user's lines together, oldest first. Users and items with fewer than so
-many interactions go, again and again, until none has fewer; what is left keeps its order and its ids. Nothing is drawn.
+many interactions are removed, repeatedly, until none has fewer; what is left keeps its order and its ids. Nothing is
+drawn.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
+
+Row = tuple[str, str]  # user and item
 
 
-def core(rows, least):
-    """The rows whose user and item both have `least` rows or more among those that are kept."""
+def core(rows: list[Row], least: int) -> list[Row]:
+    """The rows whose user and item both have `least` rows or more among the rows that are kept."""
     while True:
-        users, items = (Counter(row[place] for row in rows) for place in (0, 1))
+        users, items = Counter(user for user, _ in rows), Counter(item for _, item in rows)
         kept = [row for row in rows if users[row[0]] >= least and items[row[1]] >= least]
         if len(kept) == len(rows):
             return kept
         rows = kept
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read, cut, write.
 
     Raises:
@@ -34,10 +38,10 @@ def main(arguments=None):
     parser.add_argument("--out", required=True)
     options = parser.parse_args(arguments)
     with open(options.data) as file:
-        rows = [tuple(line.split()) for line in file]
-    if odd := [number for number, row in enumerate(rows, start=1) if len(row) != 2]:
-        raise ValueError(f"{options.data}:{odd[0]}: expected `user item`")
-    kept = core(rows, options.least)
+        lines = [line.split() for line in file]
+    if invalid := [number for number, fields in enumerate(lines, start=1) if len(fields) != 2]:
+        raise ValueError(f"{options.data}:{invalid[0]}: expected `user item`")
+    kept = core([(user, item) for user, item in lines], options.least)
     if not kept:
         raise ValueError(f"{options.data}: nobody has {options.least} interactions")
     with open(options.out, "w") as file:

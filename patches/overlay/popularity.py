@@ -3,32 +3,37 @@
     python -m harness_overlay.popularity --data FILE --name DATASET
 
 FILE has a line `user item item ...` per user, oldest first, all integers. Leave-one-out: the last item is held out for
-the test, everything before it is the user's history, validation item included, because the systems it stands beside
+the test, everything before it is the user's history, validation item included, because the systems in the same table
 are tested with it too. An item's score is the number of times it occurs in the histories of all users.
 Candidates ('printed') are the items of the file that the user's history lacks, plus the test item; 'all' keeps the seen
 ones. Counts tie often: the printed metrics take the middle of the tied places, 1 + above + (tied - 1) / 2.
 Nothing is drawn and nothing is trained. User ids are the file's, or with `--users rows` 0 for the first line, 1 for the
-next, as upstreams count that throw the file's ids away: the ids must be those of the systems it is paired with.
+next, as in upstreams that drop the file's ids: the ids must be those of the systems that it is paired with.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import probe
 
 CUTOFFS = (5, 10, 20)
+Integers = NDArray[np.int64]
+Triple = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 
 
-def read_sequences(path):
+def read_sequences(path: str) -> tuple[Integers, list[Integers]]:
     """User ids, shape (n_users,), and a list with each user's items as an array, oldest first.
 
     Raises:
-        ValueError: for a line that is not integers, a user with fewer than two items, or a user met twice.
+        ValueError: a line that is not integers, a user with fewer than two items, or a user with two lines.
     """
-    users, sequences = [], []
+    users: list[int] = []
+    sequences: list[Integers] = []
     with open(path) as file:
         for number, line in enumerate(file, start=1):
             fields = line.split()
@@ -43,7 +48,7 @@ def read_sequences(path):
     return np.array(users, dtype=np.int64), sequences
 
 
-def popularity_ranks(sequences):
+def popularity_ranks(sequences: Sequence[Integers]) -> dict[str, Triple]:
     """Ranks of each user's last item by the counts of all items in the histories.
 
     Args:
@@ -52,34 +57,39 @@ def popularity_ranks(sequences):
         'printed' (seen items out) and 'all' (every item of the file), each a triple of int32 arrays of shape
         (n_users,): items counted more often, items counted as often (the test item itself included), candidates.
     """
+    # 1. Items numbered from 0, each user's row of them, and how often each occurs in all histories.
     items, flat = np.unique(np.concatenate(sequences), return_inverse=True)
     rows = np.split(flat.reshape(-1), np.cumsum([len(sequence) for sequence in sequences])[:-1])
     counts = np.bincount(np.concatenate([row[:-1] for row in rows]), minlength=len(items))
+    # 2. Among all items: those with a larger count than the last item, and those with the same one.
     own = counts[[row[-1] for row in rows]]
     ordered = np.sort(counts)
     above = len(items) - np.searchsorted(ordered, own, side="right")
     tied = len(items) - above - np.searchsorted(ordered, own, side="left")
     every = np.stack([above, tied, np.full(len(rows), len(items))], axis=1)
+    # 3. The seen ones among these, which the view 'printed' leaves out.
     seen = np.array([seen_places(row, counts) for row in rows])
     return {"printed": triple(every - seen), "all": triple(every)}
 
 
-def seen_places(row, counts):
+def seen_places(row: Integers, counts: Integers) -> tuple[int, int, int]:
     """Of one user's seen items: how many are counted more often than the last item, as often, and at all.
 
     The last item itself is never among them, also where the user had it before: it stays a candidate.
     """
     seen = np.unique(row[:-1])
     seen = seen[seen != row[-1]]
-    return (counts[seen] > counts[row[-1]]).sum(), (counts[seen] == counts[row[-1]]).sum(), len(seen)
+    own = counts[row[-1]]
+    return int((counts[seen] > own).sum()), int((counts[seen] == own).sum()), len(seen)
 
 
-def triple(columns):
+def triple(columns: Integers) -> Triple:
     """The columns of an array of shape (n_users, 3) as three int32 arrays."""
-    return tuple(columns.astype(np.int32).T)
+    above, tied, candidates = columns.astype(np.int32).T
+    return above, tied, candidates
 
 
-def metrics_text(above, tied):
+def metrics_text(above: NDArray[np.int32], tied: NDArray[np.int32]) -> dict[str, str]:
     """HIT@k and NDCG@k over all users, rounded to 4 decimals, as text; a tie counts as its middle place."""
     rank = 1 + above + (tied - 1) / 2
     metrics = {}
@@ -90,8 +100,8 @@ def metrics_text(above, tied):
     return metrics
 
 
-def main(arguments=None):
-    """Rank, print, and tell the probe."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Rank, print, and report to the probe."""
     parser = argparse.ArgumentParser(description="popularity baseline, leave-one-out, full ranking, seen items out")
     parser.add_argument("--data", required=True, help="file with a line `user item item ...` per user, oldest first")
     parser.add_argument("--name", required=True, help="name of the data set, for the record")

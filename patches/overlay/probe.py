@@ -1,11 +1,11 @@
-"""The probe: what a patched upstream reports of itself, for the harness to read.
+"""The probe: what a patched upstream reports about its run, for the harness to read.
 
 Standard library and NumPy only, Python 3.7 or later. It writes into the folder that HARNESS_PROBE_DIR names and is
-silent where that is not set, so a patched upstream still runs by hand. It draws no random numbers and changes no
-result. It refuses to compute metrics: ranks are the data.
+silent where that is not set, so a patched upstream still runs by hand. It draws no random numbers, changes no result
+and computes no metric: ranks are the data.
 
 `events.jsonl` has one JSON object per line with `event` and `t` (seconds since the probe was imported):
-  model    name, parameters, and whatever tells that the right one was built
+  model    name, parameters, and whatever shows that the right one was built
   loss     the proof of the loss: name and value on the first batch, number of positions, rows in the softmax
   epoch    epoch (from 0), train_s, valid_s, loss, metric, value
   printed  split and the metrics as the upstream printed them, as text
@@ -20,6 +20,8 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,22 +30,23 @@ FORMAT = 1
 
 
 def folder() -> str | None:
-    """The folder to write to, or None where nobody listens."""
+    """The folder to write to, None where the variable is not set."""
     return os.environ.get("HARNESS_PROBE_DIR") or None
 
 
 def event(kind: str, **facts: object) -> None:
-    """Append one event; numbers of NumPy are turned into plain ones."""
-    if folder() is None:
+    """Append one event; NumPy's numbers become plain ones."""
+    where = folder()
+    if where is None:
         return
     row = {"event": kind, "t": round(time.time() - START, 3)}
     row.update({key: plain(value) for key, value in facts.items()})
-    with open(os.path.join(folder(), "events.jsonl"), "a") as file:
+    with open(os.path.join(where, "events.jsonl"), "a") as file:
         file.write(json.dumps(row, sort_keys=True) + "\n")
 
 
 def plain(value: object) -> object:
-    """A value that JSON can hold; a number that is not finite becomes text, so that it cannot pass for one."""
+    """A value that JSON can hold; a number that is not finite becomes text, so that nobody reads it as one."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):
@@ -71,17 +74,20 @@ def count_ranks(
     Raises:
         ValueError: if a held-out item's score is not a number.
     """
+    # 1. The held-out item's own score, one a row, to compare the row with.
     scores = np.asarray(scores)
     answers = np.asarray(answers).reshape(-1)
     rows = np.arange(len(scores))
     own = scores[rows, answers][:, None]
     if np.isnan(own).any():
         raise ValueError("probe: the score of a held-out item is not a number")
+    # 2. The candidates; the held-out item is one even where the caller left it out, as with an item seen before.
     if allowed is None:
         allowed = np.ones(scores.shape, dtype=bool)
     else:
         allowed = np.array(allowed, dtype=bool)
         allowed[rows, answers] = True
+    # 3. Count each row; a candidate whose score is not a number is neither above nor tied.
     above = ((scores > own) & allowed).sum(axis=1)
     tied = ((scores == own) & allowed).sum(axis=1)
     return above.astype(np.int32), tied.astype(np.int32), allowed.sum(axis=1).astype(np.int32)
@@ -113,7 +119,9 @@ class Ranks:
         write_ranks(split, np.concatenate(self.users), views, protocol)
 
 
-def write_ranks(split: str, users: np.ndarray, views: dict[str, list[np.ndarray]], protocol: dict[str, str]) -> None:
+def write_ranks(
+    split: str, users: np.ndarray, views: Mapping[str, Sequence[np.ndarray]], protocol: dict[str, str]
+) -> None:
     """Write the ranks of a split, whole or not at all.
 
     Args:
@@ -123,12 +131,14 @@ def write_ranks(split: str, users: np.ndarray, views: dict[str, list[np.ndarray]
             upstream's own metrics are made from; others ('all', 'unseen') treat seen items in another way.
         protocol: dict that says how: split, ranking (full or sampled), seen (what happens to seen items).
     """
-    if folder() is None:
+    where = folder()
+    if where is None:
         return
-    arrays = {"user": users, "protocol": np.array(json.dumps(protocol, sort_keys=True)), "format": np.array(FORMAT)}
+    how = np.array(json.dumps(protocol, sort_keys=True))
+    arrays: dict[str, Any] = {"user": users, "protocol": how, "format": np.array(FORMAT)}
     for name, (above, tied, candidates) in views.items():
         arrays["above_" + name], arrays["tied_" + name], arrays["candidates_" + name] = above, tied, candidates
-    path = os.path.join(folder(), f"ranks-{split}.npz")
+    path = os.path.join(where, f"ranks-{split}.npz")
     with open(path + ".part", "wb") as file:
         np.savez_compressed(file, **arrays)
     os.replace(path + ".part", path)

@@ -8,10 +8,13 @@ import random
 import resource
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from golden import FILE as DIGITS
+from golden import rank_digests
 from projects import Project, clean_env
 
 from harness.core.process import marked
@@ -54,6 +57,8 @@ def test_whole_way_gives_the_same_numbers_on_every_machine(project: Project, gol
         assert numbers(found[name]) == numbers(golden[name])
     folder = project.results / "tables" / "demo" / "demo" / "full"
     assert {p.name for p in folder.iterdir()} >= {"table.md", "table.tex", *FILES}
+    digits = json.loads(DIGITS.read_text(encoding="utf-8"))
+    assert rank_digests(project.results) == digits["demo"]
     again = project.run("reproduce", "demo")
     assert again.returncode == 0
     assert "start" not in again.stderr
@@ -133,9 +138,9 @@ def test_dry_run_and_plan_tell_runs_and_reasons(project: Project) -> None:
     assert not (project.results / "runs").exists()
     project.run("reproduce", "demo", *few)
     assert "2 runs, 2 there, 0 to run" in project.run("plan", "demo", *few).stdout
-    project.replace("patches/overlay/losses_numpy.py", "import", "# a change\nimport")
+    project.replace("patches/overlay/losses/in_numpy.py", "import", "# a change\nimport")
     after = project.run("plan", "demo", *few)
-    assert "overlay losses_numpy.py changed" in after.stdout
+    assert "overlay losses/in_numpy.py changed" in after.stdout
 
 
 def test_a_header_of_a_patch_causes_no_rerun(project: Project) -> None:
@@ -154,7 +159,7 @@ def test_status_and_runs_show(project: Project) -> None:
     key = next(p.name for p in (project.results / "runs").glob("[0-9a-f]*") if record(p)["loss"] == "bce")
     shown = project.run("runs", "show", key[:8])
     assert key in shown.stdout
-    assert "losses_numpy.py" in shown.stdout
+    assert "losses/in_numpy.py" in shown.stdout
     log = project.run("runs", "show", key[:8], "--log")
     assert "HIT@10" in log.stdout
     assert str(project.folder) not in log.stdout
@@ -181,8 +186,6 @@ def test_unpatched_and_patched_demo_print_the_same(project: Project, tmp_path: P
     bare = tmp_path / "bare"
     subprocess.run(["git", "clone", "-q", str(embedded.repository(tmp_path / "demo.git")), str(bare)], check=True)
     data = next((project.folder / ".cache" / "data").glob("*/data.txt"))
-    import sys
-
     words = [sys.executable, "train.py", "--data", str(data), "--out", str(tmp_path / "out"), "--seed", "42"]
     words += ["--epochs", "5", "--patience", "5"]
     done = subprocess.run(words, cwd=bare, env=clean_env(), capture_output=True, text=True, check=True)

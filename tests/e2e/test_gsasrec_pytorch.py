@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from overlay import port_split
+from overlay.gsasrec_torch import split as splitting
 from projects import ROOT, Project, clean_env
 from toys import committed
 
@@ -174,7 +174,7 @@ def trained_here(project: Project, folder: Path) -> tuple[Path, Path]:
     out.mkdir(parents=True)
     told.mkdir()
     data = next(cache.glob("data/*/beauty-core.txt"))
-    words = [str(python_of(project)), "-m", "harness_overlay.port_run", f"--data={data}", "--dataset=beauty"]
+    words = [str(python_of(project)), "-m", "harness_overlay.gsasrec_torch.run", f"--data={data}", "--dataset=beauty"]
     words += [f"--out={out}", "--model=sasrec", "--seed=7", "--epochs=2", "--sequence=20", "--validation=128"]
     env = {**clean_env(), "HARNESS_PROBE_DIR": str(told), "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run(words, cwd=tree, env=env, check=True, capture_output=True)
@@ -239,7 +239,7 @@ def test_movielens_is_split_into_the_very_files_that_the_port_ships(mirror: str,
     words = ["git", "-C", str(clone), "ls-tree", "-r", PIN.commit, "datasets/ml1m/"]
     listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
     blobs = {line.split("\t")[1].removeprefix("datasets/ml1m/"): line.split()[2] for line in listed}
-    made = port_split.files(port_split.split(*port_split.read(path), 512))
+    made = splitting.files(splitting.split(*splitting.read(path), 512))
     assert blob_hash(path.read_bytes()) == blobs["ml-1m.txt"]
     assert len(made) == 6
     assert {name: blob_hash("".join(lines).encode()) for name, lines in made.items()} == {n: blobs[n] for n in made}

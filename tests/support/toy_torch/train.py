@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from harness_overlay import chosen_torch, probe, probe_torch, proof_torch
+from harness_overlay import probe, probe_torch
+from harness_overlay.losses import chosen_torch
+from harness_overlay.proof import in_torch as proof
 
 LENGTH, WIDTH, BATCH = 6, 8, 16
 
@@ -54,7 +56,7 @@ def main() -> None:
             hidden, goals = net(known[part]), targets[part]
             loss = chosen(hidden, net.items.weight, goals, goals > 0, known[part])
             if epoch == start == 0:
-                proof_torch.first_batch(loss, hidden, net.items.weight, goals, chosen=chosen)
+                proof.first_batch(loss, hidden, net.items.weight, goals, chosen=chosen)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -186,12 +186,16 @@ def test_a_loss_of_one_s_own_needs_what_differentiates(project: Path) -> None:
 @pytest.mark.parametrize("name", load(ROOT, {}).file.upstreams)
 def test_an_overlay_lists_every_module_that_its_modules_import(name: str) -> None:
     """One that is missing would only be missed when the first run starts."""
-    listed = set(load(ROOT, {}).upstream(name).overlay)
+    listed, overlay = set(load(ROOT, {}).upstream(name).overlay), ROOT / "patches" / "overlay"
     for file in listed:
-        for node in ast.walk(ast.parse((ROOT / "patches" / "overlay" / file).read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse((overlay / file).read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level:
-                needed = [node.module] if node.module else [alias.name for alias in node.names]
-                assert {f"{module}.py" for module in needed} <= listed, f"{file} imports {needed}"
+                start = (overlay / file).parents[node.level - 1].joinpath(*(node.module or "").split("."))
+                paths = [start.with_suffix(".py"), start / "__init__.py"]
+                paths += [start / f"{alias.name}.py" for alias in node.names]
+                needed = {path.relative_to(overlay).as_posix() for path in paths if path.is_file()}
+                assert needed
+                assert needed <= listed, f"{file} imports {needed}"
 
 
 def test_limits_of_containers_come_from_the_file_and_from_variables(project: Path) -> None:

@@ -12,7 +12,7 @@ pytest.importorskip("liger_kernel", reason="the package liger-kernel is not inst
 pytest.register_assert_rewrite("loss_checks")
 
 from loss_checks import batch  # noqa: E402
-from overlay.losses_torch import LOSSES  # noqa: E402
+from overlay.losses.in_torch import LOSSES  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 pytestmark = pytest.mark.skipif(

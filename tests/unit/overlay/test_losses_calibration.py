@@ -15,8 +15,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from overlay.losses_torch import LOSSES  # noqa: E402
-from overlay.samplers_torch import draw  # noqa: E402
+from overlay.losses.in_torch import LOSSES  # noqa: E402
+from overlay.losses.samplers_torch import draw  # noqa: E402
 
 N_ITEMS, PARTS = 30, 100
 OTHERS = N_ITEMS - 1

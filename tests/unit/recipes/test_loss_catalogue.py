@@ -48,18 +48,18 @@ def check_signatures(functions: dict[str, Callable[..., Any]]) -> None:
 
 def test_options_are_those_of_pytorch() -> None:
     pytest.importorskip("torch")
-    overlay = pytest.importorskip("overlay.losses_torch")
+    overlay = pytest.importorskip("overlay.losses.in_torch")
     check_signatures(overlay.LOSSES)
 
 
 def test_options_are_those_of_tensorflow() -> None:
     pytest.importorskip("tensorflow")
-    overlay = pytest.importorskip("overlay.losses_tf")
+    overlay = pytest.importorskip("overlay.losses.in_tf")
     check_signatures(overlay.LOSSES)
 
 
 def test_reserved_rows_are_treated_as_the_overlay_treats_them() -> None:
-    overlay = pytest.importorskip("overlay.own_loss")
+    overlay = pytest.importorskip("overlay.losses.named")
     assert {name: loss.options["reserved"] for name, loss in CATALOGUE.losses.items()} == overlay.RESERVED
 
 

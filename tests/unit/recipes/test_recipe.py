@@ -265,7 +265,7 @@ def test_losses_that_a_recipe_takes_from_an_overlay_file_are_pinned_by_its_hash(
     for artifact in recipes.artifacts(ROOT):
         for key, system in recipes.load_recipe(ROOT, artifact, {}).systems.items():
             for word in system.arguments:
-                if match := re.fullmatch(r"--loss=harness_overlay/(\w+\.py):(\w+)", word):
+                if match := re.fullmatch(r"--loss=harness_overlay/([\w/]+\.py):(\w+)", word):
                     content = (ROOT / "patches/overlay" / match[1]).read_bytes()
                     assert system.proof == f"{match[2]}@{hashlib.sha256(content).hexdigest()[:12]}", (
                         f"{artifact}: {key}"

@@ -1,0 +1,1 @@
+"""Runs of the gsasrec code base (TensorFlow): its configuration, systems, ranks and printed metrics."""

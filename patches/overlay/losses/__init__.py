@@ -1,0 +1,1 @@
+"""The losses, for PyTorch, TensorFlow and NumPy: equations, samplers, lean forms, and their names and options."""

@@ -1,0 +1,95 @@
+"""The proof of the loss for PyTorch upstreams: which loss was the first batch trained with?
+
+The value that goes into the backward pass is compared with every loss, recomputed in float64 NumPy from the tensors of
+that batch (hidden states, item table, targets, negatives). The option on the command line plays no part, so a run whose
+option was ignored reports so itself. A custom loss is computed once more, with the same draws. Nothing here draws a
+random number or changes a gradient.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import probe
+from ..losses.chosen_torch import Chosen
+from ..losses.named import LossError, refuse
+from .comparison import close, recognised
+from .references import Array, references
+
+
+def reached(loss: Tensor, hidden: Tensor) -> Array:
+    """Where the gradient of the loss is not zero: (B, L) bool."""
+    (gradient,) = torch.autograd.grad(loss, hidden, retain_graph=True)
+    found: Array = (gradient != 0).any(dim=-1).cpu().numpy()
+    return found
+
+
+def first_batch(
+    loss: Tensor,
+    hidden: Tensor,
+    table: Tensor,
+    targets: Tensor,
+    negatives: Tensor | None = None,
+    chosen: Chosen | None = None,
+) -> None:
+    """Report which loss this is, once per run; to be called before the backward pass, with the tensor it starts from.
+
+    Args:
+        hidden: (B, L, D).
+        table: (V, D).
+        targets: (B, L), 0 where there is none.
+        negatives: (B, L), the upstream's own, of its own loss.
+        chosen: what computed the loss in place of the upstream's own, None if nothing did.
+
+    Raises:
+        ValueError: the loss is not a finite number or carries no gradient.
+    """
+    if probe.folder() is None:
+        return
+    value = float(loss.detach())
+    if not np.isfinite(value):
+        raise ValueError(f"probe: the loss of the first batch is {value!r}")
+    if not loss.requires_grad:
+        raise ValueError("probe: the loss of the first batch carries no gradient: its graph is detached")
+    drawn = _drawn(negatives, chosen)
+    options = {} if chosen is None else chosen.options
+    excluded = () if chosen is None else chosen.excluded_rows
+    mask = targets > 0
+    known = references(_wide(hidden), _wide(table), targets.cpu().numpy(), mask.cpu().numpy(), drawn, excluded, options)
+    pulled = reached(loss, hidden)
+    computed = recognised(known, value, pulled, targets.cpu().numpy(), drawn)
+    if chosen is not None and chosen.own:
+        computed += custom(chosen, value, chosen.recompute(hidden, table, targets, mask))
+    rows = len(table) - len(excluded) if drawn is None else 1 + drawn.shape[-1]
+    name = "bce" if chosen is None else chosen.name
+    probe.event(
+        "loss", computed=computed, name=name, options=options, value=value, positions=int(pulled.sum()), rows=rows
+    )
+    if chosen is not None:
+        chosen.negatives = chosen.before = None  # a batch's tensors are not kept
+
+
+def custom(chosen: Chosen, value: float, recomputed: float) -> list[str]:
+    """The name of the custom loss, if the batch was trained with it; ends the process if it gives two values.
+
+    Args:
+        value: what the batch was trained with.
+        recomputed: what the loss gives on the same batch with the same draws.
+    """
+    if chosen.first_value is not None and not close(chosen.first_value, recomputed):
+        text = f"{chosen.display_name} gave {chosen.first_value} and then {recomputed} on the first batch"
+        refuse(LossError(f"{text}: it must not keep anything between calls and draw from `generator` alone"))
+    return [chosen.name] if close(recomputed, value) else []
+
+
+def _drawn(negatives: Tensor | None, chosen: Chosen | None) -> Array | None:
+    """The negatives of the batch, (B, L, k) or (B, N): the upstream's own, or those of the chosen loss."""
+    drawn = chosen.negatives if chosen is not None else None if negatives is None else negatives.unsqueeze(-1)
+    return None if drawn is None else drawn.cpu().numpy()
+
+
+def _wide(tensor: Tensor) -> Array:
+    """A tensor's numbers in float64."""
+    return tensor.detach().cpu().numpy().astype(np.float64)

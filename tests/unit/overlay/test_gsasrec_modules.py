@@ -1,0 +1,115 @@
+"""The overlay's parts for the gsasrec code base that need neither it nor Keras: cuts, factors, ranks, probabilities."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from overlay import core_cut
+from overlay.gsasrec import mf, run
+from scipy.sparse import csr_matrix
+
+
+def test_a_core_keeps_who_has_enough_among_those_who_stay(tmp_path: Path) -> None:
+    """User 3 goes, item 9 then has one interaction and goes, and with it nobody else."""
+    rows = ["1 7", "1 8", "1 9", "2 7", "2 8", "3 9"]
+    (tmp_path / "all.txt").write_text("\n".join(rows) + "\n")
+    words = ["--data", str(tmp_path / "all.txt"), "--least", "2", "--out", str(tmp_path / "core.txt")]
+    core_cut.main(words)
+    assert (tmp_path / "core.txt").read_text().split("\n")[:-1] == ["1 7", "1 8", "2 7", "2 8"]
+    with pytest.raises(ValueError, match="nobody has 5"):
+        core_cut.main([*words[:3], "5", *words[4:]])
+
+
+def blocks() -> csr_matrix:
+    """Users of two kinds, who take items of their own kind only: 30 users, 20 items."""
+    random = np.random.default_rng(0)
+    dense = np.zeros((30, 20))
+    for user in range(30):
+        kind = 10 * (user % 2)
+        dense[user, kind + random.choice(10, 6, replace=False)] = 1
+    return csr_matrix(dense)
+
+
+def test_factors_tell_kinds_apart_and_a_seed_fixes_them() -> None:
+    first, same, other = (mf.LightFM(8, "bpr", seed).fit(blocks(), epochs=100) for seed in (1, 1, 2))
+    own, foreign = first.predict(0, range(10)), first.predict(0, range(10, 20))
+    assert own.mean() > foreign.mean() + 1
+    np.testing.assert_array_equal(first.p, same.p)
+    assert not np.array_equal(first.p, other.p)
+    with pytest.raises(ValueError, match="bpr"):
+        mf.LightFM(8, "warp")
+
+
+def test_unknown_models_and_abbreviations_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data=d", "--dataset=beauty", "--out=o"]
+    assert run.parsed([*words, "--model=sasrec"]).patience == 200
+    for odd in (["--model=gru"], ["--model=sasrec", "--epoch=3"]):
+        with pytest.raises(SystemExit):
+            run.parsed([*words, *odd])
+    assert "invalid choice: 'gru'" in capsys.readouterr().err
+
+
+Place = tuple[int, int, int]
+
+
+def test_places_of_items_with_and_without_a_score() -> None:
+    watch = pytest.importorskip("overlay.gsasrec.watch", exc_type=ImportError)
+    scores, allowed = np.array([3.0, 1.0, 2.0, 2.0]), np.array([False, True, True, True])
+    assert watch.place(scores, 2, allowed) == (0, 2, 3)
+    assert watch.place(scores, 1, allowed) == (2, 1, 3)
+    assert watch.place(scores, 0, allowed) == (0, 1, 4)  # the test item is a candidate, also where it was seen
+    assert watch.place(scores, None, allowed) == (3, 1, 4)  # never recommended
+
+
+@pytest.mark.parametrize(
+    ("everything", "unseen", "expected"),
+    [
+        ((4, 1, 9), (1, 1, 5), (1, 1, 5)),  # the last of five that are asked for
+        ((5, 1, 9), (1, 1, 5), (4, 1, 5)),  # the sixth: it is not listed, however few unseen items lie above it
+        ((3, 3, 9), (1, 2, 5), (1, 4, 5)),  # the fourth to sixth
+        ((3, 2, 9), (1, 2, 5), (1, 2, 5)),
+    ],
+)
+def test_an_item_that_the_code_base_does_not_list_is_last(everything: Place, unseen: Place, expected: Place) -> None:
+    watch = pytest.importorskip("overlay.gsasrec.watch", exc_type=ImportError)
+    assert watch.listed(everything, unseen, asked=5) == expected
+
+
+def test_probabilities_by_the_link_of_the_loss() -> None:
+    watch = pytest.importorskip("overlay.gsasrec.watch", exc_type=ImportError)
+    scores = np.array([0.0, np.log(3.0), 800.0])
+    np.testing.assert_allclose(watch.probabilities(scores, "gbce"), [0.5, 0.75, 1.0])
+    np.testing.assert_allclose(watch.probabilities(scores[:2], "mlm-ce"), [0.25, 0.75])
+
+
+def test_ranks_and_calibration_of_users_as_their_scores_pass_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two users, three items; the first had item a, the second is tested with an item that nobody had."""
+    watch = pytest.importorskip("overlay.gsasrec.watch", exc_type=ImportError)
+    monkeypatch.setenv("HARNESS_PROBE_DIR", str(tmp_path))
+    listener = watch.Watch(SimpleNamespace(user="2", loss="bce"))
+    listener.seen, listener.listed = {"1": {"a"}, "2": {"b"}}, 2
+    truth = [SimpleNamespace(user_id="1", item_id="c"), SimpleNamespace(user_id="2", item_id="new")]
+    system = SimpleNamespace(config=None, items=SimpleNamespace(size=lambda: 3))
+    ranked = watch.RankCollector(listener, system, truth, extra=1)
+    columns = {"a": 0, "b": 1, "c": 2}
+    ranked.add("1", columns, np.array([5.0, 1.0, 2.0]))
+    ranked.add("2", columns, np.array([0.0, 1.0, -1.0]))
+    ranked.write()
+    with np.load(tmp_path / "ranks-test.npz") as file:
+        assert file["user"].tolist() == [1, 2]
+        assert file["above_printed"].tolist() == [0, 2]
+        assert file["candidates_printed"].tolist() == [2, 3]
+        assert file["above_all"].tolist() == [1, 3]
+        protocol = json.loads(str(file["protocol"]))
+        assert (protocol["n_cold"], protocol["listed"]) == ("1", "2 of the best 3")
+    events = {e["event"]: e for e in map(json.loads, (tmp_path / "events.jsonl").read_text().splitlines())}
+    assert events["probabilities"]["user"] == "2"
+    assert events["probabilities"]["sum"] == pytest.approx(0.5 + 1 / (1 + np.exp(-1)) + 1 / (1 + np.exp(1)))
+    assert events["calibration"]["precision"][:2] == [0.5, 0.25]
+    assert events["calibration"]["probability"][0] == pytest.approx((1 / (1 + np.exp(-2)) + 0.5) / 2)
