@@ -192,13 +192,14 @@ def test_missing_ranks_fail_the_run(project: Project) -> None:
 
 def test_a_module_that_no_key_names_fails_the_run_that_loads_it(project: Project) -> None:
     """Its name is put together, so the closure lacks it; the probe reports it all the same."""
-    hidden = 'import numpy as np\n__import__("_".join(["harness", "overlay.proof"]) + "_losses")\n'
+    hidden = 'import numpy as np\n__import__("_".join(["harness", "overlay"]) + ".proof" + ".references")\n'
     project.replace("patches/overlay/popularity.py", "import numpy as np\n", hidden)
     done = project.run("reproduce", "demo", "--where", "system=popularity", "--profile", "quick")
     assert done.returncode == 4, done.stdout + done.stderr
     (record,) = finished(project)
     assert record["fault"]["kind"] == "patch"  # type: ignore[index]
-    assert "loaded proof_losses.py of the overlay, which its key does not name" in record["fault"]["reason"]  # type: ignore[index]
+    named = "loaded proof/references.py of the overlay, which its key does not name"
+    assert named in record["fault"]["reason"]  # type: ignore[index]
 
 
 def test_a_changed_source_tree_is_made_anew(project: Project) -> None:
