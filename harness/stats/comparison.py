@@ -2,7 +2,7 @@
 
 A thin front over `paired`, `classical`, `resampling` and `power`. Values are per user, paired by user id beforehand
 (`harness.stats.align`), for several seeds each user's mean over them (`harness.stats.seed_mean`): everything here is
-about other users. Whether other seeds would say the same is answered by `harness.stats.users_by_seeds`, from values per
+about other users. Whether other seeds would say the same is answered by `harness.stats.seed_noise`, from values per
 seed. Corrections over a family come after, from `harness.corrections`.
 """
 

@@ -125,3 +125,14 @@ def test_the_port_is_held_against_its_readme_and_the_paper_stands_beside(artifac
         ("sasrec", "paper"): 0.131,
         ("gsasrec", "paper"): 0.176,
     }
+
+
+def test_a_claim_that_the_paper_s_own_numbers_contradict_is_refused(tmp_path: Path) -> None:
+    """Table 3 claimed gSASRec > BERT4Rec on Steam, where the paper prints 0.0735 against 0.0746."""
+    write(tmp_path)
+    recipe = recipe_texts.recipe()
+    turned = recipe.claims[0].model_copy(update={"better": "net/bce", "worse": "net/ce-all", "metrics": ("HIT@10",)})
+    with pytest.raises(
+        RecipeError, match=r"net/bce > net/ce-all \(HIT@10 on small\), but the paper prints 0.5 against 0.6"
+    ):
+        published_numbers(tmp_path, recipe.model_copy(update={"claims": (turned,)}))
