@@ -119,8 +119,23 @@ class Overlay:
             loaded |= self.reached(self.found(named_by(parsed(code, where), ())))
         starts_ours = words[1:2] == ["-m"] and words[2].startswith(f"{PACKAGE}.")
         if code or not starts_ours or any(self.modules[name].starts_other_code for name in loaded):
-            loaded |= self.reached(self.found(self.entries))
+            loaded |= self.loaded_by_series
         return sorted(loaded)
+
+    @cached_property
+    def loaded_by_series(self) -> set[str]:
+        """The modules that the inserted lines of the series load."""
+        return self.reached(self.found(self.entries))
+
+    @cached_property
+    def _direct(self) -> dict[str, list[str]]:
+        return {}
+
+    def imported_by(self, name: str) -> list[str]:
+        """The modules that one module imports itself; looked up once, since every run of a plan asks again."""
+        if name not in self._direct:
+            self._direct[name] = self.found(self.modules[name].imports)
+        return self._direct[name]
 
     def forms(self, names: Iterable[str]) -> dict[str, str]:
         """The hash of each module's normal form, those with an empty one left out."""
@@ -132,7 +147,7 @@ class Overlay:
         while waiting:
             if (name := waiting.pop()) not in seen:
                 seen.add(name)
-                waiting += self.found(self.modules[name].imports)
+                waiting += self.imported_by(name)
         return seen
 
     def in_word(self, word: str, where: str) -> list[str]:
