@@ -17,11 +17,10 @@ from harness.environments.machine import describe_machine, own_version
 from harness.executors.backends import Backend, DockerBackend, LocalBackend
 from harness.executors.options import ExecutionOptions
 from harness.recipes import extra_losses, loss_catalogue
-from harness.recipes import recipe as recipes
 from harness.recipes.datasets import Dataset
-from harness.recipes.papers import published as printed
 from harness.recipes.papers import significance
-from harness.recipes.recipe import Recipe
+from harness.recipes.papers.published import published_numbers
+from harness.recipes.recipe import Recipe, load_datasets, load_recipe, only_counts
 from harness.recipes.selection import Settings
 from harness.runs import plan
 from harness.runs.plan import Run
@@ -49,7 +48,7 @@ class TableRequest:
     @property
     def only_counts(self) -> bool:
         """Whether the artifact is a table of dataset sizes, which has no runs."""
-        return recipes.only_counts(self.config.root, self.artifact)
+        return only_counts(self.config.root, self.artifact)
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -58,7 +57,7 @@ class TableRequest:
         Raises:
             HarnessError: a mistake in the recipe or in a loss; nothing was fetched or made yet.
         """
-        recipe = recipes.load_recipe(self.config.root, self.name, self.config.file.aliases)
+        recipe = load_recipe(self.config.root, self.name, self.config.file.aliases)
         if not self.settings.losses:
             return recipe
         upstream, catalogue = self.config.upstream(recipe.upstream), loss_catalogue.load_catalogue(self.config)
@@ -67,12 +66,12 @@ class TableRequest:
     @cached_property
     def data(self) -> dict[str, Dataset]:
         """The recipe's datasets."""
-        return recipes.load_datasets(self.config.root, self.recipe)
+        return load_datasets(self.config.root, self.recipe)
 
     @cached_property
     def published(self) -> tuple[Published, ...]:
         """The paper's numbers."""
-        return printed.published_numbers(self.config.root, self.recipe)
+        return published_numbers(self.config.root, self.recipe)
 
     @cached_property
     def paper_significance(self) -> significance.PaperSignificance:
@@ -91,12 +90,8 @@ class TableRequest:
         Raises:
             ConfigError: an environment that harness.toml lacks.
         """
-        config, options, name, device = (
-            self.config,
-            self.execution_options,
-            self.recipe.environment,
-            self.settings.device,
-        )
+        config, options = self.config, self.execution_options
+        name, device = self.recipe.environment, self.settings.device
         if self.executor == "docker":
             gpus = options.gpus or ("all" if device == "cuda" else "none")
             return DockerBackend(config, name, device, gpus, self.settings.threads, options.making)

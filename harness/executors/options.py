@@ -33,8 +33,8 @@ class ExecutionOptions:
     making: Callable[[str], None] = lambda _: None
 
 
-def check_options(ways: ExecutionOptions, executor: str, device: str) -> None:
-    """Refuse ways that contradict each other.
+def check_options(options: ExecutionOptions, executor: str, device: str) -> None:
+    """Refuse options that contradict each other.
 
     Raises:
         ArgumentError: naming the one to leave out.
@@ -42,15 +42,15 @@ def check_options(ways: ExecutionOptions, executor: str, device: str) -> None:
     if executor not in EXECUTORS:
         raise ArgumentError("--executor", f"unknown executor {executor!r}", near_misses(executor, EXECUTORS))
     if executor == "local":
-        if ways.gpus:
+        if options.gpus:
             fix = "choose GPUs by CUDA_VISIBLE_DEVICES, or add --executor docker"
             raise ArgumentError("--gpus", "is for containers; processes of this machine see all GPUs", fix)
         return
-    for flag, value in (("--environment", ways.environment), ("--python", ways.python)):
+    for flag, value in (("--environment", options.environment), ("--python", options.python)):
         if value:
             what = f"{value!r} is for --executor local; a container has the packages of its image"
             raise ArgumentError(flag, what, f"leave out {flag}, or add --executor local")
-    if not re.fullmatch(r"|none|all|\d+(,\d+)*", ways.gpus):
-        raise ArgumentError("--gpus", f"{ways.gpus!r} names no GPUs", "write all, none, or numbers such as 0,1")
-    if ways.gpus and (ways.gpus == "none") != (device == "cpu"):
-        raise ArgumentError("--gpus", f"{ways.gpus!r} does not go with --device {device}", "leave out one of them")
+    if not re.fullmatch(r"|none|all|\d+(,\d+)*", options.gpus):
+        raise ArgumentError("--gpus", f"{options.gpus!r} names no GPUs", "write all, none, or numbers such as 0,1")
+    if options.gpus and (options.gpus == "none") != (device == "cpu"):
+        raise ArgumentError("--gpus", f"{options.gpus!r} does not go with --device {device}", "leave out one of them")

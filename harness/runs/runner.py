@@ -20,8 +20,8 @@ from harness.core.files import disk_errors, remove_tree, write_json
 from harness.executors.base import Outcome, PreparedRun, wait
 from harness.executors.run_folder import RunFolder
 from harness.recipes.datasets import Dataset
-from harness.runs import record as recording
 from harness.runs.plan import Run
+from harness.runs.record import build_record
 from harness.runs.store import Record, Store
 from harness.runs.validation import Validation, validate_run
 from harness.runs.workspace import Workspace
@@ -213,9 +213,7 @@ class Execution:
         made = (
             self.workspace.made.keep(run, folder.out / run.produces) if run.produces and not validation.fault else None
         )
-        content = recording.build_record(
-            run, self.workspace.recipe.protocol, outcome, validation, self.resolved(), made
-        )
+        content = build_record(run, self.workspace.recipe.protocol, outcome, validation, self.resolved(), made)
         remove_tree(folder.out)
         write_json(folder.record, content)
         self.store_record(run, folder, content)
