@@ -75,9 +75,11 @@ class Pretraining(Strict):
 
     @model_validator(mode="after")
     def variables_exist(self) -> Pretraining:
-        """Refuse variables that nobody fills in."""
+        """Refuse variables that nobody fills in, and a command that does not depend on the seed."""
         known = ("data", "out", "dataset", "sequences", "seed", "checkpoint_epochs")
         faults = [text for word in self.command for text in faulty_variables(word, (*known, "checkpoint"))]
+        if not any("{seed}" in word for word in self.command):  # one file of weights would stand for all seeds
+            faults.append("no word of its command has {seed}")
         if faults := [*faults, *faulty_variables(self.produces, known)]:
             raise ValueError("; ".join(faults))
         return self

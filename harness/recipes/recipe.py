@@ -106,6 +106,11 @@ class Recipe(Strict):
             for key, system in systems.items()
             if system.loss_options and lacking(system, value, ["loss_options"])
         ]
+        faults += [  # else its runs would have one key, and one record would stand for all seeds
+            f"{key} is seeded, and no word of its command has {{seed}}; where nothing is random say `seeded: false`"
+            for key, system in systems.items()
+            if system.seeded and lacking(system, value, ["seed"])
+        ]
         raise_all(faults)
         return value
 

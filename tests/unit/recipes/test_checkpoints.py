@@ -14,6 +14,7 @@ from recipe_texts import RECIPE, SHA, write
 from harness.core.config import load as load_config
 from harness.core.errors import ConfigError, RecipeError
 from harness.recipes import recipe as recipes
+from harness.recipes.checkpoints import Pretraining
 from harness.recipes.checkpoints import Checkpoint
 from harness.recipes.selection import Settings
 from harness.runs.keys import Pinned
@@ -106,3 +107,10 @@ def test_the_committed_recipes_name_no_file_twice(name: str) -> None:
     assert found is not None
     pins = [file.content for files in found.files.values() for file in files.values()]
     assert len(set(pins)) == len(pins) == {"li2023/released": 40, "li2023/fig1-released": 11}[name]
+
+
+def test_a_pre_training_that_does_not_depend_on_the_seed_is_refused() -> None:
+    """One file of weights would stand for all seeds."""
+    with pytest.raises(ValueError, match=r"no word of its command has \{seed\}"):
+        Pretraining(model="net", command=("python", "pretrain.py"), produces="{dataset}.pt")
+    assert Pretraining(model="net", command=("python", "pretrain.py", "--seed={seed}"), produces="{dataset}.pt")

@@ -241,6 +241,18 @@ def test_options_of_losses_need_a_word_that_hands_them_on(tmp_path: Path) -> Non
     assert told[1].startswith("command: net/bce has loss_options, and no word of its command has {loss_options}")
 
 
+def test_a_seeded_system_needs_a_word_that_hands_on_the_seed(tmp_path: Path) -> None:
+    """Without one, three seeds shared a key: one record gave ±0.0000 and "supported"."""
+    told = refused(tmp_path, RECIPE.replace(' "--seed={seed}",', ""))
+    assert told[1].startswith("command: net/bce is seeded, and no word of its command has {seed}; where nothing")
+    assert "net/ce-all is seeded" in told[1]
+    assert "deep/bce is seeded" in told[1]
+    assert "popularity" not in told[1]
+    own = RECIPE.replace("label: Net+, ", "label: Net+, command: [python, train.py], ")
+    (only,) = refused(tmp_path, own)[1:]
+    assert only.startswith("command: net/ce-all is seeded")
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
