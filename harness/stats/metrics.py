@@ -7,7 +7,7 @@ new metric costs no training. Refuses names it does not know and ranks that cann
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Literal, NamedTuple
 
@@ -51,10 +51,16 @@ def parse(name: str) -> Metric:
     found = _NAME.fullmatch(name)
     if found:
         return Metric(found.group(1) or "MRR", int(found.group(2) or 0))
-    stem, at, k = name.strip().upper().partition("@")
+    meant = understood(name)
+    hint = f"did you mean {meant!r}? " if meant else ""
+    raise ArgumentError(f"metric {name!r}", "unknown metric", f"{hint}known: {KNOWN}")
+
+
+def understood(name: str) -> str:
+    """Our name of a metric in an upstream's spelling (hit@10, HR@10, Recall@10, nDCG@10, hit_rate @ 10), "" for none."""
+    stem, at, k = re.sub(r"[\s_-]", "", name).upper().partition("@")
     guess = _SPELLINGS.get(stem, stem) + at + k
-    meant = f"did you mean {guess!r}? " if _NAME.fullmatch(guess) else ""
-    raise ArgumentError(f"metric {name!r}", "unknown metric", f"{meant}known: {KNOWN}")
+    return guess if _NAME.fullmatch(guess) else ""
 
 
 def check(ranks: Ranks) -> None:
@@ -143,14 +149,22 @@ def agrees_with_printed(ranks: Ranks, printed: dict[str, str]) -> list[str]:
     """Where the metrics an upstream printed are not those of its ranks, one line each; [] if all agree.
 
     A printed number agrees if it is, to its own digits, somewhere in what ties allow: in [pessimistic, optimistic].
-    Names that are none of ours are passed over.
+    A metric in any spelling that `understood` knows is compared; other names are passed over, see `unchecked`.
 
     Args:
         ranks: of the split that the upstream printed.
         printed: metric to the number as text, since its digits count: "0.0590" has four.
     """
-    known = {name: text for name, text in printed.items() if _NAME.fullmatch(name)}
-    return [line for name, text in known.items() if (line := _disagreement(name, text, means_bounds(ranks, name)))]
+    known = [(name, text, meant) for name, text in printed.items() if (meant := understood(name))]
+    return [line for name, text, meant in known if (line := _disagreement(name, text, means_bounds(ranks, meant)))]
+
+
+def unchecked(printed: Mapping[str, object]) -> str:
+    """Why no printed number of a run could be checked against its ranks, "" where at least one could."""
+    if any(understood(name) for name in printed):
+        return ""
+    names = f"none of {', '.join(sorted(printed))} follows from ranks" if printed else "it printed none"
+    return f"no printed metric could be checked against the ranks: {names}"
 
 
 def _disagreement(name: str, text: str, bounds: Bounds) -> str:

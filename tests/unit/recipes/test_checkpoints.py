@@ -14,8 +14,7 @@ from recipe_texts import RECIPE, SHA, write
 from harness.core.config import load as load_config
 from harness.core.errors import ConfigError, RecipeError
 from harness.recipes import recipe as recipes
-from harness.recipes.checkpoints import Pretraining
-from harness.recipes.checkpoints import Checkpoint
+from harness.recipes.checkpoints import Checkpoint, Pretraining
 from harness.recipes.selection import Settings
 from harness.runs.keys import Pinned
 from harness.runs.plan import Run, plan_runs

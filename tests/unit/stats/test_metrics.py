@@ -98,6 +98,23 @@ def test_printed_metrics_agree_to_their_own_digits() -> None:
     assert "0.666667" in line
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["HIT@10", "hit@10", "Hit@10", "HR@10", "hr@10", "Recall@10", "nDCG@10", "ndcg@10", "hit_rate@10", "MAP @10"],
+)
+def test_every_spelling_of_a_printed_metric_is_checked(name: str) -> None:
+    """Only our own spelling was: hit@10 could be printed as 0.99 whatever the ranks said."""
+    (line,) = metrics.agrees_with_printed(ranks([50, 60]), {name: "0.99"})
+    assert line == f"{name}: upstream printed 0.99, its ranks give 0.000000"
+    assert metrics.agrees_with_printed(ranks([50, 60]), {name: "0.00"}) == []
+
+
+def test_that_nothing_could_be_checked_is_told() -> None:
+    assert metrics.unchecked({"loss": "0.1", "hr@10": "0.5"}) == ""
+    assert metrics.unchecked({"loss": "0.1", "AUC": "0.5"}).endswith("none of AUC, loss follows from ranks")
+    assert metrics.unchecked({}).endswith("it printed none")
+
+
 def test_one_user_more_or_less_in_the_largest_dataset_is_seen() -> None:
     n = 281_428
     found = ranks([1] * 1000 + [100] * (n - 1000))
