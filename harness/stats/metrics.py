@@ -57,7 +57,7 @@ def parse(name: str) -> Metric:
 
 
 def understood(name: str) -> str:
-    """Our name of a metric in an upstream's spelling (hit@10, HR@10, Recall@10, nDCG@10, hit_rate @ 10), "" for none."""
+    """Our name of a metric as an upstream spells it (hit@10, HR@10, Recall@10, nDCG@10, hit_rate@10), "" for none."""
     stem, at, k = re.sub(r"[\s_-]", "", name).upper().partition("@")
     guess = _SPELLINGS.get(stem, stem) + at + k
     return guess if _NAME.fullmatch(guess) else ""

@@ -33,9 +33,15 @@ _COMMANDS = {
     "°": r"$^{\circ}$",
     "↓": r"$^{\downarrow}$",
     "∞": r"$\infty$",
+    "†": r"\dag{}",
+    "‡": r"\ddag{}",
+    "→": r"$\rightarrow$",
+    "≠": r"$\neq$",
+    "≈": r"$\approx$",
+    "…": r"\dots{}",
     **{sign: rf"\{sign}" for sign in "&%$#_"},
 }
-_BEYOND = "\u0180"  # Latin letters of European languages lie before it
+_BEYOND = chr(0x180)  # Latin letters of European languages lie before it
 _NEGATIVE = re.compile(r"(?<![\w.-])-(?=[0-9])")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -91,6 +92,36 @@ def test_letters_that_stock_fonts_lack_are_spelt_out(tmp_path: Path) -> None:
     text = latex.render(judge_table(build_table(replace(made, systems=systems), runs, papers)))
     assert "Łódź, naïve Šárka, {[}U+65E5{]}{[}U+672C{]} {[}U+03C3{]}" in text
     check(text, tmp_path)
+
+
+def signs_of_ours() -> set[str]:
+    """Every sign beyond ASCII in a text that a table in LaTeX may show, from the sources; docstrings are none."""
+    elsewhere = ("cli", "findings", "environments", "executors", "upstreams")
+    others = ("terminal", "html", "csv", "markdown", "figures", "findings", "dataset_sizes")
+    found: set[str] = set()
+    for path in (ROOT / "harness").rglob("*.py"):
+        parts = path.relative_to(ROOT / "harness").with_suffix("").parts
+        if parts[0] in elsewhere or (parts[0] == "report" and set(parts) & set(others)):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in notes]
+        found |= {sign for text in texts if isinstance(text, str) for sign in text if not sign.isascii()}
+    template = ROOT / "harness" / "report" / "formats" / "templates" / "table.tex.j2"
+    return found | {sign for sign in template.read_text(encoding="utf-8") if not sign.isascii()}
+
+
+def test_every_sign_that_a_table_can_print_has_a_glyph(tmp_path: Path) -> None:
+    """† and ‡, the marks of values, stood there as [U+2020] and [U+2021]."""
+    signs = sorted(signs_of_ours())
+    assert {"†", "‡", "∗", "°", "↓", "×", "±"} <= set(signs)
+    text = " ".join(map(latex.escape, signs))
+    assert "U+" not in text, text
+    made = spec(title=" ".join(signs), systems=(SystemSpec("a", f"A {' '.join(signs)}"),), claims=())
+    runs = [run("a", 1, ranks([10] * 10 + [100] * 90, tied=[2] * 10 + [1] * 90), printed={"HIT@10": "0.5"})]
+    whole = latex.render(judge_table(build_table(made, runs)))
+    assert r"\dag{}\ddag{}" in whole
+    check(whole, tmp_path)
 
 
 def test_a_table_without_any_run_compiles(tmp_path: Path) -> None:
