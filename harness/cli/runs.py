@@ -26,15 +26,16 @@ def print_plan(request: TableRequest) -> None:
     cost = estimate.Estimates(request.store, request.data)
     grid = grid_of("key", "dataset", "system", "seed", "state", "about")
     runs = [*request.stages, *request.runs]
+    failed = 0
     for run in runs:
-        record = request.store.read(run.key)
-        state = told.get(run.key, record.reason if record and record.reason else "there")
+        stored = request.store.look_up(run)
+        failed += stored.status == "failed" and run.key not in told
+        state = told.get(run.key, stored.reason or "there")
         about = cost.seconds(run) if run.key in told else None
         shown = str(about) if about else "?" if run.key in told else ""
         grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), state, shown)
     out = console()
     out.print(grid)
-    failed = sum(not record.finished for run in runs if run.key not in told and (record := request.store.read(run.key)))
     kept = f" ({failed} failed; --retry-failed runs them again)" if failed else ""
     out.print(f"{len(runs)} runs, {len(runs) - len(missing)} there{kept}, {len(missing)} to run")
     if missing:

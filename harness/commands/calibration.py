@@ -30,8 +30,9 @@ def write(request: TableRequest, dataset: str) -> list[Path]:
     told = {(p.system, p.metric): p for p in request.published if p.dataset == dataset and not p.beside}
     ranks, means, absent = [], [], []
     for run in (r for r in request.runs if r.dataset == dataset and not request.recipe.systems[r.system].floor):
-        label, record = request.recipe.systems[run.system].label, request.store.read(run.key)
-        if record is None or not record.finished:
+        label, stored = request.recipe.systems[run.system].label, request.store.look_up(run)
+        record = stored.record
+        if record is None or stored.status != "finished":
             absent.append(label)
             continue
         events = {str(e.get("event")): e for e in read_events(record.folder / "events.jsonl")}

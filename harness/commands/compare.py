@@ -9,18 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from harness.commands import table_spec
 from harness.commands.reproduce import load_results
 from harness.commands.table_request import TableRequest
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
-from harness.core.results import Claim, RunResult
-from harness.executors.run_folder import RunFolder
+from harness.core.results import Claim, Ranks, RunResult
 from harness.recipes import recipe
 from harness.runs import store
-from harness.runs.probe_output import read_ranks
 from harness.runs.store import Record
 from harness.stats.metrics import parse
 from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec, build_table
@@ -36,7 +33,8 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
     Raises:
         StoreError: no such record, or one without ranks. MetricsError: other users.
     """
-    records = [finished(store.find_record(config, key)) for key in (a, b)]
+    found = [usable(store.find_record(config, key)) for key in (a, b)]
+    records = [record for record, _ in found]
     if records[0].content["key"] == records[1].content["key"]:
         raise ArgumentError("compare", f"{a} and {b} are one run", "name two")
     upstreams = [str(record.content["upstream"]) for record in records]
@@ -46,7 +44,7 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
     if names[0] == names[1]:
         names = [f"{name}, run {record.content['key'][:8]}" for name, record in zip(names, records, strict=True)]
     dataset = records[0].content["dataset"]
-    results = [as_result(record, dataset) for record in records]
+    results = [as_result(record, ranks, dataset) for record, ranks in found]
     if len({record.content["dataset"] for record in records}) > 1:
         shown = " and ".join(str(record.content["dataset"]) for record in records)
         raise ArgumentError("compare", f"the runs are of different datasets: {shown}", "name two of one dataset")
@@ -135,15 +133,17 @@ def seeds_of(request: TableRequest, *names: str) -> tuple[int, ...]:
     return tuple(sorted(s for s in seeds if all(s in found or None in found for found in by_name)))
 
 
-def finished(record: Record) -> Record:
-    """The record, if it has ranks to compare.
+def usable(record: Record) -> tuple[Record, Ranks]:
+    """The record with its ranks, if it has ranks to compare.
 
     Raises:
-        StoreError: it failed.
+        StoreError: it failed, or cannot be used.
     """
-    if not record.finished:
-        raise StoreError(str(record.content["key"]), f"this run failed: {record.reason}", "compare finished runs")
-    return record
+    stored = store.judge(record)
+    if stored.ranks is None:
+        why = stored.reason or "it made weights for others and has no ranks"
+        raise StoreError(str(record.content["key"]), f"this run failed: {why}", "compare finished runs")
+    return record, stored.ranks
 
 
 def told(record: Record) -> str:
@@ -152,12 +152,10 @@ def told(record: Record) -> str:
     return str(record.content["system"]) + ("" if seed is None else f", seed {seed}")
 
 
-def as_result(record: Record, dataset: str) -> RunResult:
+def as_result(record: Record, ranks: Ranks, dataset: str) -> RunResult:
     """A record as a run without seed: it stands for nothing but itself."""
-    key = str(record.content["key"])
-    ranks = read_ranks(RunFolder(Path(record.folder)).ranks("test"))
-    agrees = not record.content.get("disagreements")
-    return RunResult(key, dataset, key, None, "finished", ranks=ranks, agrees=agrees)
+    key = record.typed.key
+    return RunResult(key, dataset, key, None, "finished", ranks=ranks, agrees=not record.typed.disagreements)
 
 
 def protocol(results: Sequence[RunResult]) -> dict[str, str]:

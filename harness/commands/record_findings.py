@@ -25,7 +25,7 @@ from harness.recipes import recipe as recipes
 from harness.recipes.recipe import Recipe
 from harness.recipes.selection import Settings
 from harness.runs.probe_output import read_ranks
-from harness.runs.store import Record, Store
+from harness.runs.store import Record, Store, judge
 from harness.stats import metrics
 from harness.stats.estimates import align
 from harness.stats.parametric import paired_p, unpaired_p
@@ -39,9 +39,9 @@ def metric_rows(config: Config) -> Iterator[MetricRow]:
     """One row for each metric that a finished run printed; where ties allow what was printed, it counts as found."""
     for record in Store(config.results, config.cache).records:
         c = record.content
-        if not record.finished or not c.get("printed"):
+        ranks = judge(record).ranks
+        if ranks is None or not c.get("printed"):
             continue
-        ranks = read_ranks(RunFolder(record.folder).ranks("test"))
         for name, text in c["printed"].items():
             try:
                 found = float(metrics.per_user(ranks, name).mean())

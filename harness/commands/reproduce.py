@@ -116,9 +116,9 @@ def reasons(request: TableRequest, runs: Sequence[Run]) -> dict[str, str]:
     told = {}
     former_names = request.workspace.pinned.equivalence.former_names
     for run in runs:
-        record = request.store.read(run.key)
-        if record is not None:
-            told[run.key] = f"failed before ({record.reason})"
+        stored = request.store.look_up(run)
+        if stored.status != "missing":
+            told[run.key] = f"failed before ({stored.reason})" if stored.reason else "its weights are gone"
             continue
         near = [
             key_changes(r.content["inputs"], run.inputs, former_names)

@@ -43,8 +43,9 @@ def write(request: TableRequest, dataset: str, k: int) -> list[Path]:
     selection.check_where(request.recipe, {"dataset": (dataset,)})
     curves, absent = [], []
     for run in (r for r in request.runs if r.dataset == dataset and not request.recipe.systems[r.system].floor):
-        label, record = request.recipe.systems[run.system].label, request.store.read(run.key)
-        events = read_events(record.folder / "events.jsonl") if record is not None and record.finished else []
+        label, stored = request.recipe.systems[run.system].label, request.store.look_up(run)
+        usable = stored.record if stored.status == "finished" else None
+        events = read_events(usable.folder / "events.jsonl") if usable else []
         if found := steps(events, k):
             curves.append(Curve(label, found))
         else:

@@ -40,7 +40,12 @@ class Pinned:
 
 def content_key(inputs: Mapping[str, Any]) -> str:
     """The content key of a run's inputs."""
-    return sha256_bytes(canonical_json({"format": FORMAT, **inputs}).encode())[:KEY_DIGITS]
+    return hashed(FORMAT, inputs)
+
+
+def hashed(key_format: int, inputs: Mapping[str, Any]) -> str:
+    """The key of a format, the present one or an earlier, that inputs hash to."""
+    return sha256_bytes(canonical_json({"format": key_format, **inputs}).encode())[:KEY_DIGITS]
 
 
 def keyed(artifact: str, pinned: Pinned, inputs: Mapping[str, Any], code: str = "") -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Run:
         host: the system whose loss was replaced, "" for one of the recipe's own.
         needs: the run that makes the weights it starts from, None where nobody has to.
         gives: the file of weights that it makes for others, "" for a run that gives ranks.
+        protocol: of the recipe; its ranks must report the same split and ranking.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Run:
     host: str = ""
     depends_on: Run | None = None
     produces: str = ""
+    protocol: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -120,7 +122,7 @@ def plan_run(
         model=system.model, loss=system.loss, proof=system.proven_loss, seed=seed, users=data.users,
         checkpoint=checkpoint.name if checkpoint else None, epoch_cap=int(cap) if cap is not None else None,
         loss_options={name: str(value) for name, value in system.loss_options.items()},
-        host=system.host if isinstance(system, AddedSystem) else "", depends_on=stage,
+        host=system.host if isinstance(system, AddedSystem) else "", depends_on=stage, protocol=recipe.protocol,
     )  # fmt: skip
 
 

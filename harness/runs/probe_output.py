@@ -30,11 +30,10 @@ HIGHEST_POWER = 300  # of ten; "0e999999999" is a number too, until somebody rec
 DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a flipped byte
     OSError, EOFError, KeyError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-NUMBER = (int, float)
 SHAPES: Mapping[str, type | tuple[type, ...]] = {  # of what the probe reports; anything may be missing or None
-    "metrics": dict, "options": dict, "computed": list, "files": dict, "reason": str, "epoch": NUMBER, "epochs": NUMBER,
-    "best_epoch": NUMBER, "peak_memory_mb": NUMBER,
+    "metrics": dict, "options": dict, "computed": list, "files": dict, "reason": str, "epoch": (int, float),
 }  # fmt: skip
+COUNTS = ("epochs", "best_epoch")
 MOST_ARRAY = 1 << 30
 
 
@@ -82,10 +81,18 @@ def finite(text: str) -> int | float | str:
 
 
 def is_event(value: Any) -> bool:
-    """Whether a line holds an event whose parts have the types that readers rely on."""
+    """Whether a line holds an event whose parts have the types and ranges that readers and records rely on."""
     if not isinstance(value, dict):
         return False
-    return all(isinstance(value[name], kind) for name, kind in SHAPES.items() if value.get(name) is not None)
+    shaped = all(isinstance(value[name], kind) for name, kind in SHAPES.items() if value.get(name) is not None)
+    counts = [value[name] for name in COUNTS if value.get(name) is not None]
+    memory = value.get("peak_memory_mb") or 0
+    return (
+        shaped
+        and all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in counts)
+        and (isinstance(memory, int | float) and not isinstance(memory, bool) and memory >= 0)
+        and all(isinstance(name, str) for name in value.get("computed") or ())
+    )
 
 
 def read_ranks(path: Path, view: str = "printed") -> Ranks:

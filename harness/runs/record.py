@@ -54,7 +54,7 @@ def build_record(
         "network": without_tags(validation.last("model")),
         "proof": without_tags(validation.last("loss")),
         "end": without_tags(validation.last("end")),
-        "printed": validation.last("printed").get("metrics"),
+        "printed": validation.printed or None,
         "disagreements": list(validation.disagreements),
         "resolved": dict(resolved),
         **({"weights": dict(weights)} if weights else {}),

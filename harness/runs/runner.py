@@ -7,7 +7,6 @@ record beside a work folder only does the last two.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,8 @@ from harness.executors.run_folder import RunFolder
 from harness.recipes.datasets import Dataset
 from harness.runs.plan import Run
 from harness.runs.record import build_record
-from harness.runs.store import Record, Store
+from harness.runs.record_model import parse_json, parse_record
+from harness.runs.store import Record, Store, Stored
 from harness.runs.validation import Validation, validate_run
 from harness.runs.workspace import Workspace
 
@@ -58,7 +58,7 @@ class Execution:
     Attributes:
         resolved: machine, packages and own commit for the records, asked for once and only if something runs.
         gaps: runs that could not begin, with why; nothing of them is stored.
-        found: finished records that were there, so that nobody reads them twice.
+        found: finished runs that were there, so that nobody reads them twice.
     """
 
     store: Store
@@ -69,7 +69,7 @@ class Execution:
     observer: Observer = field(default_factory=Observer)
     retry_failed: bool = False
     gaps: dict[str, HarnessError] = field(default_factory=dict)
-    found: dict[str, Record] = field(default_factory=dict)
+    found: dict[str, Stored] = field(default_factory=dict)
 
     def find_missing(self, runs: Sequence[Run]) -> list[Run]:
         """Runs without a usable record, each key once, those that others depend on before them."""
@@ -79,15 +79,12 @@ class Execution:
         return [*(stage for stage in stages.values() if not self.is_stored(stage)), *missing]
 
     def is_stored(self, run: Run) -> bool:
-        """Whether the store has this run; a failed one counts unless a retry was asked for."""
-        record = self.store.read(run.key)
-        if record is not None and record.finished:
-            self.found[run.key] = record
-            if run.produces:
-                return self.workspace.made.path(run) is not None
-        if record is None or not self.retry_failed:
-            return record is not None
-        return record.finished and self.store.result(run).status == "finished"  # its ranks may be damaged
+        """Whether the store has this run; a failed or damaged one counts unless a retry was asked for."""
+        stored = self.store.look_up(run)
+        if stored.status == "finished":
+            self.found[run.key] = stored
+            return not run.produces or self.workspace.made.path(run) is not None
+        return stored.status == "failed" and (stored.kept or not self.retry_failed)
 
     def prepare_workspace(self, missing: Sequence[Run]) -> list[Run]:
         """Make what the missing runs share: data, source tree, environment; the runs that can start.
@@ -223,7 +220,13 @@ class Execution:
         folder = self.workspace.work(run)
         if not folder.record.is_file():
             return False
-        self.store_record(run, folder, json.loads(folder.record.read_text(encoding="utf-8")))
+        try:
+            content = parse_json(folder.record.read_bytes())
+            parse_record(content)
+        except (ValueError, RecursionError):  # cut off by a failing disk: the run is carried out again
+            folder.record.unlink()
+            return False
+        self.store_record(run, folder, content)
         return True
 
     def store_record(self, run: Run, folder: RunFolder, content: Mapping[str, Any]) -> None:

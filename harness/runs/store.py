@@ -6,7 +6,6 @@ the kernel frees when its holder dies, makes two harnesses on one store share a 
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,15 +19,15 @@ from filelock import FileLock
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, MetricsError, StoreError
 from harness.core.files import disk_errors, json_text, remove_tree, write_whole
-from harness.core.results import RunResult
+from harness.core.results import Ranks, RunResult, Status
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_ranks
-from harness.runs.record import FORMAT
+from harness.runs.record_model import FORMATS, End, StoredRecord, parse_json, parse_record
+from harness.runs.validation import record_fault
+from harness.stats.metrics import agrees_with_printed
 
 DEMONSTRATION = "demonstration"
-
-NEEDED = ("key", "upstream", "dataset", "system", "seed", "status", "fault", "inputs", "seconds", "disagreements")
 
 
 @dataclass(frozen=True)
@@ -42,21 +41,64 @@ class Record:
     folder: Path
     content: Mapping[str, Any]
 
+    @cached_property
+    def typed(self) -> StoredRecord:
+        """The content as typed values.
+
+        Raises:
+            ValueError: it is none that a run leaves; `Store.read` gives no such record.
+        """
+        return parse_record(self.content)
+
     @property
     def finished(self) -> bool:
-        """Whether it ended well; a failed run is kept with its fault."""
-        return bool(self.content["status"] == "finished")
+        """Whether it ended well; a failed run is kept with its fault. `judge` says whether it counts."""
+        return self.typed.status == "finished"
 
     @property
     def reason(self) -> str:
         """Fault class and reason of a failed run, "" otherwise."""
-        fault = self.content.get("fault")
-        return f"{fault['kind']}: {fault['reason']}" if fault else ""
+        fault = self.typed.fault
+        return f"{fault.kind}: {fault.reason}" if fault else ""
 
     @property
     def former_keys(self) -> list[str]:
         """Keys under which earlier formats kept this record, or others with equal ranks that were merged into it."""
-        return [str(former["key"]) for former in self.content.get("formerly", ())]
+        return [former.key for former in self.typed.formerly]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What the store holds of a run, judged.
+
+    Attributes:
+        reason: why it failed, cannot be used or is missing; "" where it is finished.
+        record: None where there is none, or none that can be read.
+        ranks: None unless finished; a run that made weights for others has none.
+        kept: whether it must not be replaced: a later version of the harness wrote it.
+    """
+
+    status: Status
+    reason: str = ""
+    record: Record | None = None
+    ranks: Ranks | None = None
+    kept: bool = False
+
+
+class LaterFormatError(StoreError):
+    """A record that a later version of the harness wrote."""
+
+
+def judge(record: Record, run: Run | None = None) -> Stored:
+    """Whether a record counts, by `runs.validation`; see `record_fault` for `run`."""
+    ranks: Ranks | MetricsError
+    try:
+        ranks = read_ranks(RunFolder(record.folder).ranks("test"))
+    except MetricsError as error:
+        ranks = error
+    if reason := record_fault(run, record.typed, record.content, ranks):
+        return Stored("failed", reason, record)
+    return Stored("finished", "", record, None if isinstance(ranks, MetricsError) else ranks)
 
 
 class Store:
@@ -87,22 +129,29 @@ class Store:
             StoreError: damaged, or written by a later format.
         """
         folder = self.folder(key)
+        fix = "remove this folder, or run again with --retry-failed"
         try:
-            content = dict(json.loads((folder / "record.json").read_bytes()))
+            content = parse_json((folder / "record.json").read_bytes())
+            if content.get("format") not in FORMATS or isinstance(content["format"], bool):
+                what = f"record format {content.get('format')!r}, known: {', '.join(map(str, FORMATS))}"
+                raise LaterFormatError(str(folder), what, "update the harness, or remove this folder and run again")
+            record = Record(folder, content)
+            found = record.typed.key
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, TypeError) as error:
-            raise StoreError(str(folder), f"damaged record: {error}", "remove this folder and run again") from error
-        if content.get("format") != FORMAT:
-            what = f"record format {content.get('format')!r}, known: {FORMAT}"
-            raise StoreError(str(folder), what, "update the harness, or remove this folder and run again")
-        if missing := [name for name in NEEDED if name not in content]:
-            what = f"damaged record: lacks {', '.join(missing)}"
-            raise StoreError(str(folder), what, "remove this folder and run again")
-        if content["key"] != key:
-            what = f"holds the record of another run, {content['key']}"
-            raise StoreError(str(folder), what, "remove this folder and run again")
-        return Record(folder, content)
+        except (OSError, ValueError, RecursionError) as error:
+            raise StoreError(str(folder), f"damaged record: {' '.join(str(error).split())}", fix) from error
+        if found != key:
+            raise StoreError(str(folder), f"holds the record of another run, {found}", fix)
+        return record
+
+    def look_up(self, run: Run) -> Stored:
+        """What the store holds of a planned run, judged; a record that cannot be read is a failed run."""
+        try:
+            record = self.read(run.key)
+        except StoreError as error:
+            return Stored("failed", error.what, kept=isinstance(error, LaterFormatError))
+        return Stored("missing", "not run") if record is None else judge(record, run)
 
     def find(self, prefix: str) -> Record:
         """The one record whose key, or former key where no key does, starts with `prefix`.
@@ -171,30 +220,25 @@ class Store:
             finally:
                 settle(target, temporary, replaced)
 
-    def result(self, run: Run, known: Record | None = None) -> RunResult:
-        """A planned run as tables see it; `known` is its record where that was read before."""
-        record = known or self.read(run.key)
-        if record is None:
-            return RunResult(run.key, run.dataset, run.system, run.seed, "missing", "not run", epoch_cap=run.epoch_cap)
-        end = record.content.get("end") or {}
-        facts: dict[str, Any] = {
-            "epochs": end.get("epochs"),
-            "best_epoch": end.get("best_epoch"),
-            "epoch_cap": run.epoch_cap,
-            "seconds": record.content["seconds"],
-            "peak_memory_mb": end.get("peak_memory_mb"),
-            "printed": dict(record.content.get("printed") or {}),
-            "agrees": not record.content.get("disagreements"),
-        }
-        name = (run.key, run.dataset, run.system, run.seed)
-        if not record.finished:
-            return RunResult(*name, status="failed", reason=record.reason, **facts)
-        try:
-            return RunResult(
-                *name, status="finished", ranks=read_ranks(RunFolder(record.folder).ranks("test")), **facts
-            )
-        except MetricsError as error:
-            return RunResult(*name, status="failed", reason=f"{error.where}: {error.what}", **facts)
+    def result(self, run: Run, known: Stored | None = None) -> RunResult:
+        """A planned run as tables see it; `known` is what `look_up` found of it before."""
+        stored = known or self.look_up(run)
+        name = (run.key, run.dataset, run.system, run.seed, stored.status, stored.reason, stored.ranks)
+        if stored.record is None:
+            return RunResult(*name, epoch_cap=run.epoch_cap)
+        record = stored.record.typed
+        end, printed = record.end or End(), record.printed or {}
+        disagree = record.disagreements or (stored.ranks and agrees_with_printed(stored.ranks, printed))
+        return RunResult(
+            *name,
+            epochs=end.epochs,
+            best_epoch=end.best_epoch,
+            epoch_cap=run.epoch_cap,
+            seconds=record.seconds,
+            peak_memory_mb=end.peak_memory_mb,
+            printed=dict(printed),
+            agrees=not disagree,
+        )
 
     def table_folder(self, artifact: str, variant: str) -> Path:
         """Where a table's files go; `variant` tells filtered or changed tables apart."""

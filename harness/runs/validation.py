@@ -2,6 +2,9 @@
 
 A run counts only if its command ended with 0, its ranks cover the users that the recipe states, and the probe proves
 the network and the loss that were asked for. Metrics that do not follow from the ranks are flagged, not dropped.
+
+This is the one place that judges: when a run ends (`validate_run`, whatever carried it out), and again each time that
+its record is read (`record_fault`), by the same rules (`reported_faults`).
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +24,15 @@ from harness.executors.base import Outcome
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import is_number, read_events, read_ranks
+from harness.runs.record_model import FaultClass, StoredRecord, key_fault
 from harness.stats.metrics import agrees_with_printed
 
 PROBE = "probe.py"  # the module that reports which modules were loaded
-FaultClass = Literal["setup", "patch", "environment", "training", "metrics"]
+#: What a recipe's protocol and that of its runs' ranks must say alike. How seen items are treated is a sentence for
+#: people in recipes; runs of a dataset must report the same among themselves, which the table looks after.
+COMPARED = ("split", "ranking")
+#: Scores count as constant where so many users have so many of their candidates tied with their held-out item.
+CONSTANT_USERS, CONSTANT_CANDIDATES = 0.9, 0.9
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,26 @@ class Validation:
         """The last event of a kind, empty if there was none."""
         return next((e for e in reversed(self.events) if e.get("event") == kind), {})
 
+    @property
+    def printed(self) -> dict[str, str]:
+        """The test metrics that the upstream printed, as text."""
+        return {str(name): str(text) for name, text in (self.last("printed").get("metrics") or {}).items()}
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What a run says of itself: by its events when it ends, by its record later.
+
+    Attributes:
+        network, proof: what the probe saw of the network and of the first batch's loss; empty where it saw nothing.
+        ranks: of the test split, or why there are none.
+    """
+
+    network: Mapping[str, Any]
+    proof: Mapping[str, Any]
+    printed: Mapping[str, str]
+    ranks: Ranks | MetricsError
+
 
 def validate_run(run: Run, folder: RunFolder, outcome: Outcome) -> Validation:
     """Everything a run left, with the first fault found."""
@@ -75,32 +103,74 @@ def validate_run(run: Run, folder: RunFolder, outcome: Outcome) -> Validation:
     fault = next(faults(run, folder, outcome, events, ranks), None)
     if fault is not None or isinstance(ranks, MetricsError):
         return Validation(fault, events)
-    printed = Validation(None, events).last("printed").get("metrics") or {}
-    return Validation(None, events, agrees_with_printed(ranks, {name: str(text) for name, text in printed.items()}))
+    return Validation(None, events, agrees_with_printed(ranks, Validation(None, events).printed))
+
+
+def record_fault(run: Run | None, record: StoredRecord, content: Mapping[str, Any], ranks: Ranks | MetricsError) -> str:
+    """Why a stored record does not count, "" if it does.
+
+    Args:
+        run: what was asked for; None where a record is looked at for itself, which shows less.
+        content: the record as it was read, before it was typed.
+    """
+    if damage := key_fault(record, content):
+        return f"damaged record: {damage}"
+    if run is not None and None not in (run.seed, record.seed) and run.seed != record.seed:
+        return f"damaged record: is of seed {record.seed}, its key is that of seed {run.seed}"
+    if record.fault:
+        return f"{record.fault.kind}: {record.fault.reason}"
+    if record.weights:  # it made weights for others and has no ranks
+        return ""
+    if run is None:
+        run = run_of(record, content["inputs"], ranks)
+    reported = Reported(record.network or {}, record.proof or {}, record.printed or {}, ranks)
+    return next((fault.reason for fault in reported_faults(run, reported)), "")
+
+
+def run_of(record: StoredRecord, inputs: Mapping[str, Any], ranks: Ranks | MetricsError) -> Run:
+    """The run that a record says it is; its users are those that it has, and its loss is believed."""
+    return Run(
+        key=record.key, artifact=record.artifact, upstream=record.upstream, dataset=record.dataset,
+        system=record.system, model=record.model, loss=record.loss, proof="", seed=record.seed,
+        users=0 if isinstance(ranks, MetricsError) else len(ranks.users), checkpoint=None, epoch_cap=None,
+        inputs=inputs, protocol=record.protocol,
+    )  # fmt: skip
 
 
 def faults(
     run: Run, folder: RunFolder, outcome: Outcome, events: Sequence[Mapping[str, Any]], ranks: Ranks | MetricsError
 ) -> Iterator[Fault]:
-    """Faults of a run, the most telling first.
+    """Faults of a run that ended, the most telling first.
 
     Args:
         ranks: of the test split, or why there are none.
     """
-    reported = Validation(None, events)
-    yield from outcome_faults(outcome, reported.last("fault").get("reason"))
-    yield from module_faults(run, reported)
-    yield from proof_faults(run, folder, reported)
-    yield from unreported_modules(run, reported)
-    printed = reported.last("printed").get("metrics") or {}
-    if not printed:
+    left = Validation(None, events)
+    yield from outcome_faults(outcome, left.last("fault").get("reason"))
+    yield from module_faults(run, left)
+    model = left.last("model")
+    yield from model_faults(run, model)
+    if run.checkpoint and not loaded(folder.out / run.checkpoint, model):
+        yield Fault("patch", "the pre-trained checkpoint was not loaded")
+    yield from loss_faults(run, left.last("loss"))
+    yield from unreported_modules(run, left)
+    yield from reported_faults(run, Reported(model, left.last("loss"), left.printed, ranks))
+
+
+def reported_faults(run: Run, reported: Reported) -> Iterator[Fault]:
+    """Faults in what a run says of itself, the most telling first."""
+    yield from model_faults(run, reported.network)
+    yield from loss_faults(run, reported.proof)
+    if not reported.printed:
         yield Fault("metrics", "the probe saw no printed test metrics")
-    for name in (name for name, text in printed.items() if not is_number(text)):
-        yield Fault("metrics", f"the upstream printed {name} {printed[name]}")
-    if isinstance(ranks, MetricsError):
-        yield Fault("metrics", f"{ranks.where}: {ranks.what}")
+    for name in (name for name, text in reported.printed.items() if not is_number(text)):
+        yield Fault("metrics", f"the upstream printed {name} {reported.printed[name]}")
+    if isinstance(reported.ranks, MetricsError):
+        yield Fault("metrics", f"{reported.ranks.where}: {reported.ranks.what}")
     else:
-        yield from rank_faults(run, ranks)
+        yield from rank_faults(run, reported.ranks)
+        yield from protocol_faults(run, reported.ranks)
+        yield from score_faults(reported.ranks)
 
 
 def outcome_faults(outcome: Outcome, told: Any = None) -> Iterator[Fault]:
@@ -155,14 +225,10 @@ def ended(status: int) -> str:
     return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
-def proof_faults(run: Run, folder: RunFolder, reported: Validation) -> Iterator[Fault]:
-    """Faults in the proof of the network and of the loss."""
-    model = reported.last("model")
+def model_faults(run: Run, model: Mapping[str, Any]) -> Iterator[Fault]:
+    """Faults in the proof of the network."""
     if model.get("name") != run.model:
         yield Fault("patch", f"asked for model {run.model}, the probe reports {model.get('name')}")
-    if run.checkpoint and not loaded(folder.out / run.checkpoint, model):
-        yield Fault("patch", "the pre-trained checkpoint was not loaded")
-    yield from loss_faults(run, reported.last("loss"))
 
 
 def loss_faults(run: Run, event: Mapping[str, Any]) -> Iterator[Fault]:
@@ -199,7 +265,25 @@ def rank_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
     n_users = len(ranks.users)
     if n_users != run.users:
         yield Fault("metrics", f"ranks of {n_users} users, expected {run.users}")
+    if not n_users:
+        yield Fault("metrics", "ranks of no users")
     if len(np.unique(ranks.users)) != n_users:
         yield Fault("metrics", "a user has more than one rank")
     if (ranks.above < 0).any() or (ranks.tied < 1).any() or (ranks.above + ranks.tied > ranks.candidates).any():
         yield Fault("metrics", "ranks outside the number of candidates")
+
+
+def protocol_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
+    """Faults in the protocol: what its ranks report contradicts its recipe."""
+    for name in COMPARED:
+        asked, found = run.protocol.get(name), ranks.protocol.get(name)
+        if asked and asked != found:
+            yield Fault("metrics", f"its recipe says {name}: {asked}, its ranks report {found or 'nothing of it'}")
+
+
+def score_faults(ranks: Ranks) -> Iterator[Fault]:
+    """Faults in the scores as far as ranks show them: nearly all are the same for nearly all users."""
+    alike = float((ranks.tied >= CONSTANT_CANDIDATES * ranks.candidates).mean())
+    if alike >= CONSTANT_USERS:
+        share = f"{100 * CONSTANT_CANDIDATES:.0f} % of the candidates tie with the held-out item"
+        yield Fault("metrics", f"scores are constant: at least {share} for {100 * alike:.0f} % of the users")

@@ -12,12 +12,14 @@ import numpy as np
 
 from harness.executors.base import Outcome
 from harness.executors.run_folder import RunFolder
+from harness.runs.keys import content_key
 from harness.runs.plan import Run
 
 PROTOCOL = {"split": "leave-one-out", "ranking": "full", "seen": "excluded"}
 DONE = Outcome(0, 12.3456)
+INPUTS = {"command": ["python", "train.py", "--epochs=200"], "threads": 1}
 RUN = Run(
-    key="0123456789abcdef0123",
+    key=content_key(INPUTS),
     artifact="paper/table",
     upstream="toy",
     dataset="small",
@@ -29,7 +31,7 @@ RUN = Run(
     users=4,
     checkpoint=None,
     epoch_cap=200,
-    inputs={"command": ["python", "train.py", "--epochs=200"], "threads": 1},
+    inputs=INPUTS,
 )
 EVENTS: tuple[dict[str, Any], ...] = (
     {"event": "model", "t": 0.1, "name": "net", "parameters": 10},

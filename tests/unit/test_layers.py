@@ -60,7 +60,7 @@ THIRD_PARTY = {
     "matplotlib": ("report.figures",),
     "numpy": ("commands", "core.results", "report", "runs", "stats", "tables"),
     "packaging": ("environments",),
-    "pydantic": ("commands.count_datasets", "core", "recipes", "runs.equivalence"),
+    "pydantic": ("commands.count_datasets", "core", "recipes", "runs.equivalence", "runs.record_model"),
     "rich": ("cli", "report.formats.terminal"),
     "scipy": ("stats",),
     "typer": ("cli",),

@@ -1,0 +1,152 @@
+"""record.json as typed values: what must be there, of which type and in which range, when it is read.
+
+Unknown keys are kept and passed over: a later version may write more under the same format. A later format is refused,
+and so is every known key with a value that no run leaves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from harness.core.schema import one_problem
+from harness.runs.keys import hashed
+
+#: Formats that can be read. Format 2 has keys of another form, and `formerly` for those that a record had before.
+FORMATS = (1, 2)
+
+FaultClass = Literal["setup", "patch", "environment", "training", "metrics"]
+Name = Annotated[str, Field(min_length=1)]
+Key = Annotated[str, Field(pattern=r"^[0-9a-f]+$")]
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
+
+
+class Part(BaseModel, extra="allow", frozen=True, strict=True, allow_inf_nan=False):
+    """A part of a record; unknown keys are kept."""
+
+
+class StoredFault(Part):
+    """Why a run failed."""
+
+    kind: FaultClass
+    reason: Name
+
+
+class End(Part):
+    """What the probe reported at the end of a training."""
+
+    epochs: Count | None = None
+    best_epoch: Count | None = None
+    peak_memory_mb: Amount | None = None
+
+
+class Inputs(Part):
+    """What a key hashes."""
+
+    command: list[str] = Field(min_length=1)
+
+
+class Resolved(Part):
+    """What was resolved on the way."""
+
+    packages: dict[str, str] = {}
+
+
+class Formerly(Part):
+    """A record's key of an earlier format, with what that hashed."""
+
+    format: int
+    key: Key
+    inputs: dict[str, Any]
+
+
+class StoredRecord(Part):
+    """record.json; docs/records.md says what each key holds.
+
+    Attributes:
+        training: what the probe saw of the batches; None in records that were made before it looked.
+    """
+
+    format: int
+    key: Key
+    artifact: str = ""
+    upstream: Name
+    dataset: Name
+    system: Name
+    model: str = ""
+    loss: str = ""
+    seed: Count | None
+    status: Literal["finished", "failed"]
+    fault: StoredFault | None
+    inputs: Inputs
+    protocol: dict[str, str] = {}
+    exit_status: int | None = None
+    seconds: Amount
+    ended: str = ""
+    network: dict[str, Any] | None = None
+    proof: dict[str, Any] | None = None
+    training: dict[str, Any] | None = None
+    end: End | None = None
+    printed: dict[str, str] | None = None
+    disagreements: list[str]
+    resolved: Resolved = Resolved()
+    weights: dict[str, str] = {}
+    formerly: list[Formerly] = []
+
+
+def parse_json(raw: bytes) -> dict[str, Any]:
+    """record.json as plain values.
+
+    Raises:
+        ValueError: no JSON object, a number that is not finite, or text that can be written nowhere.
+    """
+    content = json.loads(raw, parse_constant=not_finite)
+    if not isinstance(content, dict):
+        raise ValueError("no JSON object")
+    json.dumps(content, ensure_ascii=False).encode()  # half a character, written as \ud800, can be kept nowhere
+    return content
+
+
+def not_finite(text: str) -> None:
+    """Refuse NaN and Infinity, which no record holds.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def parse_record(content: Mapping[str, Any]) -> StoredRecord:
+    """The typed record.
+
+    Raises:
+        ValueError: what is wrong, in one line.
+    """
+    try:
+        record = StoredRecord.model_validate(content)
+    except ValidationError as error:
+        found = error.errors()
+        lacks = [str(p["loc"][-1]) for p in found if p["type"] == "missing" and len(p["loc"]) == 1]
+        lines = [f"lacks {', '.join(lacks)}"] if lacks else []
+        lines += [one_problem(dict(p), StoredRecord) for p in found if p["type"] != "missing" or len(p["loc"]) > 1]
+        raise ValueError("; ".join(" ".join(line.split()) for line in lines[:3])) from error
+    if (record.fault is None) != (record.status == "finished"):
+        raise ValueError(f"is {record.status} {'without' if record.fault is None else 'with'} a fault")
+    return record
+
+
+def key_fault(record: StoredRecord, content: Mapping[str, Any]) -> str:
+    """What is wrong with a record's keys, "" if its inputs, and those of its former key, hash to them.
+
+    Args:
+        content: the record as it was read; the hash is over all of its inputs.
+    """
+    if hashed(record.format, content["inputs"]) != record.key:
+        return "its inputs do not hash to its key"
+    if any(hashed(former.format, former.inputs) != former.key for former in record.formerly):
+        return "the inputs of a former key do not hash to it"
+    return ""
