@@ -194,3 +194,13 @@ def test_a_record_whose_numbers_do_not_agree_says_so_whatever_it_was_told_at_its
     rewritten(store, lambda content: content.update(printed={"hr@10": "0.9900"}))
     found = store.result(RUN)
     assert (found.status, found.agrees) == ("finished", False)
+
+
+def test_a_record_by_itself_is_held_against_the_protocol_that_it_names(store: Store) -> None:
+    """`harness compare KEY KEY` kept the wrong one."""
+    protocol = {"split": "leave-one-out", "ranking": "sampled"}
+    write_ranks(RunFolder(store.folder(RUN.key)), protocol=json.dumps(protocol))
+    rewritten(store, lambda content: content.update(protocol={"ranking": "full"}))
+    record = store.read(RUN.key)
+    assert record is not None
+    assert judge(record).reason == "its recipe says ranking: full, its ranks report sampled"

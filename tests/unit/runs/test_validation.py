@@ -386,3 +386,35 @@ def test_a_renamed_command_is_kept_beside_the_one_that_was_hashed(folder: RunFol
     renamed = run(words=("python", "-m", "harness_overlay.new"))
     assert build_record(renamed, {}, DONE, validate_run(renamed, folder, DONE), {})["command"] == list(renamed.words)
     assert "command" not in build_record(run(), {}, DONE, validate_run(run(), folder, DONE), {})
+
+
+@pytest.mark.parametrize(
+    ("reported", "told"),
+    [
+        ({"split": "leave-one-out", "ranking": "full"}, ""),
+        ({"split": "test", "ranking": "full", "seen": "in its own words"}, ""),
+        ({"split": "leave-one-out", "ranking": "sampled"}, "its recipe says ranking: full, its ranks report sampled"),
+        ({"split": "validation", "ranking": "full"}, "split: leave-one-out, its ranks report validation"),
+        ({}, "its recipe says split: leave-one-out, its ranks report nothing of it"),
+    ],
+)
+def test_ranks_of_another_protocol_than_the_recipe_s_fail(
+    folder: RunFolder, reported: dict[str, str], told: str
+) -> None:
+    """Sampled ranks stood under the signature `ranking:full`."""
+    write_ranks(folder, protocol=json.dumps(reported))
+    of = run(protocol={"split": "leave-one-out", "ranking": "full", "seen": "zeroed, as the code base does"})
+    found = validate_run(of, folder, DONE).fault
+    assert (found.kind == "metrics" and told in found.reason) if told and found else (found is None and not told)
+
+
+@pytest.mark.parametrize(("n_constant", "fails"), [(4, True), (3, False), (0, False)])
+def test_constant_scores_fail_the_run(folder: RunFolder, n_constant: int, fails: bool) -> None:
+    """They gave 0.0000 or 1.0000, as the tie rule would have it, and a verdict with p < 0.001."""
+    tied = [20] * n_constant + [1] * (4 - n_constant)
+    write_ranks(folder, above_printed=[0] * 4, tied_printed=tied)
+    write_events(folder, without("printed", {"event": "printed", "metrics": {"loss": "0.1"}}))
+    found = validate_run(run(), folder, DONE).fault
+    assert (found is not None) == fails
+    if found:
+        assert found.reason.startswith("scores are constant: at least 90 % of the candidates tie")
