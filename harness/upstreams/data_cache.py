@@ -19,6 +19,7 @@ from harness.core.files import canonical_json, disk_errors, remove_tree, sha256_
 
 SIZES_FILE = ".sizes"
 BLOB = "blob:"
+LEAST_ITEMS = 3  # of a user: one to train on, one to validate, one to test
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,33 @@ def count_sequences(path: Path) -> Counts:
         items.update(sequence)
         interactions += len(sequence)
     return Counts(len(users), len(items), interactions)
+
+
+def check_sequences(path: Path, name: str) -> None:
+    """Nothing, for a file of sequences that leave-one-out code can be run on; it has been counted before.
+
+    Code bases that read such files make one row for each number up to the largest item's, and row 0 for padding, while
+    a baseline that only counts knows the items of the file: with other numbers their candidates differ in silence.
+
+    Args:
+        name: what messages call the file.
+    Raises:
+        DatasetError: naming the line of a user with fewer than three items, of an item below 1, or a missing number.
+    """
+    items: set[int] = set()
+    for number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
+        user, *sequence = map(int, line.split())
+        if len(sequence) < LEAST_ITEMS:
+            what = f"user {user} has {len(sequence)} item(s)"
+            fix = "leave users with fewer than 3 out: the last item is for the test, the one before for validation"
+            raise DatasetError(f"{name}:{number}", what, fix)
+        if min(sequence) < 1:
+            raise DatasetError(f"{name}:{number}", f"item {min(sequence)}", "number items from 1: 0 is the padding")
+        items.update(sequence)
+    if absent := max(items) - len(items):
+        first = next(n for n in range(1, max(items)) if n not in items)
+        what = f"{len(items):,} items with numbers up to {max(items):,}; {absent:,} are missing, the first is {first}"
+        raise DatasetError(name, what, "number items from 1 without gaps: missing ones would be candidates")
 
 
 def count_pairs(path: Path) -> Counts:

@@ -109,7 +109,7 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
     Args:
         read_file: gives the bytes of a file by its name.
     Raises:
-        SourceError, DatasetError: a file cannot be had or is another one.
+        SourceError, DatasetError: a file cannot be had, is another one, or is none that can be split and ranked.
     """
     files = [data_cache.PinnedFile(path=f.name, content=f.content, name=f.name) for f in dataset.files]
     folder = data_cache.materialise(files, read_file, config.cache, recheck=True)
@@ -118,6 +118,8 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
     expected = data_cache.Counts(dataset.users, dataset.items, dataset.interactions)
     if odd := data_cache.compare(counted(dataset, folder), expected, dataset.name):
         raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
+    if dataset.layout == "users":
+        data_cache.check_sequences(folder / dataset.sequences, dataset.sequences)
     return folder
 
 

@@ -86,3 +86,35 @@ def test_content_and_counts_are_held_to_what_is_stated(tmp_path: Path, pin: dict
     wrong = dataset.model_copy(update={"interactions": 4})
     with pytest.raises(DatasetError, match="interactions: 3 in the file, 4"):
         data_fetch.materialise(own, wrong, lambda _: PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "told"),
+    [
+        ("1 1 2 3\n2 2 3\n", "own.txt:2", "user 2 has 2 item(s)"),
+        ("1 1 2 3\n2 3\n", "own.txt:2", "user 2 has 1 item(s)"),
+        ("1 1 2 3\n2 0 2 3\n", "own.txt:2", "item 0"),
+        ("1 1 2 3\n2 -1 2 3\n", "own.txt:2", "item -1"),
+        ("10 997 1994 2991\n20 997 1994 2991\n", "own.txt", "3 items with numbers up to 2,991; 2,988 are missing"),
+        ("1 1 2 4\n2 1 2 4\n", "own.txt", "3 items with numbers up to 4; 1 are missing, the first is 3"),
+        ("1 1 2 3\n2 3 2 1\n", "", ""),
+    ],
+)
+def test_own_sequences_that_would_be_ranked_wrongly_are_refused_by_file_and_line(
+    tmp_path: Path, text: str, where: str, told: str
+) -> None:
+    """Item 0 and gaps gave a baseline other candidates than the code base, short users a run that ended with 1."""
+    rows = [line.split()[1:] for line in text.splitlines()]
+    facts = {"users": len(rows), "items": len({i for row in rows for i in row}), "interactions": sum(map(len, rows))}
+    file = {"name": "own.txt", "url": URL, "sha256": sha256_bytes(text.encode())}
+    dataset = Dataset.model_validate(
+        {"upstream": "toy", "name": "toy", "label": "Toy", **facts, "sequences": "own.txt", "files": [file]}
+    )
+    if not told:
+        assert (data_fetch.materialise(made(tmp_path), dataset, lambda _: text.encode()) / "own.txt").is_file()
+        return
+    with pytest.raises(DatasetError) as caught:
+        data_fetch.materialise(made(tmp_path), dataset, lambda _: text.encode())
+    assert caught.value.where == where
+    assert told in caught.value.what
+    assert caught.value.fix
