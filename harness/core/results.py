@@ -49,6 +49,7 @@ class RunResult:
         epoch_cap: the most epochs it could have trained.
         agrees: the metrics recomputed from ranks equal the ones the upstream printed.
         printed: the upstream's own test metrics, as it printed them.
+        marks: what a reader must know of this run, one line each, although it counts.
     """
 
     key: str
@@ -65,6 +66,7 @@ class RunResult:
     peak_memory_mb: float | None = None
     agrees: bool = True
     printed: dict[str, str] = field(default_factory=dict)
+    marks: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property

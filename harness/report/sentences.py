@@ -148,6 +148,11 @@ def note_line(spec: TableSpec, note: Note) -> str:
         "failed": lambda s, n: f"Failed: {_run(s, n)}: {n.text}.",
         "missing": lambda s, n: f"{n.text[:1].upper()}{n.text[1:]}: {_seeded(s, n)}.",
         "disagrees": lambda s, n: f"† {_run(s, n)}: {n.text}.",
+        "marked": lambda s, n: f"§ {_run(s, n)}: {n.text}.",
+        "trivial": lambda s, n: (
+            f"{n.metric} is 1 whatever the scores for users with so few candidates: {_shares(s, n)}."
+        ),
+        "repeated seeds": lambda s, n: f"Identical ranks, so they count as one seed: {_seeded(s, n)}.",
         "ties": lambda s, n: f"‡ {n.metric}: tied scores would change a printed digit of {_names(s, n)}.",
         "floor": lambda s, n: f"{n.metric}: below {_floor(s, n)}: {_valued(s, n)}.",
         "paper floor": lambda s, n: (
@@ -185,6 +190,10 @@ def _valued(spec: TableSpec, note: Note) -> str:
 
 def _counted(spec: TableSpec, note: Note) -> str:
     return "; ".join(f"{spec.system(key).label} {value:.0f}" for key, value in note.values)
+
+
+def _shares(spec: TableSpec, note: Note) -> str:
+    return "; ".join(f"{spec.system(key).label} {100 * share:.0f} % of the users" for key, share in note.values)
 
 
 def _seeded(spec: TableSpec, note: Note) -> str:

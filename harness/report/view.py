@@ -152,7 +152,7 @@ def _value_text(cell: Cell, sign: str = "") -> ValueText:
         return ValueText(ABSENT, "", "", "", "", paper, ABSENT, verdict, 0, beside)
     half = rounding.metric(cell.estimate.high - cell.estimate.mean)
     basis = "u" if cell.estimate.basis == "users" else ""
-    marks = "†" * cell.disagrees + "‡" * cell.ties
+    marks = "†" * cell.disagrees + "‡" * cell.ties + "§" * cell.marked
     percent = rounding.percent(cell.relative) or ABSENT
     ours, place = rounding.metric(cell.estimate.mean), cell.place
     return ValueText(ours, half, basis, sign, marks, paper, percent, verdict, place, beside)

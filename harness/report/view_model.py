@@ -14,7 +14,7 @@ class ValueText:
     Attributes:
         basis: "u" where the interval is over users.
         sign: ∗, ° or ↓, what the test of its claims says; see `words.LEGEND`.
-        marks: † and ‡.
+        marks: †, ‡ and §.
         place: 1 for the best of the row, 2 for the second.
         beside: a text for each of the table's.
     """

@@ -53,6 +53,7 @@ def build_record(
         "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "network": without_tags(validation.last("model")),
         "proof": without_tags(validation.last("loss")),
+        "training": without_tags(validation.last("training")),
         "end": without_tags(validation.last("end")),
         "printed": validation.printed or None,
         "disagreements": list(validation.disagreements),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
@@ -23,6 +24,19 @@ Name = Annotated[str, Field(min_length=1)]
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]+$")]
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a run cannot be used.
+
+    Attributes:
+        kind: setup, patch, environment, training or metrics.
+        reason: one line.
+    """
+
+    kind: FaultClass
+    reason: str
 
 
 class Part(BaseModel, extra="allow", frozen=True, strict=True, allow_inf_nan=False):

@@ -24,7 +24,7 @@ from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_ranks
 from harness.runs.record_model import FORMATS, End, StoredRecord, parse_json, parse_record
-from harness.runs.validation import record_fault
+from harness.runs.validation import marks, record_fault
 from harness.stats.metrics import agrees_with_printed
 
 DEMONSTRATION = "demonstration"
@@ -238,6 +238,7 @@ class Store:
             peak_memory_mb=end.peak_memory_mb,
             printed=dict(printed),
             agrees=not disagree,
+            marks=marks(record),
         )
 
     def table_folder(self, artifact: str, variant: str) -> Path:

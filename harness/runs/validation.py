@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from harness.core.errors import MetricsError
 from harness.core.files import sha256_file
 from harness.core.results import Ranks
@@ -24,28 +22,11 @@ from harness.executors.base import Outcome
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import is_number, read_events, read_ranks
-from harness.runs.record_model import FaultClass, StoredRecord, key_fault
-from harness.stats.metrics import agrees_with_printed
+from harness.runs.rank_faults import protocol_faults, rank_faults, score_faults
+from harness.runs.record_model import Fault, StoredRecord, key_fault
+from harness.stats.metrics import agrees_with_printed, unchecked
 
 PROBE = "probe.py"  # the module that reports which modules were loaded
-#: What a recipe's protocol and that of its runs' ranks must say alike. How seen items are treated is a sentence for
-#: people in recipes; runs of a dataset must report the same among themselves, which the table looks after.
-COMPARED = ("split", "ranking")
-#: Scores count as constant where so many users have so many of their candidates tied with their held-out item.
-CONSTANT_USERS, CONSTANT_CANDIDATES = 0.9, 0.9
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why a run cannot be used.
-
-    Attributes:
-        kind: setup, patch, environment, training or metrics.
-        reason: one line.
-    """
-
-    kind: FaultClass
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -82,11 +63,13 @@ class Reported:
 
     Attributes:
         network, proof: what the probe saw of the network and of the first batch's loss; empty where it saw nothing.
+        training: what it saw of all batches, see docs/records.md; empty in records from before it looked.
         ranks: of the test split, or why there are none.
     """
 
     network: Mapping[str, Any]
     proof: Mapping[str, Any]
+    training: Mapping[str, Any]
     printed: Mapping[str, str]
     ranks: Ranks | MetricsError
 
@@ -123,8 +106,18 @@ def record_fault(run: Run | None, record: StoredRecord, content: Mapping[str, An
         return ""
     if run is None:
         run = run_of(record, content["inputs"], ranks)
-    reported = Reported(record.network or {}, record.proof or {}, record.printed or {}, ranks)
+    reported = Reported(record.network or {}, record.proof or {}, record.training or {}, record.printed or {}, ranks)
     return next((fault.reason for fault in reported_faults(run, reported)), "")
+
+
+def marks(record: StoredRecord) -> tuple[str, ...]:
+    """What a reader must know of a finished run that counts, one line each."""
+    if record.weights:
+        return ()
+    found = [unchecked(record.printed or {})]
+    if (record.training or {}).get("moved") is False:
+        found.append("no weight moved in training: the gradient was zero everywhere")
+    return tuple(filter(None, found))
 
 
 def run_of(record: StoredRecord, inputs: Mapping[str, Any], ranks: Ranks | MetricsError) -> Run:
@@ -154,13 +147,16 @@ def faults(
         yield Fault("patch", "the pre-trained checkpoint was not loaded")
     yield from loss_faults(run, left.last("loss"))
     yield from unreported_modules(run, left)
-    yield from reported_faults(run, Reported(model, left.last("loss"), left.printed, ranks))
+    yield from epoch_faults(events)
+    yield from reported_faults(run, Reported(model, left.last("loss"), left.last("training"), left.printed, ranks))
 
 
 def reported_faults(run: Run, reported: Reported) -> Iterator[Fault]:
     """Faults in what a run says of itself, the most telling first."""
     yield from model_faults(run, reported.network)
     yield from loss_faults(run, reported.proof)
+    if (batches := reported.training.get("nonfinite")) and is_number(batches):
+        yield Fault("training", f"the loss was not a finite number on {batches} batches")
     if not reported.printed:
         yield Fault("metrics", "the probe saw no printed test metrics")
     for name in (name for name, text in reported.printed.items() if not is_number(text)):
@@ -260,33 +256,8 @@ def loaded(checkpoint: Path, model: Mapping[str, Any]) -> bool:
     return checkpoint.is_file() and model.get("checkpoint_sha256") == sha256_file(checkpoint)
 
 
-def rank_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
-    """Faults in the ranks: users missing or twice, impossible counts."""
-    n_users = len(ranks.users)
-    if n_users != run.users:
-        yield Fault("metrics", f"ranks of {n_users} users, expected {run.users}")
-    if not n_users:
-        yield Fault("metrics", "ranks of no users")
-    if len(np.unique(ranks.users)) != n_users:
-        yield Fault("metrics", "a user has more than one rank")
-    if (ranks.above < 0).any() or (ranks.tied < 1).any() or (ranks.above + ranks.tied > ranks.candidates).any():
-        yield Fault("metrics", "ranks outside the number of candidates")
-
-
-def protocol_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
-    """Faults in the protocol: what its ranks report contradicts its recipe.
-
-    Ranks may also say `split: test`: that they are of the test part, however it was split off.
-    """
-    for name in COMPARED:
-        asked, found = run.protocol.get(name), ranks.protocol.get(name)
-        if asked and found != asked and (name, found) != ("split", "test"):
-            yield Fault("metrics", f"its recipe says {name}: {asked}, its ranks report {found or 'nothing of it'}")
-
-
-def score_faults(ranks: Ranks) -> Iterator[Fault]:
-    """Faults in the scores as far as ranks show them: nearly all are the same for nearly all users."""
-    alike = float((ranks.tied >= CONSTANT_CANDIDATES * ranks.candidates).mean())
-    if alike >= CONSTANT_USERS:
-        share = f"{100 * CONSTANT_CANDIDATES:.0f} % of the candidates tie with the held-out item"
-        yield Fault("metrics", f"scores are constant: at least {share} for {100 * alike:.0f} % of the users")
+def epoch_faults(events: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+    """Faults in the course of training: a loss of an epoch that is no finite number, as one bad batch makes it."""
+    for event in events:
+        if event.get("event") == "epoch" and event.get("loss") is not None and not is_number(event["loss"]):
+            yield Fault("training", f"the training loss of epoch {event.get('epoch')} is {event['loss']}")

@@ -6,8 +6,8 @@ A run that does not fit becomes a gap with its reason; the others go on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class ComparableRuns:
         ranks: of the runs that count, rows in the order of `users`.
         disagreements: for each run that counts, where the metrics it printed are not those of its ranks.
         gaps: one for each run that cannot be counted or does not exist.
+        repeated: runs whose ranks are those of an earlier seed of their system, with that seed: they count once.
     """
 
     dataset: str
@@ -42,6 +43,7 @@ class ComparableRuns:
     values: dict[tuple[str, int | None, str], Floats]
     disagreements: dict[Place, tuple[str, ...]]
     gaps: tuple[Gap, ...]
+    repeated: Mapping[Place, int | None] = field(default_factory=dict)
 
     def seeds(self, system: str) -> tuple[int | None, ...]:
         """Seeds of the system's runs that count, in the order asked for; (None,) where it has no randomness."""
@@ -69,10 +71,23 @@ def select_comparable(spec: TableSpec, dataset: DatasetSpec, results: Sequence[R
     users = next(iter(usable.values())).users if usable else np.array([], dtype=np.int64)
     ranks = {place: _reordered(own, users) for place, own in usable.items()}
     values = {(*place, m): metrics.per_user(own, m) for place, own in ranks.items() for m in spec.metrics}
+    repeated = _repeated(ranks)
+    ranks = {place: own for place, own in ranks.items() if place not in repeated}
     disagreements = {place: _disagreements(runs[place]) for place in ranks}
-    return ComparableRuns(
-        dataset.key, users, runs, ranks, values, disagreements, (*gaps, *_absent(spec, dataset, runs))
-    )
+    gaps += _absent(spec, dataset, runs)
+    return ComparableRuns(dataset.key, users, runs, ranks, values, disagreements, tuple(gaps), repeated)
+
+
+def _repeated(ranks: Mapping[Place, Ranks]) -> dict[Place, int | None]:
+    """Seeds of a system whose ranks are those of an earlier seed: they add no information about training noise."""
+    first: dict[tuple[str, bytes], int | None] = {}
+    found: dict[Place, int | None] = {}
+    for (system, seed), own in ranks.items():
+        content = (system, b"".join(column.tobytes() for column in (own.above, own.tied, own.candidates)))
+        if content in first:
+            found[system, seed] = first[content]
+        first.setdefault(content, seed)
+    return found
 
 
 def _usable(runs: dict[Place, RunResult], dataset: DatasetSpec) -> tuple[dict[Place, Ranks], list[Gap]]:

@@ -17,7 +17,7 @@ from harness.tables.claim_model import ClaimRow, Gap
 ValueVerdict = Literal["reproduced", "differs", "inconclusive", "failed", "not run", "unpublished", "not judged"]
 NoteKind = Literal[
     "demonstration", "quick", "changed", "failed", "missing", "disagrees", "ties", "floor", "paper floor", "one seed",
-    "two seeds", "unequal seeds", "same digits", "cut digits",
+    "two seeds", "unequal seeds", "repeated seeds", "marked", "trivial", "same digits", "cut digits",
 ]  # fmt: skip
 Method = Literal["holm", "bonferroni", "benjamini-hochberg", "none"]
 NO_SEED = -1
@@ -136,6 +136,7 @@ class Cell:
         keys: of the runs that went into it.
         same_digits: seeds (None: seedless) whose value prints as the paper's.
         disagrees: some of its runs printed other metrics than their ranks give.
+        marked: some of its runs have a mark of their own.
         ties: scores tied with the held-out item's would change a printed digit.
     """
 
@@ -148,6 +149,7 @@ class Cell:
     keys: tuple[str, ...] = ()
     same_digits: tuple[int | None, ...] = ()
     disagrees: bool = False
+    marked: bool = False
     ties: bool = False
     verdict: ValueVerdict = "not judged"
     beside: tuple[Published | None, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from harness.stats.metrics import parse
 from harness.tables.claim_model import Gap
 from harness.tables.comparable_runs import ComparableRuns
 from harness.tables.model import NO_SEED, Cell, Note, Row, TableSpec
@@ -32,6 +33,12 @@ def dataset_notes(spec: TableSpec, sample: ComparableRuns, rows: Sequence[Row]) 
         for (system, seed), lines in sample.disagreements.items()
         for line in lines
     ]
+    notes += [
+        Note("marked", sample.dataset, system, seed=seed, text=line)
+        for system, seed in sample.ranks
+        for line in sample.runs[system, seed].marks
+    ]
+    notes += _trivial(spec, sample)
     for row in rows:
         ties = [(cell.system, 0.0) for cell in row.cells if cell.ties]
         if ties:
@@ -39,6 +46,15 @@ def dataset_notes(spec: TableSpec, sample: ComparableRuns, rows: Sequence[Row]) 
         notes += _below_floor(spec, row)
         notes += _same_digits(row)
     return notes + list(_seed_notes(sample, spec))
+
+
+def _trivial(spec: TableSpec, sample: ComparableRuns) -> Iterator[Note]:
+    """HIT@k of users with k candidates or fewer is 1 whatever the scores; the first value is the share of users."""
+    for name in spec.metrics:
+        kind, k = parse(name)
+        shares = {place[0]: float((own.candidates <= k).mean()) for place, own in sample.ranks.items()}
+        if kind == "HIT" and (found := tuple((system, share) for system, share in shares.items() if share)):
+            yield Note("trivial", sample.dataset, metric=name, values=found)
 
 
 def _below_floor(spec: TableSpec, row: Row) -> Iterator[Note]:
@@ -80,6 +96,10 @@ def _seed_notes(sample: ComparableRuns, spec: TableSpec) -> Iterator[Note]:
     most = max(counts.values(), default=0)
     if most in (1, 2):
         yield Note("one seed" if most == 1 else "two seeds", sample.dataset)
+    for system in dict.fromkeys(system for system, _ in sample.repeated):
+        own = [(seed, first) for (name, seed), first in sample.repeated.items() if name == system]
+        seeds = sorted({seed for pair in own for seed in pair if seed is not None})
+        yield Note("repeated seeds", sample.dataset, values=tuple((system, float(seed)) for seed in seeds))
     fewer = tuple((system, float(n)) for system, n in counts.items() if n < len(spec.seeds))
     if fewer:
         yield Note("unequal seeds", sample.dataset, values=fewer)

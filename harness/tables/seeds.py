@@ -27,7 +27,7 @@ def system_seeds(spec: TableSpec, sample: ComparableRuns) -> list[SystemSeeds]:
 
 def _line(spec: TableSpec, sample: ComparableRuns, system: str, seed: int | None) -> SeedLine:
     run = sample.runs[system, seed]
-    counted = (system, seed) in sample.ranks
+    counted = (system, seed) in sample.ranks or (system, seed) in sample.repeated
     return SeedLine(
         seed,
         "failed" if run.status == "finished" and not counted else run.status,

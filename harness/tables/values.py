@@ -39,6 +39,7 @@ def _cell(sample: ComparableRuns, system: str, metric: str, published: Published
         keys=tuple(sample.runs[system, seed].key for seed in seeds),
         same_digits=tuple(s for s, v in zip(seeds, values, strict=True) if published and _prints_as(v, published)),
         disagrees=any(sample.disagreements[system, seed] for seed in seeds),
+        marked=any(sample.runs[system, seed].marks for seed in seeds),
         ties=_ties_matter(sample, system, metric, published.decimals if published else PRINTED_DECIMALS),
     )
 

@@ -91,6 +91,8 @@ def exit_code(table: Table) -> int:
     of the command line compares with others is nobody's claim, so it has no say here.
     """
     cells = [cell for row in table.rows for cell in row.cells]
-    values = all(cell.verdict in ("reproduced", "unpublished") and not cell.disagrees for cell in cells)
+    values = all(
+        cell.verdict in ("reproduced", "unpublished") and not (cell.disagrees or cell.marked) for cell in cells
+    )
     claims = all(row.verdict == "supported" for row in table.claims if not row.claim.own)
     return 0 if values and claims and not table.gaps else 1

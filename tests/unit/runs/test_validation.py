@@ -20,7 +20,8 @@ from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_events, read_ranks
 from harness.runs.record import build_record
-from harness.runs.validation import Fault, ended, validate_run
+from harness.runs.record_model import parse_record
+from harness.runs.validation import Fault, ended, marks, validate_run
 
 
 @pytest.fixture
@@ -418,3 +419,28 @@ def test_constant_scores_fail_the_run(folder: RunFolder, n_constant: int, fails:
     assert (found is not None) == fails
     if found:
         assert found.reason.startswith("scores are constant: at least 90 % of the candidates tie")
+
+
+@pytest.mark.parametrize("loss", ["nan", "inf", "-inf"])
+def test_an_epoch_whose_loss_is_no_number_fails_the_run(folder: RunFolder, loss: str) -> None:
+    """A loss that was NaN in each epoch, or on one batch of an epoch, gave a finished run."""
+    write_events(folder, [*EVENTS[:3], {"event": "epoch", "epoch": 1, "loss": loss}, *EVENTS[3:]])
+    assert fault(folder) == Fault("training", f"the training loss of epoch 1 is {loss}")
+
+
+def test_what_the_probe_saw_of_all_batches_is_recorded_and_judged(folder: RunFolder) -> None:
+    write_events(folder, [*EVENTS, {"event": "training", "batches": 40, "nonfinite": 3, "moved": True}])
+    assert fault(folder) == Fault("training", "the loss was not a finite number on 3 batches")
+    write_events(folder, [*EVENTS, {"event": "training", "batches": 40, "nonfinite": 0, "moved": False}])
+    found = validate_run(run(), folder, DONE)
+    assert found.fault is None
+    record = parse_record(build_record(run(), {}, DONE, found, {}))
+    assert marks(record) == ("no weight moved in training: the gradient was zero everywhere",)
+    assert marks(parse_record(build_record(run(), {}, DONE, validate_run(run(), left(folder.path), DONE), {}))) == ()
+
+
+def test_that_no_printed_metric_could_be_checked_is_a_mark(folder: RunFolder) -> None:
+    write_events(folder, without("printed", {"event": "printed", "metrics": {"AUC": "0.9"}}))
+    found = validate_run(run(), folder, DONE)
+    (mark,) = marks(parse_record(build_record(run(), {}, DONE, found, {})))
+    assert mark == "no printed metric could be checked against the ranks: none of AUC follows from ranks"

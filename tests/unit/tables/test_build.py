@@ -9,10 +9,12 @@ from made_tables import hits, published, ranks, run, spec
 
 from harness.core.errors import ArgumentError, MetricsError
 from harness.core.results import Claim, RunResult
+from harness.report.sentences import note_line
 from harness.stats import metrics
 from harness.stats.corrections import holm
 from harness.stats.estimates import users_by_seeds
 from harness.tables.build import Cell, DatasetSpec, Note, SystemSpec, Table, build_table
+from harness.tables.verdicts import exit_code, judge_table
 
 
 def three_seeds() -> list[RunResult]:
@@ -316,3 +318,39 @@ def test_a_number_of_the_paper_that_is_ours_cut_off_is_told(printed: float, cut:
     assert [note.values for note in found] == ([(("pop", -1.0),)] if cut else [])
     up = [*runs[:2], run("b", None, hits(58, 200))]  # 0.29, printed as 0.3
     assert not notes(build_table(made, up, [*papers, published("b", 0.3, decimals=1)]), "cut digits")
+
+
+def test_seeds_with_identical_ranks_count_as_one_and_are_told() -> None:
+    """A code base that ignores its seed gave ±0.0000 over three seeds and "supported"."""
+    runs = [replace(r, ranks=hits(30, 100)) if r.system == "b" else r for r in three_seeds()]
+    table = build_table(spec(), runs)
+    b = cells(table)["b"].estimate
+    assert b is not None
+    assert (b.n_seeds, b.basis) == (1, "users")
+    assert [note.values for note in notes(table, "repeated seeds")] == [(("b", 1.0), ("b", 2.0), ("b", 3.0))]
+    comparison = table.claims[0].comparison
+    assert comparison is not None
+    assert [g.seed for g in comparison.per_seed] == [1]
+    assert [line.status for block in table.seeds if block.system == "b" for line in block.lines] == ["finished"] * 3
+    assert "Identical ranks, so they count as one seed: B (seeds 1, 2 and 3)." in [
+        note_line(spec(), note) for note in table.notes
+    ]
+
+
+def test_a_mark_of_a_run_is_told_shown_and_keeps_the_table_from_holding() -> None:
+    runs = [replace(r, marks=("no weight moved",)) if r.key == "a-2" else r for r in three_seeds()]
+    table = judge_table(build_table(spec(claims=()), runs))
+    assert (cells(table)["a"].marked, cells(table)["b"].marked) == (True, False)
+    assert [note_line(spec(), n) for n in notes(table, "marked")] == ["§ A, seed 2: no weight moved."]
+    assert (exit_code(judge_table(build_table(spec(claims=()), three_seeds()))), exit_code(table)) == (0, 1)
+
+
+def test_a_cut_off_beyond_all_candidates_is_told_to_be_trivial() -> None:
+    """HIT@21 of 21 candidates was 1.0000, tested and judged."""
+    few = replace(hits(30, 100), candidates=np.array([500] * 75 + [21] * 25))
+    few = replace(few, above=np.minimum(few.above, 20))
+    runs = [run("a", seed, few) for seed in (1, 2, 3)]
+    table = build_table(spec(metrics=("HIT@10", "HIT@21", "NDCG@21"), claims=()), runs)
+    (note,) = notes(table, "trivial")
+    assert (note.metric, note.values) == ("HIT@21", (("a", 0.25),))
+    assert note_line(spec(), note).endswith("so few candidates: A 25 % of the users.")

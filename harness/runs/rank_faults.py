@@ -1,0 +1,49 @@
+"""Faults that ranks show by themselves: users, counts, protocol, constant scores; `runs.validation` asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness.core.results import Ranks
+from harness.runs.plan import Run
+from harness.runs.record_model import Fault
+
+#: What a recipe's protocol and that of its runs' ranks must say alike. How seen items are treated is a sentence for
+#: people in recipes; runs of a dataset must report the same among themselves, which the table looks after.
+COMPARED = ("split", "ranking")
+#: Scores count as constant where so many users have so many of their candidates tied with their held-out item.
+CONSTANT_USERS, CONSTANT_CANDIDATES = 0.9, 0.9
+
+
+def rank_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
+    """Faults in the ranks: users missing or twice, impossible counts."""
+    n_users = len(ranks.users)
+    if n_users != run.users:
+        yield Fault("metrics", f"ranks of {n_users} users, expected {run.users}")
+    if not n_users:
+        yield Fault("metrics", "ranks of no users")
+    if len(np.unique(ranks.users)) != n_users:
+        yield Fault("metrics", "a user has more than one rank")
+    if (ranks.above < 0).any() or (ranks.tied < 1).any() or (ranks.above + ranks.tied > ranks.candidates).any():
+        yield Fault("metrics", "ranks outside the number of candidates")
+
+
+def protocol_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
+    """Faults in the protocol: what its ranks report contradicts its recipe.
+
+    Ranks may also say `split: test`: that they are of the test part, however it was split off.
+    """
+    for name in COMPARED:
+        asked, found = run.protocol.get(name), ranks.protocol.get(name)
+        if asked and found != asked and (name, found) != ("split", "test"):
+            yield Fault("metrics", f"its recipe says {name}: {asked}, its ranks report {found or 'nothing of it'}")
+
+
+def score_faults(ranks: Ranks) -> Iterator[Fault]:
+    """Faults in the scores as far as ranks show them: nearly all are the same for nearly all users."""
+    alike = float((ranks.tied >= CONSTANT_CANDIDATES * ranks.candidates).mean())
+    if alike >= CONSTANT_USERS:
+        share = f"{100 * CONSTANT_CANDIDATES:.0f} % of the candidates tie with the held-out item"
+        yield Fault("metrics", f"scores are constant: at least {share} for {100 * alike:.0f} % of the users")
