@@ -81,6 +81,16 @@ def peak_memory_mb() -> float:
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
 
 
+def refuse(reason: str) -> None:
+    """Report why no ranks can be given, and end with it.
+
+    Raises:
+        ValueError: always.
+    """
+    event("fault", reason="probe: " + reason)
+    raise ValueError("probe: " + reason)
+
+
 def count_ranks(
     scores: np.ndarray, answers: np.ndarray, allowed: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -93,7 +103,7 @@ def count_ranks(
     Returns:
         above, tied, n_candidates: three int32 arrays of shape (n_users,); tied includes the item itself.
     Raises:
-        ValueError: if a held-out item's score is not a number.
+        ValueError: if the score of a held-out item or of a candidate is not a number; the run reports it as its fault.
     """
     # 1. The held-out item's own score, one a row, to compare the row with.
     scores = np.asarray(scores)
@@ -101,14 +111,16 @@ def count_ranks(
     rows = np.arange(len(scores))
     own = scores[rows, answers][:, None]
     if np.isnan(own).any():
-        raise ValueError("probe: the score of a held-out item is not a number")
+        refuse("the score of a held-out item is not a number")
     # 2. The candidates; the held-out item is one even where the caller left it out, as with an item seen before.
     if allowed is None:
         allowed = np.ones(scores.shape, dtype=bool)
     else:
         allowed = np.array(allowed, dtype=bool)
         allowed[rows, answers] = True
-    # 3. Count each row; a candidate whose score is not a number is neither above nor tied.
+    # 3. Count each row. A score that is not a number would be neither above nor tied, so the item would win against it.
+    if (np.isnan(scores) & allowed).any():
+        refuse("the score of a candidate is not a number")
     above = ((scores > own) & allowed).sum(axis=1)
     tied = ((scores == own) & allowed).sum(axis=1)
     return above.astype(np.int32), tied.astype(np.int32), allowed.sum(axis=1).astype(np.int32)
