@@ -115,6 +115,8 @@ def marks(record: StoredRecord) -> tuple[str, ...]:
     if record.weights:
         return ()
     found = [unchecked(record.printed or {})]
+    if (record.proof or {}).get("positions") == 0:
+        found.append("the loss of the first batch has no gradient at any position")
     if (record.training or {}).get("moved") is False:
         found.append("no weight moved in training: the gradient was zero everywhere")
     return tuple(filter(None, found))

@@ -125,12 +125,26 @@ def shaped(hidden, item_embeddings, targets, mask, *, generator=None):
 
 def raising(hidden, item_embeddings, targets, mask, *, generator=None):
     return hidden @ item_embeddings
+
+calls = [0]
+
+def late_nan(hidden, item_embeddings, targets, mask, *, generator=None):
+    calls[0] += 1
+    return base(hidden, item_embeddings, targets, mask) * (float("nan") if calls[0] > 2 else 1.0)
+
+def last_batch(hidden, item_embeddings, targets, mask, *, generator=None):
+    return base(hidden, item_embeddings, targets, mask) + 0 * targets.reshape(16, -1).sum()
+
+def zero(hidden, item_embeddings, targets, mask, *, generator=None):
+    return hidden.sum() * 0
 """
 TOLD = {
     "nan": ["broken.py:nan returned nan on the first batch"],
     "detached": ["broken.py:detached returned a value that carries no gradient"],
     "shaped": ["broken.py:shaped returned a tensor of shape (16, 5), expected a scalar"],
     "raising": ["broken.py:raising raised RuntimeError: ", ", line 17"],
+    "late_nan": ["broken.py:late_nan returned nan on a later batch"],
+    "last_batch": ["broken.py:last_batch raised RuntimeError: shape '[16, -1]' is invalid", ", line 26"],
 }
 
 
@@ -151,6 +165,15 @@ def test_functions_that_cannot_be_trained_with_are_told_in_the_user_s_words(toy:
             assert text in " ".join(done.stderr.split())
             assert text in " ".join(done.stdout.split())
         assert f"training: {words[0][:20]}" in shown
+
+
+def test_a_loss_whose_gradient_is_zero_is_marked(toy: Project) -> None:
+    (toy.folder / "broken.py").write_text(BROKEN)
+    done = toy.run("reproduce", "toy/table", "--where", "system=gru/zero", "--loss", "broken.py:zero", *ONE)
+    assert done.returncode == 1, done.stderr
+    assert "§ GRU, zero, seed 1: the loss of the first batch has no gradient at any position." in " ".join(
+        done.stdout.split()
+    )
 
 
 def test_a_mistake_in_the_file_is_told_before_anything_is_made(toy: Project, one_error: Check) -> None:

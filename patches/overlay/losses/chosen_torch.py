@@ -74,12 +74,13 @@ class Chosen:
     ) -> Tensor:
         """The loss of a batch, shapes as in `in_torch`; ends the process if the first one cannot be used.
 
+        Of a custom loss every batch is looked at: an exception, or a value that is not finite, ends the process too.
+
         Args:
             seen: (B, S) int64, the inputs of each sequence, which some losses do not draw.
         """
         if self.generator is not None:
-            later: Tensor = self._value(hidden, table, targets, mask, seen)
-            return later
+            return self._later(hidden, table, targets, mask, seen)
         self.generator = torch.Generator(hidden.device).manual_seed(self.seed)
         self.before = self.generator.get_state()
         try:
@@ -93,6 +94,20 @@ class Chosen:
             named.refuse(LossError(f"{self.display_name} raised {named.describe_error(error, self.path)}"))
             raise
         return first
+
+    def _later(self, hidden: Tensor, table: Tensor, targets: Tensor, mask: Tensor, seen: Tensor | None) -> Tensor:
+        """The loss of a batch after the first."""
+        try:
+            value: Tensor = self._value(hidden, table, targets, mask, seen)
+            if self.own and not torch.isfinite(value):
+                raise LossError(f"{self.display_name} returned {float(value)} on a later batch")
+        except LossError as fault:
+            named.refuse(fault)
+            raise
+        except Exception as error:  # a custom loss may raise anything, also on the smaller batch at an epoch's end
+            named.refuse(LossError(f"{self.display_name} raised {named.describe_error(error, self.path)}"))
+            raise
+        return value
 
     def recompute(self, hidden: Tensor, table: Tensor, targets: Tensor, mask: Tensor) -> float:
         """The value of a custom loss on the first batch, computed once more with the same draws."""

@@ -439,6 +439,13 @@ def test_what_the_probe_saw_of_all_batches_is_recorded_and_judged(folder: RunFol
     assert marks(parse_record(build_record(run(), {}, DONE, validate_run(run(), left(folder.path), DONE), {}))) == ()
 
 
+def test_a_loss_without_gradient_is_a_mark(folder: RunFolder) -> None:
+    """A loss that is 0 everywhere trained nothing, and its values stood in the table."""
+    write_events(folder, without("loss", {"event": "loss", "computed": ["bce"], "positions": 0}))
+    (mark,) = marks(parse_record(build_record(run(), {}, DONE, validate_run(run(), folder, DONE), {})))
+    assert mark == "the loss of the first batch has no gradient at any position"
+
+
 def test_that_no_printed_metric_could_be_checked_is_a_mark(folder: RunFolder) -> None:
     write_events(folder, without("printed", {"event": "printed", "metrics": {"AUC": "0.9"}}))
     found = validate_run(run(), folder, DONE)
