@@ -31,7 +31,8 @@ content = open(options.weights, "rb").read()
 probe.event("model", name="net", checkpoint_sha256=hashlib.sha256(content).hexdigest())
 above = np.arange(options.users) % int(content.split()[0])
 one = np.ones_like(above)
-probe.write_ranks("test", np.arange(options.users), {"printed": [above, one, 9 * one]}, {"ranking": "full"})
+PROTOCOL = {"split": "leave-one-out", "ranking": "full"}
+probe.write_ranks("test", np.arange(options.users), {"printed": [above, one, 9 * one]}, PROTOCOL)
 probe.event("printed", split="test", metrics={"HIT@10": "1.0000"})
 """
 RECIPE = """
