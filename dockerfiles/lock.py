@@ -4,7 +4,8 @@
 
 needs uv; all of them by default. Pins that a lock has already stay as they are where the .in file allows it. The CPU
 build of PyTorch is published beside the package index, so torch-cpu.lock needs the hash of its wheel for Linux x86-64
-and Python 3.11, as `pip hash` prints it; without one that lock keeps the wheel it has.
+and Python 3.11, as `pip hash` prints it; without one that lock keeps the wheel it has. lightning-cpu.lock has the same
+wheel.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 COMPILE = ("uv", "pip", "compile", "--universal", "--generate-hashes", "--no-annotate", "--no-header", "--quiet")
 GPU_ONLY = re.compile(r"(cuda-|nvidia-|triton==)")
-LOCKS = {"torch": "torch-pypi.lock", "tf": "tf-pypi.lock"}  # others: NAME.lock
+LOCKS = {"torch": "torch-pypi.lock", "tf": "tf-pypi.lock", "lightning": "lightning-pypi.lock"}  # others: NAME.lock
 CPU_LOCK = HERE / "torch-cpu.lock"
 
 
@@ -29,21 +30,23 @@ def entries(lock: str) -> list[str]:
 def write_lock(name: str) -> Path:
     """Write the lock of one .in file for every platform."""
     lock = HERE / LOCKS.get(name, f"{name}.lock")
-    command = [*COMPILE, "--python-version", "3.11", "--output-file", str(lock), str(HERE / f"{name}.in")]
+    command = [*COMPILE, "--no-build", "--python-version", "3.11", "--output-file", str(lock), str(HERE / f"{name}.in")]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return lock
 
 
-def write_cpu_lock(lock: Path, wheel: str) -> None:
+def write_cpu_lock(lock: Path, target: Path, wheel: str) -> None:
     """Write the lock of PyTorch's CPU build: the other one without what only GPUs need.
 
     Args:
-        wheel: SHA-256 of the CPU build's wheel, "" to keep the one that the lock has.
+        lock: the one for every platform.
+        target: what to write.
+        wheel: SHA-256 of the CPU build's wheel, "" to keep the one that torch-cpu.lock has.
     """
     pinned = [entry for entry in entries(CPU_LOCK.read_text()) if entry.startswith("torch==")] if not wheel else []
     cpu = pinned[0] if pinned else f"torch==2.13.0+cpu \\\n    --hash=sha256:{wheel}"
     lean = [entry for entry in entries(lock.read_text()) if not GPU_ONLY.match(entry)]
-    CPU_LOCK.write_text("\n".join(cpu if entry.startswith("torch==") else entry for entry in lean) + "\n")
+    target.write_text("\n".join(cpu if entry.startswith("torch==") else entry for entry in lean) + "\n")
 
 
 def write_tf_locks(lock: Path) -> None:
@@ -77,8 +80,8 @@ def main() -> None:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     for name in asked.names or known:
         lock = write_lock(name)
-        if name == "torch":
-            write_cpu_lock(lock, asked.cpu_wheel)
+        if name in ("torch", "lightning"):
+            write_cpu_lock(lock, HERE / f"{name}-cpu.lock", asked.cpu_wheel)
         if name == "tf":
             write_tf_locks(lock)
 
