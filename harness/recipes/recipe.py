@@ -24,6 +24,7 @@ class Recipe(Strict):
 
     Attributes:
         options: variables of the command that `--set` may change, with their defaults.
+        dataset_options: defaults that differ on a dataset; those of a system come after them.
         profiles: named changes of options.
         devices: further arguments by device.
         checkpoints: weights that authors released, for the systems that load one; the datasets' own by default.
@@ -46,6 +47,7 @@ class Recipe(Strict):
     datasets: tuple[str, ...]
     options: dict[str, Scalar] = {}
     profiles: dict[str, dict[str, Scalar]] = {}
+    dataset_options: dict[str, dict[str, Scalar]] = {}
     systems: dict[str, System]
     command: tuple[str, ...]
     devices: dict[str, tuple[str, ...]] = {"cpu": (), "cuda": ()}
@@ -80,18 +82,28 @@ class Recipe(Strict):
         raise_all(f"{name!r} is filled in by the harness" for name in options if name in VARIABLES)
         return options
 
-    @field_validator("profiles")
+    @field_validator("profiles", "dataset_options", "systems")
     @classmethod
-    def profiles_set_options(cls, profiles: dict[str, dict[str, Scalar]], info: ValidationInfo) -> Any:
-        """Refuse profiles that set what is no option."""
+    def set_options_exist(cls, groups: dict[str, Any], info: ValidationInfo) -> Any:
+        """Refuse profiles, datasets and systems that set what is no option."""
         options = info.data.get("options", {})
         raise_all(
-            f"{profile}: unknown option {name!r} ({near_misses(name, options)})"
-            for profile, values in profiles.items()
-            for name in values
+            f"{group}: unknown option {name!r} ({near_misses(name, options)})"
+            for group, values in groups.items()
+            for name in (values.options if isinstance(values, System) else values)
             if name not in options
         )
-        return profiles
+        return groups
+
+    @field_validator("dataset_options")
+    @classmethod
+    def datasets_with_options_exist(cls, groups: dict[str, Any], info: ValidationInfo) -> Any:
+        """Refuse options for datasets that the recipe does not have."""
+        datasets = info.data.get("datasets", ())
+        raise_all(
+            f"unknown dataset {name!r} ({near_misses(name, datasets)})" for name in groups if name not in datasets
+        )
+        return groups
 
     @field_validator("systems", "command", "devices")
     @classmethod

@@ -34,9 +34,11 @@ class Settings:
     threads: int = 1
 
 
-def options(recipe: Recipe, settings: Settings) -> dict[str, Scalar]:
-    """Option values: the recipe's, changed by the profile, then by hand.
+def options(recipe: Recipe, settings: Settings, dataset: str = "", system: System | None = None) -> dict[str, Scalar]:
+    """Option values: the recipe's, changed by the dataset, the system, the profile, then by hand.
 
+    Args:
+        dataset, system: a cell; "" and None for the values that no cell changes.
     Raises:
         ArgumentError: unknown profile or option, or a value of another type.
     """
@@ -44,13 +46,14 @@ def options(recipe: Recipe, settings: Settings) -> dict[str, Scalar]:
         raise ArgumentError(
             "--profile", f"unknown profile {settings.profile!r}", near_misses(settings.profile, recipe.profiles)
         )
-    values = {**recipe.options, **recipe.profiles.get(settings.profile, {})}
+    values = {**recipe.options, **recipe.dataset_options.get(dataset, {}), **(system.options if system else {})}
+    values |= recipe.profiles.get(settings.profile, {})
     for name, text in settings.options.items():
         if name not in values:
             raise ArgumentError("--set", f"unknown option {name!r}", near_misses(name, values))
         kind = type(recipe.options[name])
         try:
-            values[name] = at_least_one(kind(text))
+            values[name] = allowed(kind(text), recipe.options[name])
         except ValueError as error:
             raise ArgumentError(
                 "--set", f"{name}={text!r} is no {kind.__name__}", f"its default is {recipe.options[name]}"
@@ -58,9 +61,9 @@ def options(recipe: Recipe, settings: Settings) -> dict[str, Scalar]:
     return values
 
 
-def at_least_one(value: Scalar) -> Scalar:
-    """The value of an option; a whole number must be 1 or more. ValueError otherwise."""
-    if isinstance(value, int) and value < 1:
+def allowed(value: Scalar, default: Scalar) -> Scalar:
+    """The value of an option; a whole number must be 1 or more, or 0 where the default is. ValueError otherwise."""
+    if isinstance(value, int) and value < (0 if default == 0 else 1):
         raise ValueError(value)
     return value
 

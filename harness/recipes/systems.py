@@ -37,6 +37,7 @@ class System(Strict):
 
     Attributes:
         loss_options: options of the loss that differ from its defaults, in the order in which the command has them.
+        options: defaults of the recipe's options that differ for this system.
         seeded: False where nothing is random: one run stands for every seed.
         floor: a baseline that belongs into every table, whatever is filtered.
         checkpoint: it loads a checkpoint: the dataset's, or the recipe's for this cell.
@@ -49,6 +50,7 @@ class System(Strict):
     loss: str
     label: str
     loss_options: dict[str, Scalar] = Field(default_factory=dict)
+    options: dict[str, Scalar] = Field(default_factory=dict)
     seeded: bool = True
     floor: bool = False
     checkpoint: bool = False

@@ -76,7 +76,7 @@ def plan_runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, setti
         RecipeError: a system starts from a checkpoint that a dataset does not have.
     """
     chosen = systems(recipe, settings.where)
-    values = options(recipe, settings)
+    options(recipe, settings)  # what is wrong with them is reported before anything else
     if settings.device not in recipe.devices:
         raise ArgumentError(
             "--device", f"unknown device {settings.device!r}", near_misses(settings.device, recipe.devices)
@@ -85,7 +85,7 @@ def plan_runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, setti
     seeds = settings.seeds or recipe.seeds
     names = [n for n in data if n in settings.where.get("dataset", tuple(data))]
     return [
-        plan_run(recipe, pinned, settings, values, name, data[name], key, chosen[key], seed)
+        plan_run(recipe, pinned, settings, name, data[name], key, chosen[key], seed)
         for name in names
         for key in chosen
         for seed in (seeds if chosen[key].seeded else (None,))
@@ -93,10 +93,11 @@ def plan_runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, setti
 
 
 def plan_run(
-    recipe: Recipe, pinned: Pinned, settings: Settings, values: Mapping[str, Scalar],
-    name: str, data: Dataset, key: str, system: System, seed: int | None,
+    recipe: Recipe, pinned: Pinned, settings: Settings, name: str, data: Dataset, key: str, system: System,
+    seed: int | None,
 ) -> Run:  # fmt: skip
     """One cell with a seed."""
+    values = options(recipe, settings, name, system)
     stage = pretraining(recipe, pinned, settings, name, data, seed) if system.checkpoint else None
     checkpoint = recipe.checkpoint(name, key, data.checkpoint)
     if stage is not None:

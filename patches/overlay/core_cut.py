@@ -1,10 +1,11 @@
 """A small, dense part of a data set, for smoke tests: users and items with enough interactions among themselves.
 
-    python -m harness_overlay.core_cut --data FILE --least 10 --out FILE
+    python -m harness_overlay.core_cut --data FILE --least 10 --out FILE [--renumber]
 
 FILE has a line `user item` per interaction, a user's lines together, oldest first. Users and items with fewer than so
-many interactions are removed, repeatedly, until none has fewer; what is left keeps its order and its ids. Nothing is
-drawn.
+many interactions are removed, repeatedly, until none has fewer; what is left keeps its order and its ids, or with
+`--renumber` gets the ids 1, 2, ... by increasing id, for code that takes the largest id for the number of items.
+Nothing is drawn.
 """
 
 from __future__ import annotations
@@ -26,6 +27,18 @@ def core(rows: list[Row], least: int) -> list[Row]:
         rows = kept
 
 
+def renumbered(rows: list[Row]) -> list[Row]:
+    """The rows with users and items numbered from 1 by increasing id.
+
+    Raises:
+        ValueError: an id that is no whole number.
+    """
+    users, items = (
+        {name: str(n) for n, name in enumerate(sorted(set(c), key=int), 1)} for c in zip(*rows, strict=True)
+    )
+    return [(users[user], items[item]) for user, item in rows]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read, cut, write.
 
@@ -36,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--least", type=int, required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--renumber", action="store_true")
     options = parser.parse_args(arguments)
     with open(options.data) as file:
         lines = [line.split() for line in file]
@@ -44,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kept = core([(user, item) for user, item in lines], options.least)
     if not kept:
         raise ValueError(f"{options.data}: nobody has {options.least} interactions")
+    kept = renumbered(kept) if options.renumber else kept
     with open(options.out, "w") as file:
         file.writelines(f"{user} {item}\n" for user, item in kept)
 

@@ -1,0 +1,58 @@
+"""Ranks of a test of this code base, from the very scores that it sorts.
+
+It removes from a user's list what the batch holds of that user's history, which is padded with 0 up to the longest
+history of the batch. So row 0, the padding, is a candidate of the user with that history, and the mask token of
+BERT4Rec is one of everybody: 'printed' has both. A test item that the user had before is never recommended and comes
+last there; 'unseen' keeps it a candidate with its score. 'all' and 'unseen' hold items only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import probe
+
+Array = NDArray[Any]
+
+
+class RankCollector:
+    """Ranks of the users of a test, as their scores pass by.
+
+    Attributes:
+        n_repeated: users whose test item was in their history.
+    """
+
+    def __init__(self, answers: Mapping[int, int], n_reserved: int) -> None:
+        """Args:
+        answers: each user's test item, by user.
+        n_reserved: rows of the item table, from 0, that are no items.
+        """
+        self.answers, self.n_reserved, self.n_repeated, self.ranks = answers, n_reserved, 0, probe.Ranks()
+
+    def add(self, users: Array, histories: Array, scores: Array) -> None:
+        """A batch: users, (B,); their histories, (B, S), padded with 0; scores of all rows of the table, (B, V)."""
+        answers = np.array([self.answers[user] for user in users.tolist()])
+        rows = np.arange(len(users))
+        items = np.ones(scores.shape, dtype=bool)
+        items[:, : self.n_reserved] = False
+        printed = np.ones(scores.shape, dtype=bool)
+        printed[rows[:, None], histories] = False
+        repeated = ~printed[rows, answers]
+        self.n_repeated += int(repeated.sum())
+        left = scores.copy()
+        left[rows[repeated], answers[repeated]] = -np.inf
+        self.ranks.add(
+            users,
+            all=probe.count_ranks(scores, answers, items),
+            unseen=probe.count_ranks(scores, answers, items & printed),
+            printed=probe.count_ranks(left, answers, printed),
+        )
+
+    def write(self) -> None:
+        """Write the ranks."""
+        protocol = {"split": "leave-one-out", "ranking": "full", "seen": "excluded"}
+        self.ranks.write("test", {**protocol, "n_repeated": str(self.n_repeated)})

@@ -1,0 +1,98 @@
+"""What the harness hears of a run: network, epochs, printed metrics, time. Nothing here draws or computes a result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from .. import probe, probe_torch
+
+NAMES = {"ndcg": "NDCG", "hit_rate": "HIT", "mrr": "MRR"}
+
+
+class Watch:
+    """Listens to one training.
+
+    Attributes:
+        epochs: how many have ended.
+        best: the best of them by its validation NDCG@10, None before the first.
+        training_s: seconds of the whole training, validations included, as the script prints them; None before its end.
+        losses: of the batches of the present epoch.
+    """
+
+    def __init__(self) -> None:
+        self.epochs = 0
+        self.best: int | None = None
+        self.best_value = float("-inf")
+        self.training_s: float | None = None
+        self.losses: list[float] = []
+        self.begun = self.trained = 0.0
+
+    def epoch_begins(self) -> None:
+        """An epoch begins."""
+        self.losses, self.begun = [], time.time()
+
+    def training_ends(self) -> None:
+        """The batches of an epoch are done, its validation begins."""
+        self.trained = time.time()
+
+    def epoch_ends(self, value: float) -> None:
+        """An epoch and its validation, with this NDCG@10, are done."""
+        better = value > self.best_value  # as the code base keeps weights
+        if better:
+            self.best, self.best_value = self.epochs, value
+        probe.event(
+            "epoch",
+            epoch=self.epochs,
+            train_s=round(self.trained - self.begun, 4),
+            valid_s=round(time.time() - self.trained, 4),
+            loss=sum(self.losses) / len(self.losses) if self.losses else None,
+            metric="NDCG@10",
+            value=value,
+            best=better,
+        )
+        self.epochs += 1
+
+    def printed(self, metrics: Mapping[str, float]) -> None:
+        """The test's metrics, by the names that the script gives them."""
+        texts = {metric_name(name): f"{value:.10f}" for name, value in metrics.items()}
+        if self.training_s is not None:
+            texts["training_time"] = f"{self.training_s:.4f}"
+        probe.event("printed", split="test", metrics=texts)
+
+    def ends(self) -> None:
+        """Everything is done."""
+        memory = probe_torch.peak_memory_mb()
+        probe.event("end", epochs=self.epochs, best_epoch=self.best, training_s=self.training_s, peak_memory_mb=memory)
+
+
+def metric_name(name: str) -> str:
+    """How the harness names a metric that the script calls `test_hit_rate@10`."""
+    stem, _, k = name.removeprefix("test_").partition("@")
+    return f"{NAMES[stem]}@{k}"
+
+
+def callback_of(base: Any, watch: Watch) -> Any:
+    """A Lightning callback that tells `watch` of epochs; `base` is Lightning's class of callbacks.
+
+    Lightning validates two batches before it trains, and ends an epoch after its validation.
+    """
+
+    class Epochs(base):  # type: ignore[misc]
+        """Tells of epochs."""
+
+        def on_train_epoch_start(self, _trainer: Any, _module: Any) -> None:
+            watch.epoch_begins()
+
+        def on_train_batch_end(self, _trainer: Any, _module: Any, outputs: Any, *_: Any) -> None:
+            watch.losses.append(float(outputs["loss"]))
+
+        def on_validation_start(self, _trainer: Any, _module: Any) -> None:
+            watch.training_ends()
+
+        def on_validation_end(self, trainer: Any, _module: Any) -> None:
+            if not trainer.sanity_checking:
+                watch.epoch_ends(float(trainer.callback_metrics["val_ndcg"]))
+
+    return Epochs()
