@@ -25,6 +25,7 @@ CONFIGS = {"sasrec": "SASRec", "gru4rec": "RNN", "bert4rec": "BERT4Rec"}
 WIDTH = {"sasrec": ("hidden_units",), "gru4rec": ("input_size", "hidden_size"), "bert4rec": ("hidden_size",)}
 OWN = {"bce": {"k"}, "sampled-ce": {"k"}, "ce-all": set[str](), "mlm-ce": set[str]()}
 OF_MASKED = ("ce-all", "mlm-ce")  # what the code base computes for BERT4Rec
+STOPPED = 143  # the status of a process that SIGTERM ended
 SWITCH = {"on": "true", "off": "false"}
 
 
@@ -101,6 +102,11 @@ def train_and_test(options: argparse.Namespace, sequences: dict[int, list[int]])
     sys.argv = [script, *words(options)]
     try:
         runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        if end.code:  # whatever refused to go on has said why
+            raise
+        probe.event("fault", reason="stopped by a signal before its test")  # Lightning ends with status 0 then
+        raise SystemExit(STOPPED) from end
     except Exception as error:
         probe.event("fault", reason=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
         raise
