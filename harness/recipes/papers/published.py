@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,10 +13,9 @@ from harness.core.errors import RecipeError, near_misses
 from harness.core.results import Published
 from harness.core.schema import problems
 from harness.core.yaml_files import read_yaml
+from harness.recipes.papers.library import metric_of
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import PublishedAs
-
-RECALL = re.compile("^Recall@")  # with one held-out item it is HIT@k
 
 
 class PrintedValue(BaseModel, frozen=True):
@@ -76,8 +74,9 @@ def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Publis
     for row in rows:
         for key, system in recipe.systems.items():
             if system.published and names(system.published, row):
-                metric = RECALL.sub("HIT@", row.metric)
-                yield Published(row.dataset, key, metric, row.value, row.decimals, row.mark, beside, row.unit)
+                yield Published(
+                    row.dataset, key, metric_of(row.metric), row.value, row.decimals, row.mark, beside, row.unit
+                )
 
 
 class Named(Protocol):
