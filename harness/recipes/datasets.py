@@ -20,7 +20,8 @@ class DataFile(Strict):
         name: what a run wants it under.
         sha256, blob: its content, by SHA-256 or by the Git blob id where nobody has measured that yet.
         path: where it lies in the upstream at its pin, or in `source`, written `from`: another upstream or a release.
-        url: where it lies on the internet, in place of a path. One without a hash cannot be used before it has one.
+        url: where it lies on the internet, in place of a path.
+    A file that is fetched by URL or made by a generator may lack a hash; it cannot be used before it has one.
     """
 
     name: str
@@ -38,7 +39,7 @@ class DataFile(Strict):
     @model_validator(mode="after")
     def is_pinned_and_from_one_place(self) -> DataFile:
         """Refuse two hashes, none where the file could be read, and two places."""
-        if (self.sha256 and self.blob) or not (self.sha256 or self.blob or self.url):
+        if (self.sha256 and self.blob) or (self.path and not (self.sha256 or self.blob)):
             raise ValueError(f"{self.name}: give either sha256 or blob")
         if (self.url and (self.path or self.source)) or (self.source and not self.path):
             raise ValueError(f"{self.name}: give either url, or path, which `from` may stand beside")

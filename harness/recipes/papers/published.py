@@ -17,9 +17,15 @@ from harness.recipes.papers.library import metric_of
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import PublishedAs
 
+OWN = "own"
+
 
 class PrintedValue(BaseModel, frozen=True):
-    """One printed number in recipes/papers; what else its row says (columns, gains) is for people."""
+    """One printed number in recipes/papers; what else its row says (columns, gains) is for people.
+
+    Attributes:
+        source: whose number it is: the paper's own, or that of an earlier one, which it quotes.
+    """
 
     dataset: str
     model: str = ""
@@ -32,6 +38,7 @@ class PrintedValue(BaseModel, frozen=True):
     decimals: int
     mark: str = ""
     unit: str = ""
+    source: str = OWN
 
     @model_validator(mode="before")
     @classmethod
@@ -73,7 +80,7 @@ def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Publis
         raise RecipeError(f"{path}: {artifact}", problems(error, PrintedTable), "mend these keys") from error
     for row in rows:
         for key, system in recipe.systems.items():
-            if system.published and names(system.published, row):
+            if system.published and row.source == OWN and names(system.published, row):
                 yield Published(
                     row.dataset, key, metric_of(row.metric), row.value, row.decimals, row.mark, beside, row.unit
                 )
