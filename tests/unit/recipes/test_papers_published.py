@@ -125,3 +125,24 @@ def test_the_port_is_held_against_its_readme_and_the_paper_stands_beside(artifac
         ("sasrec", "paper"): 0.131,
         ("gsasrec", "paper"): 0.176,
     }
+
+
+def test_hr_is_hit_and_numbers_quoted_of_earlier_papers_are_not_the_paper_s(tmp_path: Path) -> None:
+    printed = PRINTED.replace("HIT@10", "HR@10")
+    quoted = (
+        "\n      - {dataset: small, model: Net, loss: bce, metric: HR@10, value: 0.9, decimals: 1, source: earlier}"
+    )
+    write(tmp_path, printed=printed.rstrip() + quoted)
+    found = published_numbers(tmp_path, recipe_texts.recipe())
+    assert [(p.system, p.metric, p.value) for p in found] == [("net/bce", "HIT@10", 0.5), ("net/ce-all", "HIT@10", 0.6)]
+
+
+def test_klenitskiy_s_table_2_has_its_120_metrics_and_60_costs() -> None:
+    recipe = recipes.load_recipe(ROOT, "klenitskiy2023/table2", {})
+    found = published_numbers(ROOT, recipe)
+    assert Counter(p.metric for p in found) == dict.fromkeys((*recipe.metrics, "training_time", "best_epoch"), 30)
+    assert Published("beauty-b4r", "sasrec/ce-all", "HIT@10", 0.0533, 4) in [
+        Published(p.dataset, p.system, p.metric, p.value, p.decimals) for p in found
+    ]
+    own = published_numbers(ROOT, recipes.load_recipe(ROOT, "klenitskiy2023/table3", {}))
+    assert [p.value for p in own] == [0.1341, 0.1537, 0.1857]
