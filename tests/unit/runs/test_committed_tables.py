@@ -130,6 +130,7 @@ FORMS = (
     "li2023/fig3",
     "petrov2023/table3 --where dataset=ml-1m --profile quick",
     "petrov2023/port --where dataset=ml-1m --profile quick",
+    "klenitskiy2023/table2 --where dataset=beauty-6core --profile quick",
 )
 MODULES = sorted(
     path.relative_to(ROOT / "patches/overlay").as_posix() for path in (ROOT / "patches/overlay").rglob("*.py")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import made_overlay
 import pytest
 import recipe_texts
 
 from harness.core.errors import ArgumentError
 from harness.recipes.selection import Settings, options
-from harness.runs.plan import Pinned, plan_runs
+from harness.runs.keys import Pinned
+from harness.runs.plan import plan_runs
 
-PINNED = Pinned(commit="1" * 40, patches={}, overlay={}, environment={"lock": "c" * 64, "python": "3.11"})
+PINNED = Pinned(commit="1" * 40, patches={}, overlay=made_overlay.imported(), environment={"python": "3.11"})
 SYSTEMS = recipe_texts.raw()["systems"]
 
 
