@@ -2,16 +2,16 @@
 
 `patches/overlay/equivalent.toml` says that a set of modules behaves as another set, with evidence; the key then names
 the older one, and finished runs are found again. Nothing declared: the run is trained again. So a forgotten entry costs
-hours, and never gives a wrong number. An entry applies to a run if all that it lists under `now` is in the run's inputs
-with these hashes. All entries that apply do so at once, then again to what results, until none applies: a chain of
-edits leads back to the oldest form.
+hours, and never gives a wrong number. An entry applies to a run if all that it lists under `now` is
+in the run's inputs with these hashes, or was until another entry replaced it. All entries that apply do so at once,
+then again to what results, until none applies: a chain of edits leads back to the oldest form.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -95,9 +95,13 @@ class Equivalence:
             ConfigError: entries that apply at once disagree about the older form.
         """
         found = dict(inputs)
-        while entries := [entry for entry in self.entries if applies(entry, found)]:
+        seen = {part: set(inputs[part].items()) for part in PARTS}
+        left = list(self.entries)
+        while entries := [entry for entry in left if applies(entry, found[entry.part], seen[entry.part])]:
+            left = [entry for entry in left if entry not in entries]
             for part in PARTS:
                 found[part] = older(found[part], [entry for entry in entries if entry.part == part])
+                seen[part].update(found[part].items())
             words = agreed((new, old) for entry in entries for new, old in entry.words.items())
             found["command"] = [renamed(word, words) for word in found["command"]]
         return found
@@ -112,10 +116,17 @@ class Equivalence:
         return found
 
 
-def applies(entry: Entry, inputs: Mapping[str, Any]) -> bool:
-    """Whether all that an entry replaces is among the inputs of a run."""
-    there = inputs[entry.part]
-    return all(there.get(name) == digest for name, digest in entry.now.items())
+def applies(entry: Entry, there: Mapping[str, str], seen: Set[tuple[str, str]]) -> bool:
+    """Whether all that an entry replaces was met on the way back, and some of it is still there.
+
+    Two entries can share a module. The one whose other modules take a step longer would find it replaced by then, so a
+    module that was met stays good for it: what an entry says of two modules is true whatever a third one says of one.
+
+    Args:
+        there: one part of a run's inputs as it is now.
+        seen: its names and hashes now and before.
+    """
+    return all(item in seen for item in entry.now.items()) and any(item in there.items() for item in entry.now.items())
 
 
 def older(there: Mapping[str, str], entries: Iterable[Entry]) -> dict[str, str]:

@@ -60,6 +60,16 @@ def test_a_chain_of_edits_leads_to_the_oldest_form() -> None:
     assert applied(*chain, a="6")["overlay"] == hashes(a="6")
 
 
+def test_a_module_that_two_entries_share_stays_good_for_the_one_that_applies_later() -> None:
+    edited = entry({"a": "2"}, {"a": "1"})
+    folded = entry({"a": "1", "shared": "1"}, {"old_a": "1"})
+    twin = entry({"b": "1", "shared": "1"}, {"old_b": "1"})
+    for entries in ((edited, folded, twin), (twin, folded, edited)):
+        assert applied(*entries, a="2", b="1", shared="1")["overlay"] == hashes(old_a="1", old_b="1")
+    assert applied(edited, folded, twin, b="1", shared="1")["overlay"] == hashes(old_b="1")
+    assert applied(folded, twin, a="2", b="1", shared="1")["overlay"] == hashes(a="2", old_b="1")
+
+
 def test_renames_splits_and_folds() -> None:
     split = entry({"losses": "new", "options": "new"}, {"losses_torch": "old"})
     fold = entry({"options": "new", "chosen": "new"}, {"chosen_tf": "old", "chosen_torch": "old"})
