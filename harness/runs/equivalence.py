@@ -136,8 +136,8 @@ def older(there: Mapping[str, str], entries: Iterable[Entry]) -> dict[str, str]:
         ConfigError: two hashes for one name.
     """
     entries = list(entries)
-    replaced = {name for entry in entries for name in entry.now}
-    left = [(name, digest) for name, digest in there.items() if name not in replaced]
+    replaced = {item for entry in entries for item in entry.now.items()}
+    left = [item for item in there.items() if item not in replaced]  # a name may stand for an older form by now
     return agreed([*left, *((name, digest) for entry in entries for name, digest in entry.was.items())])
 
 

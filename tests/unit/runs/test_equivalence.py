@@ -70,6 +70,18 @@ def test_a_module_that_two_entries_share_stays_good_for_the_one_that_applies_lat
     assert applied(folded, twin, a="2", b="1", shared="1")["overlay"] == hashes(a="2", old_b="1")
 
 
+def test_an_entry_that_applies_later_leaves_what_took_its_module_s_name() -> None:
+    """What stands there by then is the older form of another module: without it, two runs would share a key."""
+    edited, folded = entry({"a": "2"}, {"a": "1"}), entry({"a": "1", "shared": "1"}, {"old_a": "1"})
+    renamed = entry({"shared": "1"}, {"helper": "1"}), entry({"z": "1"}, {"shared": "0"})
+    assert applied(edited, folded, *renamed, a="2", shared="1")["overlay"] == hashes(helper="1", old_a="1")
+    found = applied(edited, folded, *renamed, a="2", shared="1", z="1")["overlay"]
+    assert found == hashes(helper="1", old_a="1", shared="0")
+    older = entry({"shared": "1"}, {"shared": "0"})
+    assert applied(folded, older, a="1", shared="1")["overlay"] == hashes(old_a="1", shared="0")
+    assert applied(edited, folded, older, a="2", shared="1")["overlay"] == hashes(old_a="1", shared="0")
+
+
 def test_renames_splits_and_folds() -> None:
     split = entry({"losses": "new", "options": "new"}, {"losses_torch": "old"})
     fold = entry({"options": "new", "chosen": "new"}, {"chosen_tf": "old", "chosen_torch": "old"})
