@@ -14,6 +14,7 @@ which is what the goals are held against; ratios are of processor times too.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -117,7 +118,8 @@ def measure_harness(n_users: int, resamples: int) -> dict[str, float]:
         kind, k = metrics.parse(metric)
         function = {"HIT": metrics.hit_at_k, "NDCG": metrics.ndcg_at_k}.get(kind)
         values = {f"system {i}": function(r, k) if function else metrics.mrr(r) for i, r in enumerate(ranks)}
-        p_values += [found.t.p for found in comparison.compare_all(values, options=options).values()]
+        pairs = itertools.combinations(values.values(), 2)
+        p_values += [comparison.compare(a, b, options).t.p for a, b in pairs]
         for of in values.values():
             own = estimates.mean_over_seeds([of])
             estimates.tost(own.mean, own.standard_error, own.df, round(own.mean, 4), 0.00005, 0.05 * own.mean)

@@ -3,24 +3,19 @@
 A thin front over `paired_counts`, `parametric`, `resampling` and `power`. Values are per user, paired by user id
 beforehand (`estimates.align`), for several seeds each user's mean over them (`estimates.seed_mean`): everything here
 is about other users. Whether other seeds would say the same is answered by `estimates.users_by_seeds`, from values
-per seed. Corrections over a family come after, from `harness.corrections`.
+per seed. Corrections over a family come after, from `harness.stats.corrections`.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 from harness.stats import parametric, power, resampling
 from harness.stats.estimates import ALPHA, CONFIDENCE, Floats, TestResult, Wins, t_test
-from harness.stats.paired_counts import LevelCounts, differences, over_users, to_levels
+from harness.stats.paired_counts import differences, over_users, to_levels
 from harness.stats.parametric import McNemar, SignedRanks
 from harness.stats.power import EffectSize
 from harness.stats.resampling import Bootstrap, Randomisation
-
-Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -31,8 +26,8 @@ class Options:
         resamples: of the randomisation test and of the bootstrap.
         seed: of both; the same digits come again with it.
         confidence: of the bootstrap interval and of that of d_z; the t interval is always the 95 % one.
-        alpha: that the smallest detectable difference is worked out at: corrected for the family, as `harness.power`
-            says, where there is one.
+        alpha: that the smallest detectable difference is worked out at: corrected for the family, as
+            `harness.stats.power` says, where there is one.
         power: likewise, with what probability it would be found.
         wilcoxon: run the signed-rank test too.
     """
@@ -93,27 +88,7 @@ def compare(a_values: Floats, b_values: Floats, options: Options = DEFAULT) -> P
     Raises:
         MetricsError: for fewer than two users, other lengths, a value that is not finite.
     """
-    return compare_coded(to_levels(a_values), to_levels(b_values), options)
-
-
-def compare_all(
-    systems: Mapping[Name, Floats], pairs: Iterable[tuple[Name, Name]] | None = None, options: Options = DEFAULT
-) -> dict[tuple[Name, Name], PairComparison]:
-    """Many pairs of systems on one metric; each system is encoded once.
-
-    Args:
-        systems: values of shape (n_users,) each, all in one order of users.
-        pairs: first and second system; by default every two, in the order of `systems`.
-    Raises:
-        MetricsError: see `compare`.
-    """
-    coded = {name: to_levels(values) for name, values in systems.items()}
-    asked = itertools.combinations(systems, 2) if pairs is None else pairs
-    return {(a, b): compare_coded(coded[a], coded[b], options) for a, b in asked}
-
-
-def compare_coded(a: LevelCounts, b: LevelCounts, options: Options = DEFAULT) -> PairComparison:
-    """One pair of systems that are encoded already; see `compare`."""
+    a, b = to_levels(a_values), to_levels(b_values)
     d = differences(a, b)
     interval = over_users(d)
     t = t_test(interval, d.n)

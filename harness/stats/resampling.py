@@ -35,7 +35,7 @@ SMALL = 200
 #: Points that stand for all differences in the bootstrap of `SMALL` users and more; 2 · POINTS - 1 moments are kept.
 POINTS = 6
 
-Method = Literal["percentile", "bca", "users x seeds"]
+Method = Literal["percentile", "bca"]
 
 
 class Randomisation(NamedTuple):
@@ -228,36 +228,6 @@ def bca_tails(d: Differences, means: Floats, confidence: float) -> tuple[float, 
     moved = (bias + float(ndtri(tail)) for tail in (low, high))
     low, high = (float(ndtr(bias + z / (1 - acceleration * z))) for z in moved)
     return low, high
-
-
-def bootstrap_users_seeds(
-    differences: Floats, resamples: int = 2000, seed: int = 0, confidence: float = CONFIDENCE
-) -> Bootstrap:
-    """Mean difference with its percentile interval over other users and other seeds, both drawn with replacement.
-
-    An option beside `harness.stats.users_by_seeds`, which it needs no normal effects for; but with S seeds it sees only
-    (S - 1) / S of their variance, so with two to five it is too narrow where seeds matter most. Cost is
-    resamples · users.
-
-    Args:
-        differences: shape (n_seeds, n_users), first minus second system.
-    Raises:
-        MetricsError: for fewer than two users, or fewer than one resample.
-    Source: Owen, Annals of Applied Statistics 1, 2007 (the pigeonhole bootstrap).
-    """
-    _require(resamples)
-    n_seeds, n_users = differences.shape
-    if n_users < 2:
-        raise MetricsError("bootstrap", f"{n_users} user(s): no spread to estimate", "use at least two users")
-    values = differences[np.lexsort(np.sort(differences, axis=1).T)]  # an order of seeds, then one of users, that
-    values = values[:, np.lexsort(values)]  # depends on the values alone
-    draw, means = Generator(Philox(seed)), np.empty(resamples)
-    for index in range(resamples):
-        users = np.bincount(draw.integers(n_users, size=n_users), minlength=n_users)
-        seeds = np.bincount(draw.integers(n_seeds, size=n_seeds), minlength=n_seeds)
-        means[index] = ((values * users).sum(axis=1) * seeds).sum() / (n_users * n_seeds)
-    low, high = np.quantile(means, _tails(confidence)).tolist()
-    return Bootstrap(float(values.mean()), low, high, _sd(means), resamples, "users x seeds")
 
 
 def _tails(confidence: float) -> tuple[float, float]:

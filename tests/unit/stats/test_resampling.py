@@ -177,16 +177,10 @@ def test_without_spread_the_interval_is_the_mean() -> None:
 @pytest.mark.parametrize("pair", PAIRS[:2])
 def test_users_and_seeds_drawn_together(pair: tuple[str, str]) -> None:
     x = seed_differences(*pair, "NDCG@10")
-    found = resampling.bootstrap_users_seeds(x, 4000, seed=3)
     rng = np.random.default_rng(4)
     means = [x[rng.integers(0, 5, 5)][:, rng.integers(0, 1090, 1090)].mean() for _ in range(4000)]
-    assert found.standard_error == pytest.approx(np.std(means), rel=0.1)
-    assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.25 * np.std(means))
-    assert found.standard_error > 1.1 * bootstrap(paired_counts.counted(x.mean(axis=0))).standard_error
-    assert found.standard_error == pytest.approx(estimates.users_by_seeds(x).standard_error, rel=0.25)
-    shuffled = x[np.ix_([2, 0, 1, 4, 3], np.random.default_rng(1).permutation(1090))]
-    again = resampling.bootstrap_users_seeds(shuffled, 50, seed=3)
-    assert again[1:] == resampling.bootstrap_users_seeds(x, 50, seed=3)[1:]
+    assert np.std(means) > 1.1 * bootstrap(paired_counts.counted(x.mean(axis=0))).standard_error
+    assert np.std(means) == pytest.approx(estimates.users_by_seeds(x).standard_error, rel=0.25)
 
 
 @pytest.mark.parametrize("resamples", [0, -1])
@@ -195,11 +189,5 @@ def test_too_few_resamples_or_users_are_refused(resamples: int) -> None:
     for test in (randomisation, bootstrap):
         with pytest.raises(MetricsError, match="resamples"):
             test(d, resamples)
-    with pytest.raises(MetricsError, match="resamples"):
-        resampling.bootstrap_users_seeds(np.zeros((2, 3)), resamples)
-    for one in (
-        lambda: bootstrap(paired_counts.counted(np.ones(1))),
-        lambda: resampling.bootstrap_users_seeds(np.ones((2, 1))),
-    ):
-        with pytest.raises(MetricsError, match="1 user"):
-            one()
+    with pytest.raises(MetricsError, match="1 user"):
+        bootstrap(paired_counts.counted(np.ones(1)))
