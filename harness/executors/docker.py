@@ -64,7 +64,7 @@ class Contained:
 
 
 class DockerExecutor:
-    """Carries out runs in containers of one image; see `harness.executors.contract.Executor`."""
+    """Carries out runs in containers of one image; see `harness.executors.base.Executor`."""
 
     def __init__(self, client: docker.DockerClient, image: str, limits: Limits, gpus: str = "none") -> None:
         """Containers of dead harnesses are removed at once.

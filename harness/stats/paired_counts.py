@@ -4,7 +4,7 @@ With one held-out item per user HIT@k takes two values and NDCG@k k + 1, so a pa
 whatever the number of users; where values are many (MRR, means over seeds) only the table is larger. Values are rounded
 to `DIGITS` before counting, since the same difference may come out of floats in several ways. Counts are kept sorted by
 value and summed without BLAS: the order of users, the number of threads and which system comes first change no bit of
-what follows from them. Pairing by user id is done before, by `harness.stats.align`.
+what follows from them. Pairing by user id is done before, by `harness.stats.estimates.align`.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class McNemar:
 
 
 def paired_t(d: Differences) -> TestResult:
-    """Paired t-test over users, as `harness.stats.paired_t`.
+    """Paired t-test over users, as `harness.stats.estimates.paired_t`.
 
     Raises:
         MetricsError: for fewer than two users.

@@ -1,9 +1,10 @@
 """What could have been seen: power, the smallest detectable difference, and the effect size with its interval.
 
 All three come from the noncentral t distribution, so they fit the paired t-test over users (standard error
-sd / sqrt(n), n - 1 degrees of freedom) and the test over users and seeds (those of `harness.stats.users_by_seeds`)
-alike. A detectable difference is worked out from the spread and never from the difference that was found: power at the
-observed difference only says the p-value again (Hoenig & Heisey, The American Statistician 55, 2001).
+sd / sqrt(n), n - 1 degrees of freedom) and the test over users and seeds (those of
+`harness.stats.estimates.users_by_seeds`) alike. A detectable difference is worked out from the spread and never from
+the difference that was found: power at the observed difference only says the p-value again (Hoenig & Heisey, The
+American Statistician 55, 2001).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Runs and published numbers to a `Table`: values, claims, seeds and notes, nothing rounded.
 
 A failed or unusable run leaves a gap with its reason and the rest of the table stands. Verdicts are not given here:
-`harness.verdicts.judge` takes the table and fills them in.
+`harness.tables.verdicts.judge_table` takes the table and fills them in.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Handle:
 
 
 class DetachedExecutor:
-    """Sends runs off and reads `exit.json`; see `harness.executors.contract.Executor`."""
+    """Sends runs off and reads `exit.json`; see `harness.executors.base.Executor`."""
 
     def submit(self, run: PreparedRun) -> Handle:
         if shutil.which(run.command[0]) is None:

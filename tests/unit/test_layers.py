@@ -6,6 +6,7 @@ Sources are parsed with ast; nothing is executed.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -143,6 +144,11 @@ def test_the_table_names_every_package_once() -> None:
     assert sorted(package for row in LEVELS for package in row) == sorted({package_of(m) for m in MODULES})
 
 
+def test_the_package_itself_is_empty() -> None:
+    """The other tests leave it out."""
+    assert (HARNESS / "__init__.py").read_bytes() == b""
+
+
 def test_nearly_nothing_lies_directly_in_the_harness() -> None:
     packages = [path for path in HARNESS.iterdir() if (path / "__init__.py").is_file()]
     assert len(list(HARNESS.glob("*.py"))) <= 4
@@ -187,6 +193,15 @@ def test_libraries_live_where_they_are_named(module: str) -> None:
             assert within(module, THIRD_PARTY[name]), f"{module} may not import {name}"
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_imported_by_a_name_that_is_put_together(module: str) -> None:
+    """The other tests read import statements."""
+    names = set(imported(sources()[module]))
+    assert "importlib" not in names
+    places = ("builtins", "importlib.import_module", "importlib.util", "pkgutil", "runpy")
+    assert not {name for name in names if within(name, places)}
+
+
 @pytest.mark.parametrize("place", PURE)
 def test_pure_modules_know_no_paths(place: str) -> None:
     for module in (m for m in MODULES if within(m, (place,))):
@@ -212,7 +227,7 @@ def calls(module: str) -> set[str]:
         ({"sys.argv", "sys.exit", "print", "input"}, ("cli",)),
         ({"os.system", "os.popen", "os.fork", "os.chdir", "os.putenv"}, ()),
         ({"np.random", "random.seed"}, ()),
-        ({"pickle.load", "pickle.dump", "eval", "exec"}, ()),
+        ({"pickle.load", "pickle.dump", "eval", "exec", "__import__"}, ()),
     ],
     ids=lambda value: sorted(value)[0] if isinstance(value, set) else "",
 )
@@ -229,7 +244,26 @@ def test_modules_stay_small_and_say_why_they_exist(module: str) -> None:
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
             assert lines <= 50, f"{module}.{node.name} has {lines} lines"
     assert ast.get_docstring(tree), f"{module} has no docstring"
+
+
+NAMED = re.compile(r"\bharness\.((?:\w+\.)*\w+)`")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_docstrings_name_exists(module: str) -> None:
+    """A name such as `harness.stats.estimates.align` follows what it names when that is moved."""
+    nodes = (n for n in ast.walk(sources()[module]) if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef))
+    for name in (name for node in nodes for name in NAMED.findall(ast.get_docstring(node) or "")):
+        place, _, last = name.rpartition(".")
+        assert name in sources() or (place in sources() and last in defined(place)), f"{module} names harness.{name}"
+
+
+def defined(module: str) -> set[str]:
+    """The names that a module defines at its top."""
+    body = sources()[module].body
+    found = {n.name for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    return found | {n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
