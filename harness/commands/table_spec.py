@@ -33,6 +33,7 @@ def table_spec(request: TableRequest) -> TableSpec:
         correction=recipe.correction.method,
         by_dataset=recipe.correction.family == "dataset",
         n_family=recipe.n_tests,
+        n_by_dataset={name: recipe.n_tests_on(name) for name in names},
         seeds=settings.seeds or recipe.seeds,
         signature=signature(request),
         changed=tuple(

@@ -85,6 +85,7 @@ class Published:
         mark: the paper's own significance mark, "" if none.
         unit: "" where the number has none.
         beside: "" for the number that a verdict is about; else what a table calls the place where this one stands.
+        row: its place in the paper's file, the same for all systems that share the number; "" if nobody shares it.
     """
 
     dataset: str
@@ -95,6 +96,17 @@ class Published:
     mark: str = ""
     beside: str = ""
     unit: str = ""
+    row: str = field(default="", compare=False)
+
+    @property
+    def rounding(self) -> float:
+        """Half a unit of its last digit."""
+        return 0.5 * 10.0**-self.decimals
+
+    @property
+    def identity(self) -> str:
+        """What tells it from other printed numbers of one dataset and metric."""
+        return self.row or self.system
 
     @property
     def seconds(self) -> float:
@@ -108,9 +120,15 @@ class Claim:
 
     Attributes:
         own: no paper's claim, but the comparison of a loss that the command line put in with another system.
+        datasets: those that it is about; () for all.
     """
 
     better: str
     worse: str
     metric: str
     own: bool = False
+    datasets: tuple[str, ...] = ()
+
+    def is_about(self, dataset: str) -> bool:
+        """Whether the claim is made on this dataset."""
+        return not self.datasets or dataset in self.datasets

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -22,11 +23,62 @@ class Correction(Strict):
 
 
 class ClaimText(Strict):
-    """A claim as written: one system beats another on some of the recipe's metrics, all by default."""
+    """A claim as written: one system beats another on some of the recipe's metrics and datasets, all by default.
+
+    It is made only where the paper makes it: no claim contradicts the numbers that the paper prints, and none stands
+    beside its opposite.
+    """
 
     better: str
     worse: str
     metrics: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+
+    def cells(self, metrics: Iterable[str], datasets: Iterable[str]) -> Iterator[ClaimCell]:
+        """Every metric and dataset that it is about, with better and worse.
+
+        Args:
+            metrics, datasets: those of the recipe.
+        """
+        for metric in self.metrics or metrics:
+            for dataset in self.datasets or datasets:
+                yield ClaimCell(self.better, self.worse, metric, dataset)
+
+
+class ClaimCell(NamedTuple):
+    """A claim on one metric of one dataset."""
+
+    better: str
+    worse: str
+    metric: str
+    dataset: str
+
+
+def opposites(claims: Iterable[ClaimText], metrics: Sequence[str], datasets: Sequence[str]) -> Iterator[str]:
+    """A fault for each system that beats itself, for each claim written twice and for each beside its opposite."""
+    found: set[ClaimCell] = set()
+    for cell in (cell for claim in claims for cell in claim.cells(metrics, datasets)):
+        where = f"{cell.better} > {cell.worse} ({cell.metric} on {cell.dataset})"
+        if cell.better == cell.worse:
+            yield f"{where} compares a system with itself"
+        elif cell in found:
+            yield f"{where} is a duplicate"
+        elif cell._replace(better=cell.worse, worse=cell.better) in found:
+            yield f"{where} stands beside its opposite"
+        found.add(cell)
+
+
+def contradicted(cells: Iterable[ClaimCell], values: Mapping[tuple[str, str, str], float]) -> Iterator[str]:
+    """A fault for each claim that printed values deny: the better system prints less than the worse, or the same.
+
+    Args:
+        values: by system, metric and dataset, as printed.
+    """
+    for cell in cells:
+        better, worse = (values.get((system, cell.metric, cell.dataset)) for system in (cell.better, cell.worse))
+        if better is not None and worse is not None and better <= worse:
+            claim = f"{cell.better} > {cell.worse} ({cell.metric} on {cell.dataset})"
+            yield f"{claim}, but the paper prints {better:g} against {worse:g}"
 
 
 class Margin(Strict):

@@ -14,7 +14,7 @@ from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes import loss_catalogue
 from harness.recipes.checkpoints import Checkpoint, Pretraining, Released
-from harness.recipes.criteria import ClaimText, Correction, Margin
+from harness.recipes.criteria import ClaimText, Correction, Margin, opposites
 from harness.recipes.datasets import Dataset
 from harness.recipes.systems import VARIABLES, AddedSystem, Scalar, System, faulty_variables, lacking, words_of
 
@@ -135,7 +135,10 @@ class Recipe(Strict):
         faults = [f"unknown system {n!r} ({near_misses(n, systems or ())})" for n in names if n not in (systems or ())]
         used = [m for c in claims for m in c.metrics] if metrics is not None else []
         faults += [f"unknown metric {m!r} ({near_misses(m, metrics or ())})" for m in used if m not in (metrics or ())]
-        raise_all(faults)
+        known = info.data.get("datasets")
+        about = [d for c in claims for d in c.datasets] if known is not None else []
+        faults += [f"unknown dataset {d!r} ({near_misses(d, known or ())})" for d in about if d not in (known or ())]
+        raise_all((*faults, *opposites(claims, metrics or (), known or ())))
         return claims
 
     @field_validator("checkpoints")
@@ -166,7 +169,9 @@ class Recipe(Strict):
 
     def claim_list(self) -> tuple[Claim, ...]:
         """The claims, one for each metric."""
-        return tuple(Claim(c.better, c.worse, m) for c in self.claims for m in c.metrics or self.metrics)
+        return tuple(
+            Claim(c.better, c.worse, m, datasets=c.datasets) for c in self.claims for m in c.metrics or self.metrics
+        )
 
     def checkpoint(self, dataset: str, key: str, own: Checkpoint | None) -> Checkpoint | None:
         """The weights that a system loads on a dataset, None for none; `own` are those that the dataset comes with."""
@@ -178,8 +183,13 @@ class Recipe(Strict):
 
     @property
     def n_tests(self) -> int:
-        """How many tests the declared family has."""
-        return len(self.claim_list()) * (len(self.datasets) if self.correction.family == "artifact" else 1)
+        """How many tests the declared family has; where each dataset is one, the largest."""
+        counts = [self.n_tests_on(dataset) for dataset in self.datasets]
+        return sum(counts) if self.correction.family == "artifact" else max(counts)
+
+    def n_tests_on(self, dataset: str) -> int:
+        """How many claims are made on a dataset, each metric counted."""
+        return sum(claim.is_about(dataset) for claim in self.claim_list())
 
 
 def raise_all(faults: Iterable[str]) -> None:

@@ -123,7 +123,8 @@ def t_interval(mean: float, standard_error: float, df: float, basis: Basis) -> I
     return Interval(mean, mean - half, mean + half, standard_error, df, basis)
 
 
-def _over_users(values: Floats) -> Interval:
+def over_users(values: Floats) -> Interval:
+    """Mean over users with its 95 % t interval; MetricsError for fewer than two users."""
     if len(values) < 2:
         raise MetricsError("statistics", f"{len(values)} user(s): no spread to estimate", "use at least two users")
     spread = float(values.std(ddof=1)) if np.ptp(values) > ROUNDING else 0.0
@@ -133,15 +134,15 @@ def _over_users(values: Floats) -> Interval:
 def paired_t(differences: Floats) -> TestResult:
     """Two-sided paired t-test of the mean difference against 0.
 
-    Without any spread t is undefined: equal systems give t = 0 and p = 1, a constant difference gives t = ±inf and
-    p = 0, as the limits are.
+    Without any spread t is undefined: equal systems give t = 0 and p = 1. A constant difference gives t = ±inf and the
+    p of the exact sign-flip test, 2^(1 - n_users): certainty comes from users, not from a spread of 0.
 
     Args:
         differences: shape (n_users,), first minus second system, one per user.
     Raises:
         MetricsError: for fewer than two users.
     """
-    return t_test(_over_users(differences), len(differences))
+    return t_test(over_users(differences), len(differences))
 
 
 def t_test(interval: Interval, n: int) -> TestResult:
@@ -149,9 +150,11 @@ def t_test(interval: Interval, n: int) -> TestResult:
     mean, low, high, standard_error, df, _ = interval
     if standard_error > 0:
         statistic = mean / standard_error
+        p = float(2 * stdtr(df, -abs(statistic)))
+    elif abs(mean) <= ROUNDING:
+        statistic, p = 0.0, 1.0
     else:
-        statistic = 0.0 if abs(mean) <= ROUNDING else math.copysign(math.inf, mean)
-    p = float(2 * stdtr(df, -abs(statistic)))
+        statistic, p = math.copysign(math.inf, mean), 2.0 ** (1 - n)
     return TestResult(statistic, p, n, mean, low, high, statistic / math.sqrt(n))
 
 
@@ -174,8 +177,7 @@ def mean_over_seeds(values: Sequence[Floats]) -> Estimate:
     """A system's mean with a 95 % interval: t over the seeds' means, so for training noise on these very users.
 
     One seed says nothing of training noise; the interval is then that over users. So it is where several seeds agree
-    in the mean by chance (metrics on few users are coarse) while their users differ: a spread of 0 would claim
-    certainty. Seeds equal user by user have no noise, and an interval of no width.
+    in the mean (metrics on few users are coarse): a spread of 0 would claim certainty.
 
     Args:
         values: one array of shape (n_users,) per seed, all in the same order of users.
@@ -185,11 +187,10 @@ def mean_over_seeds(values: Sequence[Floats]) -> Estimate:
     means = np.array([v.mean() for v in values])
     n_seeds, n_users, mean = len(values), len(values[0]), float(means.mean())
     sd = float(means.std(ddof=1)) if n_seeds > 1 else math.nan
-    identical = n_seeds > 1 and all(np.array_equal(v, values[0]) for v in values[1:])
-    if n_seeds == 1 or (sd <= ROUNDING and not identical):
-        spread = _over_users(seed_mean(values))
+    if n_seeds == 1 or sd <= ROUNDING:
+        spread = over_users(seed_mean(values))
     else:
-        spread = t_interval(mean, 0.0 if identical else sd / math.sqrt(n_seeds), n_seeds - 1.0, "seeds")
+        spread = t_interval(mean, sd / math.sqrt(n_seeds), n_seeds - 1.0, "seeds")
     return Estimate(mean, spread.low, spread.high, n_seeds, sd, n_users, spread.standard_error, spread.df, spread.basis)
 
 
@@ -213,7 +214,7 @@ def users_by_seeds(differences: Floats) -> Interval:
     """
     n_seeds, n_users = differences.shape
     if n_seeds == 1 or n_users < 2:
-        return _over_users(differences[0])
+        return over_users(differences[0])
     by_seed, by_user, mean = differences.mean(axis=1), differences.mean(axis=0), float(differences.mean())
     df_seeds, df_users = n_seeds - 1.0, n_users - 1.0
     rest = differences - by_seed[:, None] - by_user[None, :] + mean

@@ -54,7 +54,7 @@ def build_table(spec: TableSpec, results: Sequence[RunResult], published: Sequen
     rows = {s.dataset: value_rows(spec, s, published) for s in samples}
     claims = {s.dataset: claim_rows(spec, s, published) for s in samples}
     gaps = tuple(gap for s in samples for gap in s.gaps)
-    notes = [note for s in samples for note in dataset_notes(spec, s, rows[s.dataset])]
+    notes = [note for s in samples for note in dataset_notes(spec, s, rows[s.dataset], claims[s.dataset])]
     every = [row for found in claims.values() for row in found]
     seeds = {s.dataset: system_seeds(spec, s) for s in samples}
     papers = _in_families(spec, [row for row in every if not row.claim.own])
@@ -78,5 +78,9 @@ def _in_families(spec: TableSpec, rows: Sequence[ClaimRow]) -> tuple[ClaimRow, .
     """The recipe's claims, corrected within the families that it declares."""
     if not spec.by_dataset:
         return corrected(rows, spec.correction, spec.n_family)
-    families = [[row for row in rows if row.dataset == dataset.key] for dataset in spec.datasets]
-    return tuple(row for family in families for row in corrected(family, spec.correction, spec.n_family))
+    families = {dataset.key: [row for row in rows if row.dataset == dataset.key] for dataset in spec.datasets}
+    return tuple(
+        row
+        for key, family in families.items()
+        for row in corrected(family, spec.correction, spec.family_size(key, len(family)))
+    )

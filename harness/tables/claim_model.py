@@ -10,15 +10,18 @@ from typing import Literal
 
 from harness.core.results import Claim, Status
 from harness.stats.comparison import PairComparison
-from harness.stats.estimates import ALPHA, Interval, TestResult, Wins
+from harness.stats.estimates import ALPHA, ROUNDING, Interval, TestResult, Wins
 from harness.stats.power import smallest_detectable
+from harness.stats.seed_noise import ENOUGH_SEEDS, GainTest, SeedsNeeded
 
-ByUsers = Literal["supported by users only", "contradicted by users only"]
+ByUsers = Literal["supported by users only", "contradicted by users only", "no difference by users only"]
 ClaimVerdict = (
     ByUsers
-    | Literal["supported", "contradicted", "direction only", "inconclusive", "failed", "not run", "not judged"]
+    | Literal["supported", "contradicted", "no difference", "direction only", "opposite direction", "inconclusive"]
+    | Literal["failed", "not run", "not compared", "not judged"]
     | Literal["better", "worse", "better by users only", "worse by users only"]
 )  # fmt: skip
+SizeWord = Literal["as printed", "smaller than printed", "larger than printed", "unclear"]
 
 
 @dataclass(frozen=True)
@@ -44,26 +47,55 @@ class SeedGain:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A claim's numbers; differences are averaged over the seeds that both systems have.
+    """A claim's numbers; differences are averaged over the trainings that both systems have.
 
     Attributes:
-        test: the paired t-test, on which the verdict rests.
-        interval: of the gain, over users × seeds where there are seeds.
+        test: the paired t-test over users.
+        by_gain: the test over users and seeds, on which the verdict rests.
+        p_users_adjusted, p_adjusted, p_equal_adjusted: corrected over the family: of `test`; of `by_gain`, raised to
+            that of an exact test over users where there is one; and of the test that there is no difference.
+        margin: the largest gain, in either direction, that counts as none.
+        prediction: half the 95 % interval, around our gain, for the gain of one more pair of trainings.
+        n_trainings: seeds with ranks of their own; 0 where nothing is random in either system.
+        wins: users by their mean over seeds.
         more: the other tests and intervals over users.
+        needed: trainings that would settle it; None where it is settled, or nothing is known of the noise.
     """
 
     worse_mean: float
     test: TestResult
+    by_gain: GainTest
+    p_users_adjusted: float
     p_adjusted: float
-    interval: Interval
+    p_equal_adjusted: float
+    margin: float
+    prediction: float
+    n_trainings: int
     wins: Wins
     per_seed: tuple[SeedGain, ...]
     more: PairComparison
+    needed: SeedsNeeded | None = None
 
     @property
     def gain(self) -> float:
-        """Mean difference over users and seeds."""
-        return self.test.mean
+        """Mean difference over users and seeds; 0 where it is no more than rounding."""
+        return self.test.mean if abs(self.test.mean) > ROUNDING else 0.0
+
+    @property
+    def interval(self) -> Interval:
+        """Of the gain, 95 %, uncorrected: over users × seeds where there are seeds; the one on which `p` rests."""
+        return self.by_gain.interval
+
+    @property
+    def p(self) -> float:
+        """Uncorrected, over users and seeds: never below that of an exact sign-flip test over users."""
+        return max(self.by_gain.p, self.more.randomisation.p) if self.more.randomisation.exact else self.by_gain.p
+
+    @property
+    def p_equal(self) -> float:
+        """Uncorrected, that the true gain lies within the margin; the same bound holds."""
+        floor = 2.0 ** (1 - self.test.n)
+        return max(self.by_gain.p_equal, floor)
 
     @property
     def relative(self) -> float | None:
@@ -77,8 +109,29 @@ class Comparison:
 
     @property
     def significant(self) -> bool:
-        """Whether the test over users, corrected over the table, finds a difference."""
-        return self.p_adjusted < ALPHA
+        """Whether the test over users and seeds, corrected over the family, finds a difference."""
+        return self.p_adjusted < ALPHA and self.gain != 0
+
+    @property
+    def equal(self) -> bool:
+        """Whether the gain, corrected over the family, is equivalent to none."""
+        return self.p_equal_adjusted < ALPHA
+
+    @property
+    def by_users_only(self) -> bool:
+        """Whether too few trainings stand behind it to speak of other seeds."""
+        return 0 < self.n_trainings < ENOUGH_SEEDS
+
+    @property
+    def found_by_users(self) -> bool:
+        """Whether the test over users alone, corrected over the family, finds a difference."""
+        return self.p_users_adjusted < ALPHA and self.gain != 0
+
+    @property
+    def direction(self) -> int:
+        """1 or -1 where the gain and every seed's have one sign; else 0."""
+        signs = {(g.gain > ROUNDING) - (g.gain < -ROUNDING) for g in self.per_seed}
+        return signs.pop() if len(signs) == 1 else 0
 
     @property
     def seed_aware(self) -> bool:
@@ -88,22 +141,44 @@ class Comparison:
     @property
     def open_to_seeds(self) -> bool:
         """Whether, with other seeds, there might be no difference or the opposite one."""
-        return self.seed_aware and self.interval.low <= 0 <= self.interval.high
+        return self.seed_aware and (self.p >= ALPHA or self.interval.low <= 0 <= self.interval.high)
 
     @property
     def overruled(self) -> bool:
         """The test over users finds a difference that other seeds might not show."""
-        return self.significant and self.open_to_seeds
+        return self.found_by_users and self.seed_aware and not self.significant
 
     @property
     def misleading_seeds(self) -> tuple[SeedGain, ...]:
         """Single seeds that would have counted as significant although other seeds might not show it."""
         return tuple(g for g in self.per_seed if g.p < ALPHA) if self.open_to_seeds else ()
 
+    def size(self, paper_gain: float, rounding: float) -> SizeWord:
+        """Whether the printed gain is one that another pair of trainings of ours might have.
+
+        It is "smaller" or "larger" where the printed gain lies outside the prediction interval and further off than
+        the margin; "unclear" with too few trainings, or where the interval holds no gain and the printed one alike.
+
+        Args:
+            paper_gain: the difference of two printed values.
+            rounding: half a unit of the last digit of both, added.
+        """
+        if self.by_users_only:
+            return "unclear"
+        off = abs(self.gain - paper_gain)
+        if off <= max(self.prediction, self.margin) + rounding + ROUNDING:
+            return "unclear" if self.prediction >= abs(self.gain) else "as printed"
+        return "smaller than printed" if (self.gain - paper_gain) * paper_gain < 0 else "larger than printed"
+
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A claim on one dataset; `paper_gain` and `paper_relative` are None where the paper prints too little."""
+    """A claim on one dataset; what the paper prints of it is None where it prints too little.
+
+    Attributes:
+        paper_rounding: half a unit of the last digit of both printed values, added.
+        shared: what the paper calls the two systems: claims of one pair are of the same printed values.
+    """
 
     dataset: str
     claim: Claim
@@ -112,3 +187,12 @@ class ClaimRow:
     paper_relative: float | None = None
     gap: Gap | None = None
     verdict: ClaimVerdict = "not judged"
+    paper_rounding: float = 0.0
+    shared: tuple[str, str] = ("", "")
+
+    @property
+    def size(self) -> SizeWord | None:
+        """How our gain compares with the printed one; None where one of them is missing."""
+        if self.comparison is None or self.paper_gain is None:
+            return None
+        return self.comparison.size(self.paper_gain, self.paper_rounding)

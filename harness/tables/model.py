@@ -11,13 +11,18 @@ from typing import Literal, TypeVar
 
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.results import Claim, Published, Status
-from harness.stats.estimates import Estimate
+from harness.stats.estimates import Estimate, Interval
+from harness.stats.printed_value import ValueTest
+from harness.stats.seed_noise import Noise
 from harness.tables.claim_model import ClaimRow, Gap
 
-ValueVerdict = Literal["reproduced", "differs", "inconclusive", "failed", "not run", "unpublished", "not judged"]
+ValueVerdict = Literal[
+    "reproduced", "consistent", "differs", "inconclusive", "reproduced by users only", "consistent by users only",
+    "differs by users only", "failed", "not run", "unpublished", "not judged",
+]  # fmt: skip
 NoteKind = Literal[
     "demonstration", "quick", "changed", "failed", "missing", "disagrees", "ties", "floor", "paper floor", "one seed",
-    "two seeds", "unequal seeds", "repeated seeds", "marked", "trivial", "same digits", "cut digits",
+    "two seeds", "unequal seeds", "repeated seeds", "marked", "trivial", "same digits", "cut digits", "not compared",
 ]  # fmt: skip
 Method = Literal["holm", "bonferroni", "benjamini-hochberg", "none"]
 NO_SEED = -1
@@ -60,6 +65,7 @@ class TableSpec:
         systems: in the order of the table; floors are moved to the front.
         correction: of the p-values of claims; `by_dataset` makes each dataset a family of tests of its own.
         n_family: tests of the declared family, those that the table does not show included; 0 for those it shows.
+        n_by_dataset: the same for each dataset, where datasets are families and differ in this.
         margin_relative, margin_absolute: a published value's fraction, and the distance, within which ours counts as
             equal to it; one of them is 0.
         published_in: what to call the place where published values stand.
@@ -90,6 +96,7 @@ class TableSpec:
     correction: Method = "holm"
     by_dataset: bool = False
     n_family: int = 0
+    n_by_dataset: Mapping[str, int] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
     signature: Mapping[str, str] = field(default_factory=dict)
     demonstration: bool = False
@@ -104,6 +111,15 @@ class TableSpec:
     def columns(self) -> tuple[SystemSpec, ...]:
         """Systems in the order of the table, floors first."""
         return tuple(sorted(self.systems, key=lambda s: not s.is_floor))
+
+    def family_size(self, dataset: str, n_tests: int) -> int:
+        """Tests of the family to which a dataset's claims belong, of which the table makes `n_tests`."""
+        declared = self.n_by_dataset.get(dataset, self.n_family) if self.by_dataset else self.n_family
+        return max(declared, n_tests)
+
+    def margin(self, value: float) -> float:
+        """How far from a value ours may lie and still count as equal to it."""
+        return self.margin_relative * abs(value) + self.margin_absolute
 
     @property
     def quick(self) -> bool:
@@ -138,6 +154,9 @@ class Cell:
         disagrees: some of its runs printed other metrics than their ranks give.
         marked: some of its runs have a mark of their own.
         ties: scores tied with the held-out item's would change a printed digit.
+        users: the mean over its trainings, with the error over users.
+        noise: between its trainings; None where it is unknown.
+        test: against the printed value, filled in with the verdict.
     """
 
     system: str
@@ -153,6 +172,9 @@ class Cell:
     ties: bool = False
     verdict: ValueVerdict = "not judged"
     beside: tuple[Published | None, ...] = ()
+    users: Interval | None = None
+    noise: Noise | None = None
+    test: ValueTest | None = None
 
     @property
     def difference(self) -> float | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from harness.core.results import Claim, Published
 from harness.stats.metrics import parse
-from harness.tables.claim_model import Gap
+from harness.tables.claim_model import ClaimRow, Comparison, Gap
+from harness.tables.claims import comparison, corrected, noise_pool
 from harness.tables.comparable_runs import ComparableRuns
 from harness.tables.model import NO_SEED, Cell, Note, Row, TableSpec
 
@@ -26,8 +28,10 @@ def general_notes(spec: TableSpec, gaps: Sequence[Gap]) -> list[Note]:
     return notes + [Note("missing", data, text=reason, values=tuple(runs)) for (data, reason), runs in absent.items()]
 
 
-def dataset_notes(spec: TableSpec, sample: ComparableRuns, rows: Sequence[Row]) -> list[Note]:
-    """Notes on one dataset: disagreements, ties, systems below the floor, seeds."""
+def dataset_notes(
+    spec: TableSpec, sample: ComparableRuns, rows: Sequence[Row], claims: Sequence[ClaimRow]
+) -> list[Note]:
+    """Notes on one dataset: disagreements, ties, systems below the floor, what could not be compared, seeds."""
     notes = [
         Note("disagrees", sample.dataset, system, seed=seed, text=line)
         for (system, seed), lines in sample.disagreements.items()
@@ -39,13 +43,14 @@ def dataset_notes(spec: TableSpec, sample: ComparableRuns, rows: Sequence[Row]) 
         for line in sample.runs[system, seed].marks
     ]
     notes += _trivial(spec, sample)
+    below = floor_tests(spec, sample, rows)
     for row in rows:
         ties = [(cell.system, 0.0) for cell in row.cells if cell.ties]
         if ties:
             notes.append(Note("ties", row.dataset, metric=row.metric, values=tuple(ties)))
-        notes += _below_floor(spec, row)
+        notes += _below_floor(spec, row, below)
         notes += _same_digits(row)
-    return notes + list(_seed_notes(sample, spec))
+    return notes + list(_gap_notes(sample, claims)) + list(_seed_notes(sample, spec))
 
 
 def _trivial(spec: TableSpec, sample: ComparableRuns) -> Iterator[Note]:
@@ -57,19 +62,59 @@ def _trivial(spec: TableSpec, sample: ComparableRuns) -> Iterator[Note]:
             yield Note("trivial", sample.dataset, metric=name, values=found)
 
 
-def _below_floor(spec: TableSpec, row: Row) -> Iterator[Note]:
-    """Systems below the best floor: ours, and by the paper's numbers. The first value is the floor's."""
+def floor_tests(spec: TableSpec, sample: ComparableRuns, rows: Sequence[Row]) -> dict[tuple[str, str], Comparison]:
+    """By system and metric: the best floor against the system, as claims are tested, corrected over the dataset."""
+    pairs = [
+        Claim(floor[1], cell.system, row.metric)
+        for row in rows
+        if (floor := best_floor(spec, row))
+        for cell in row.cells
+        if cell.estimate and not spec.system(cell.system).is_floor
+    ]
+    pool = noise_pool(spec, sample) if pairs else {}
+    tested = [ClaimRow(sample.dataset, pair, comparison(spec, sample, pair, pool)) for pair in pairs]
+    found = corrected(tested, "holm")
+    return {(row.claim.worse, row.claim.metric): row.comparison for row in found if row.comparison}
+
+
+def best_floor(spec: TableSpec, row: Row) -> tuple[float, str] | None:
+    """The mean and the key of the best floor in a row."""
     floors = [(c.estimate.mean, c.system) for c in row.cells if c.estimate and spec.system(c.system).is_floor]
-    if not floors:
+    return max(floors, default=None)
+
+
+def _below_floor(spec: TableSpec, row: Row, tests: Mapping[tuple[str, str], Comparison]) -> Iterator[Note]:
+    """Systems significantly below the best floor, and the paper's numbers below it. The first value is the floor's."""
+    best = best_floor(spec, row)
+    if best is None:
         return
-    floor, name = max(floors)
+    floor, name = best
     others = [cell for cell in row.cells if not spec.system(cell.system).is_floor]
-    ours = [(c.system, c.estimate.mean) for c in others if c.estimate and c.estimate.mean < floor]
-    papers = [(c.system, c.published.value) for c in others if c.published and c.published.value < floor]
+    found = [(c, tests[c.system, row.metric]) for c in others if c.estimate]
+    ours = [(c.system, c.estimate.mean) for c, t in found if c.estimate and t.significant and t.gain > 0]
+    papers = [(c.system, c.published.value) for c in others if c.published and _prints_below(c.published, floor)]
     if ours:
         yield Note("floor", row.dataset, metric=row.metric, values=((name, floor), *ours))
     if papers:
         yield Note("paper floor", row.dataset, metric=row.metric, values=((name, floor), *papers))
+
+
+def _prints_below(printed: Published, floor: float) -> bool:
+    """Whether every number that prints so is below the floor."""
+    return printed.value + printed.rounding < floor
+
+
+def _gap_notes(sample: ComparableRuns, claims: Sequence[ClaimRow]) -> Iterator[Note]:
+    """What could not be compared although it ran, and a dataset with a single user."""
+    if sample.ranks and len(sample.users) < 2:
+        yield Note("not compared", sample.dataset, text="has one user, from whom nothing can be estimated")
+    for pair in dict.fromkeys((row.claim.better, row.claim.worse) for row in claims if _has_no_seed(row)):
+        values = tuple((system, float(NO_SEED)) for system in pair)
+        yield Note("not compared", sample.dataset, text="have no seed in common", values=values)
+
+
+def _has_no_seed(row: ClaimRow) -> bool:
+    return row.gap is not None and row.gap.status == "finished"
 
 
 def _same_digits(row: Row) -> Iterator[Note]:

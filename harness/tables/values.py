@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from harness.core.results import Published
 from harness.stats import metrics
-from harness.stats.estimates import Floats, mean_over_seeds
+from harness.stats.estimates import ROUNDING, Floats, mean_over_seeds, over_users, seed_mean
+from harness.stats.seed_noise import noise_of
+from harness.tables.claim_model import Gap
 from harness.tables.comparable_runs import ComparableRuns
 from harness.tables.model import Cell, Row, TableSpec
 
@@ -28,9 +30,12 @@ def value_rows(spec: TableSpec, sample: ComparableRuns, published: Sequence[Publ
 
 
 def _cell(sample: ComparableRuns, system: str, metric: str, published: Published | None) -> Cell:
-    seeds, values = sample.seeds(system), sample.per_seed(system, metric)
-    if not values:
+    seeds = sample.seeds(system)
+    if not seeds:
         return Cell(system, published=published, gap=sample.gap(system))
+    if few := too_few_users(sample, system):
+        return Cell(system, published=published, gap=few)
+    values = sample.per_seed(system, metric)
     return Cell(
         system,
         mean_over_seeds(values),
@@ -41,7 +46,15 @@ def _cell(sample: ComparableRuns, system: str, metric: str, published: Published
         disagrees=any(sample.disagreements[system, seed] for seed in seeds),
         marked=any(sample.runs[system, seed].marks for seed in seeds),
         ties=_ties_matter(sample, system, metric, published.decimals if published else PRINTED_DECIMALS),
+        users=over_users(seed_mean(values)),
+        noise=noise_of(values),
     )
+
+
+def too_few_users(sample: ComparableRuns, system: str) -> Gap | None:
+    """A gap where a dataset has one user alone, since nothing can be estimated from it; else None."""
+    n = len(sample.users)
+    return Gap(sample.dataset, system, None, "failed", f"{n} user: no spread to estimate") if n < 2 else None
 
 
 def _prints_as(values: Floats, published: Published) -> bool:
@@ -56,7 +69,11 @@ def _ties_matter(sample: ComparableRuns, system: str, metric: str, decimals: int
 
 
 def _placed(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """The cells with the best and the second best mean marked; equal means share a place."""
-    means = sorted({cell.estimate.mean for cell in cells if cell.estimate}, reverse=True)[:2]
-    places = {mean: place for place, mean in enumerate(means, start=1)}
-    return tuple(replace(c, place=places.get(c.estimate.mean, 0)) if c.estimate else c for c in cells)
+    """The cells with the best and the second best mean marked; means that are equal up to rounding share a place."""
+    means = sorted((cell.estimate.mean for cell in cells if cell.estimate), reverse=True)
+    steps = [mean for before, mean in zip([math.inf, *means], means, strict=False) if before - mean > ROUNDING][:2]
+    return tuple(replace(c, place=_place(c.estimate.mean, steps)) if c.estimate else c for c in cells)
+
+
+def _place(mean: float, steps: Sequence[float]) -> int:
+    return next((place for place, step in enumerate(steps, start=1) if abs(step - mean) <= ROUNDING), 0)

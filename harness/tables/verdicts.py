@@ -1,13 +1,9 @@
 """What the runs say of a paper's numbers and claims, and the exit code that follows.
 
-A value is compared by two one-sided tests (TOST) with the printed number, within the recipe's margin and the number's
-own rounding. What may vary are the seeds, not the users: the paper's number and ours are of the very same users, so
-sampling of users cannot explain a difference between them; training noise can. One seed tells nothing of that noise:
-its verdict rests on the spread over users, as the best stand-in there is, and the table says so. A system without
-randomness is compared exactly.
-
-A claim is about users and seeds alike: it is supported only where the paired test over users is significant after
-correction and, with two or more seeds, the interval over users and seeds leaves 0 out as well.
+The words are those of docs/statistics.md, section Verdicts. A value is held against the printed number by two one-sided
+tests within the recipe's margin and by the interval for one more training. A claim rests on one test over users and
+seeds, corrected over the family that the recipe declares. With one or two trainings a word says "by users only" and
+counts for nothing; what is not random needs no seeds.
 """
 
 from __future__ import annotations
@@ -15,13 +11,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from harness.stats.estimates import tost
-from harness.tables.build import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Table, ValueVerdict
+from harness.stats.printed_value import Printed, ValueTest, hold_against
+from harness.tables.build import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Table, TableSpec, ValueVerdict
 
 COMPARISON_VERDICTS: dict[ClaimVerdict, ClaimVerdict] = {  # nobody claimed it, so there is nothing to support
     "supported": "better", "contradicted": "worse", "supported by users only": "better by users only",
     "contradicted by users only": "worse by users only", "direction only": "inconclusive",
-    "inconclusive": "inconclusive",
+    "opposite direction": "inconclusive",
+}  # fmt: skip
+BY_USERS: dict[ValueVerdict, ValueVerdict] = {
+    "reproduced": "reproduced by users only", "consistent": "consistent by users only",
+    "differs": "differs by users only",
+}  # fmt: skip
+CLAIM_BY_USERS: dict[ClaimVerdict, ClaimVerdict] = {
+    "supported": "supported by users only", "contradicted": "contradicted by users only",
+    "no difference": "no difference by users only",
 }  # fmt: skip
 
 
@@ -29,31 +33,50 @@ def judge_table(table: Table) -> Table:
     """The table with a verdict in every cell and claim; a table of cut-short trainings is not judged."""
     if table.spec.quick:
         return table
-    margins = (table.spec.margin_relative, table.spec.margin_absolute)
-    rows = tuple(
-        replace(row, cells=tuple(replace(c, verdict=value_verdict(c, *margins)) for c in row.cells))
-        for row in table.rows
-    )
+    rows = tuple(replace(row, cells=tuple(_judged(c, table.spec) for c in row.cells)) for row in table.rows)
     claims = tuple(replace(row, verdict=claim_verdict(row)) for row in table.claims)
     return replace(table, rows=rows, claims=claims)
+
+
+def _judged(cell: Cell, spec: TableSpec) -> Cell:
+    margins = (spec.margin_relative, spec.margin_absolute)
+    return replace(cell, test=value_test(cell, *margins), verdict=value_verdict(cell, *margins))
+
+
+def value_test(cell: Cell, margin_relative: float, margin_absolute: float = 0.0) -> ValueTest | None:
+    """The cell's value against the printed one; None where one of them is missing."""
+    if cell.estimate is None or cell.published is None or cell.users is None:
+        return None
+    printed = cell.published
+    margin = margin_relative * abs(printed.value) + margin_absolute
+    noise = None if cell.seedless else cell.noise
+    against = Printed(printed.value, printed.rounding, margin)
+    return hold_against(cell.estimate.mean, against, cell.users, noise, seedless=cell.seedless)
 
 
 def value_verdict(cell: Cell, margin_relative: float, margin_absolute: float = 0.0) -> ValueVerdict:
     """Whether the cell's value is the paper's.
 
-    "reproduced" where the 90 % interval lies within the margin around the printed value, "differs" where it lies
-    wholly outside, "inconclusive" where the data cannot say; "failed", "not run" or "unpublished" where there is
-    nothing to compare.
+    "reproduced": equivalent within the margin. "differs": outside the margin and not what one more training may give.
+    "consistent": neither, but what one more training may give, where that is narrow enough. "inconclusive": the data
+    cannot say. With one or two trainings the first three are "by users only". "failed", "not run" or "unpublished"
+    where there is nothing to compare.
     """
     if cell.estimate is None:
-        return _absent(cell.gap)
-    if cell.published is None:
+        return "failed" if cell.gap is not None and cell.gap.status == "failed" else "not run"
+    test = value_test(cell, margin_relative, margin_absolute)
+    if test is None:
         return "unpublished"
-    margin = margin_relative * abs(cell.published.value) + margin_absolute
-    rounding = 0.5 * 10.0**-cell.published.decimals
-    standard_error = 0.0 if cell.seedless else cell.estimate.standard_error
-    answer = tost(cell.estimate.mean, standard_error, cell.estimate.df, cell.published.value, rounding, margin)
-    return "reproduced" if answer.equivalent else "differs" if answer.different else "inconclusive"
+    verdict = _of_value(test)
+    return BY_USERS.get(verdict, verdict) if test.over == "users" else verdict
+
+
+def _of_value(test: ValueTest) -> ValueVerdict:
+    if test.equivalent:
+        return "reproduced"
+    if test.outside and not test.predicted:
+        return "differs"
+    return "consistent" if test.predicted and test.narrow else "inconclusive"
 
 
 def claim_verdict(row: ClaimRow) -> ClaimVerdict:
@@ -61,34 +84,36 @@ def claim_verdict(row: ClaimRow) -> ClaimVerdict:
     if row.comparison is None:
         return _absent(row.gap)
     verdict = _of_comparison(row.comparison)
-    return COMPARISON_VERDICTS[verdict] if row.claim.own else verdict
+    if row.comparison.by_users_only:
+        verdict = CLAIM_BY_USERS.get(verdict, verdict)
+    return COMPARISON_VERDICTS.get(verdict, verdict) if row.claim.own else verdict
 
 
 def _of_comparison(comparison: Comparison) -> ClaimVerdict:
-    """Sign and certainty of a gain.
+    """Sign and certainty of a gain; a loss gets the mirror image of what a gain gets.
 
-    certain and positive: supported; certain and negative: contradicted; uncertain and positive: direction only;
-    uncertain and negative, or none at all: inconclusive. With one seed nobody knows what another would say: what is
-    certain is then so by users only.
+    Significant: supported or contradicted. Equivalent to none within the margin: no difference. Neither, while every
+    seed has the same sign: direction only or opposite direction. Otherwise inconclusive.
     """
-    certain = comparison.significant and not comparison.open_to_seeds
-    if certain and not comparison.seed_aware:
-        return "supported by users only" if comparison.gain > 0 else "contradicted by users only"
-    if comparison.gain > 0:
-        return "supported" if certain else "direction only"
-    return "contradicted" if certain and comparison.gain < 0 else "inconclusive"
+    if comparison.significant:
+        return "supported" if comparison.gain > 0 else "contradicted"
+    if comparison.equal:
+        return "no difference"
+    words: dict[int, ClaimVerdict] = {1: "direction only", -1: "opposite direction", 0: "inconclusive"}
+    return words[comparison.direction]
 
 
-def _absent(gap: Gap | None) -> Literal["failed", "not run"]:
-    return "failed" if gap is not None and gap.status == "failed" else "not run"
+def _absent(gap: Gap | None) -> Literal["failed", "not run", "not compared"]:
+    words: dict[str, Literal["failed", "not compared"]] = {"failed": "failed", "finished": "not compared"}
+    return words.get(gap.status, "not run") if gap is not None else "not run"
 
 
 def exit_code(table: Table) -> int:
     """0 where all that was asked for holds, else 1.
 
     That is: every run counted, its printed metrics those of its ranks, every published value reproduced, every claim
-    supported. A table without published numbers (the demonstration) is judged by its runs and claims alone. How a loss
-    of the command line compares with others is nobody's claim, so it has no say here.
+    supported, nothing of it by users only. A table without published numbers (the demonstration) is judged by its runs
+    and claims alone. How a loss of the command line compares with others is nobody's claim, so it has no say here.
     """
     cells = [cell for row in table.rows for cell in row.cells]
     values = all(

@@ -13,6 +13,7 @@ from harness.core.errors import RecipeError, near_misses
 from harness.core.results import Published
 from harness.core.schema import problems
 from harness.core.yaml_files import read_yaml
+from harness.recipes.criteria import contradicted
 from harness.recipes.papers.library import metric_of
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import PublishedAs
@@ -60,10 +61,17 @@ def published_numbers(root: Path, recipe: Recipe) -> tuple[Published, ...]:
     A number stands for every system that names it: as released and as published, a paper prints one.
 
     Raises:
-        RecipeError: the paper's file or the artifact in it is missing, or has mistakes.
+        RecipeError: the paper's file or the artifact in it is missing, or has mistakes; or a claim of the recipe
+            contradicts the numbers.
     """
     sources = {"": recipe.published, **recipe.beside}
-    return tuple(number for name, source in sources.items() if source for number in _of(root, recipe, source, name))
+    found = tuple(number for name, source in sources.items() if source for number in _of(root, recipe, source, name))
+    values = {(n.system, n.metric, n.dataset): n.value for n in found if not n.beside}
+    cells = [cell for claim in recipe.claims for cell in claim.cells(recipe.metrics, recipe.datasets)]
+    if faults := list(contradicted(cells, values)):
+        where = f"recipes/{recipe.artifact}.yaml: claims"
+        raise RecipeError(where, "; ".join(faults), "claim only what the paper says, by `datasets` and `metrics`")
+    return found
 
 
 def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Published]:
@@ -78,12 +86,11 @@ def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Publis
         rows = PrintedTable.model_validate(tables[artifact]).values
     except ValidationError as error:
         raise RecipeError(f"{path}: {artifact}", problems(error, PrintedTable), "mend these keys") from error
-    for row in rows:
+    for place, row in enumerate(rows):
         for key, system in recipe.systems.items():
             if system.published and row.source == OWN and names(system.published, row):
-                yield Published(
-                    row.dataset, key, metric_of(row.metric), row.value, row.decimals, row.mark, beside, row.unit
-                )
+                told = (row.value, row.decimals, row.mark, beside, row.unit, f"{source}/{place}")
+                yield Published(row.dataset, key, metric_of(row.metric), *told)
 
 
 class Named(Protocol):

@@ -12,7 +12,7 @@ from harness.core.results import Claim, RunResult
 from harness.report.sentences import note_line
 from harness.stats import metrics
 from harness.stats.corrections import holm
-from harness.stats.estimates import users_by_seeds
+from harness.stats.seed_noise import gain_test, noise_of
 from harness.tables.build import Cell, DatasetSpec, Note, SystemSpec, Table, build_table
 from harness.tables.verdicts import exit_code, judge_table
 
@@ -52,6 +52,47 @@ def test_equal_means_share_a_place() -> None:
     assert (found["a"].place, found["b"].place) == (1, 1)
 
 
+def test_means_that_differ_by_rounding_share_a_place() -> None:
+    """0.1 + 0.2 is not 0.3: one was bold, the other underlined."""
+    runs = [run("a", s, hits(n, 10)) for s, n in ((1, 1), (2, 2), (3, 3))]
+    runs += [run("b", s, hits(n, 10)) for s, n in ((1, 3), (2, 2), (3, 1))]
+    found = cells(build_table(spec(datasets=(DatasetSpec("d", "Data", 10),)), runs))
+    assert (found["a"].place, found["b"].place) == (1, 1)
+
+
+def test_seeds_with_equal_ranks_count_as_one_training() -> None:
+    """A code base that ignores its seed confirmed itself five times."""
+    found = [(run(s, seed, hits(n, 100)), hits(n, 100)) for seed in (1, 2, 3) for s, n in (("a", 10), ("b", 30))]
+    table = build_table(spec(), [replace(made, ranks=same) for made, same in found])
+    estimate, comparison = cells(table)["a"].estimate, table.claims[0].comparison
+    assert estimate is not None
+    assert comparison is not None
+    assert (estimate.n_seeds, comparison.n_trainings, len(comparison.per_seed)) == (1, 1, 1)
+    assert [note.values for note in notes(table, "repeated seeds")] == [
+        (("a", 1.0), ("a", 2.0), ("a", 3.0)), (("b", 1.0), ("b", 2.0), ("b", 3.0)),
+    ]  # fmt: skip
+
+
+def test_a_dataset_with_one_user_is_a_gap_with_a_note() -> None:
+    made = spec(datasets=(DatasetSpec("d", "Data", 1),))
+    table = build_table(made, [run(s, seed, hits(1, 1)) for seed in (1, 2, 3) for s in ("a", "b")])
+    gaps = [cells(table)["a"].gap, table.claims[0].gap]
+    assert [gap.reason for gap in gaps if gap] == ["1 user: no spread to estimate"] * 2
+    assert len(notes(table, "not compared")) == 1
+
+
+def test_a_claim_is_made_on_its_datasets_alone() -> None:
+    two = (DatasetSpec("d", "Data", 100), DatasetSpec("e", "More", 100))
+    claims = (Claim("b", "a", "HIT@10", datasets=("d",)), Claim("b", "pop", "HIT@10"))
+    results = [*three_seeds(), *(replace(r, dataset="e", key=f"e-{r.key}") for r in three_seeds())]
+    sizes = {"d": 2, "e": 1}
+    table = build_table(spec(claims=claims, datasets=two, by_dataset=True, n_by_dataset=sizes), results)
+    assert [(row.dataset, row.claim.worse) for row in table.claims] == [("d", "a"), ("d", "pop"), ("e", "pop")]
+    found = [row.comparison for row in table.claims if row.comparison]
+    assert [found[0].p_adjusted, found[1].p_adjusted] == holm([found[0].p, found[1].p])
+    assert found[2].p_adjusted == found[2].p
+
+
 def test_claims_pair_users_and_correct_over_the_table() -> None:
     made = spec(metrics=("HIT@10", "NDCG@10"), claims=(Claim("b", "a", "HIT@10"), Claim("b", "a", "NDCG@10")))
     runs = three_seeds()
@@ -62,8 +103,12 @@ def test_claims_pair_users_and_correct_over_the_table() -> None:
     by = {(r.system, r.seed): metrics.per_user(r.ranks, "HIT@10") for r in runs if r.ranks}
     a, b = (np.stack([by[system, seed] for seed in (1, 2, 3)]) for system in "ab")
     assert hit.test.p == pytest.approx(scipy.stats.ttest_rel(b.mean(axis=0), a.mean(axis=0)).pvalue)
-    assert hit.interval == users_by_seeds(b - a)
-    assert [hit.p_adjusted, ndcg.p_adjusted] == holm([hit.test.p, ndcg.test.p])
+    noises = [noise_of(list(b)), noise_of(list(a))]
+    own = [noise for noise in noises if noise]
+    assert hit.by_gain == gain_test(b - a, own, own, 0.05 * float(a.mean()))
+    assert hit.interval == hit.by_gain.interval
+    assert [hit.p_adjusted, ndcg.p_adjusted] == holm([hit.p, ndcg.p])
+    assert [hit.p_users_adjusted, ndcg.p_users_adjusted] == holm([hit.test.p, ndcg.test.p])
     assert table.n_tests == 2
     assert (hit.gain, hit.relative) == (pytest.approx(0.13), pytest.approx(0.13 / 0.12))
     assert (table.claims[0].paper_gain, table.claims[0].paper_relative) == (pytest.approx(0.05), pytest.approx(0.5))
@@ -194,12 +239,20 @@ def test_ties_that_no_printed_digit_shows_are_not_told() -> None:
 
 
 def test_systems_below_popularity_are_told_for_us_and_for_the_paper() -> None:
-    runs = [run("pop", None, hits(11, 100)), *three_seeds()[1:]]
-    runs = [replace(r, ranks=hits(5, 100)) if r.system == "a" else r for r in runs]
-    table = build_table(spec(), runs, [published("a", 0.2), published("b", 0.1)])
+    runs = [run("pop", None, hits(31, 100))]
+    for seed in range(1, 9):
+        runs += [run("a", seed, hits(5, 100, first=seed)), run("b", seed, hits(40 + seed, 100))]
+    made = spec(seeds=tuple(range(1, 9)))
+    table = build_table(made, runs, [published("a", 0.5), published("b", 0.1)])
     ((floor, ours),) = (n.values for n in notes(table, "floor"))
     ((_, paper),) = (n.values for n in notes(table, "paper floor"))
-    assert [floor, ours, paper] == [("pop", 0.11), ("a", pytest.approx(0.05)), ("b", 0.1)]
+    assert [floor, ours, paper] == [("pop", 0.31), ("a", pytest.approx(0.05)), ("b", 0.1)]
+
+
+def test_below_popularity_is_not_said_where_it_may_be_chance() -> None:
+    runs = [run("pop", None, hits(11, 100))]
+    runs += [run("a", seed, hits(9, 100, first=20 + seed)) for seed in (1, 2, 3)]
+    assert not notes(build_table(spec(), runs), "floor")
 
 
 def test_seeds_block_has_epochs_ranges_and_the_papers_gain() -> None:
@@ -236,7 +289,8 @@ def test_users_find_a_difference_that_seeds_overrule() -> None:
         runs += [run("a", seed, hits(10, 100)), run("b", seed, hits(b, 100))]
     comparison = build_table(spec(), runs).claims[0].comparison
     assert comparison is not None
-    assert comparison.significant
+    assert comparison.found_by_users
+    assert not comparison.significant
     assert comparison.overruled
 
 
@@ -267,7 +321,7 @@ def test_comparisons_of_losses_put_in_leave_the_claims_as_they_were() -> None:
     assert alone.claims[0].comparison is not None
     assert table.claims[0].comparison.p_adjusted == alone.claims[0].comparison.p_adjusted
     assert (table.n_tests, table.n_own_tests, alone.n_own_tests) == (1, 2, 0)
-    ps = [row.comparison.test.p for row in table.claims[1:] if row.comparison]
+    ps = [row.comparison.p for row in table.claims[1:] if row.comparison]
     assert [row.comparison.p_adjusted for row in table.claims[1:] if row.comparison] == pytest.approx(holm(ps))
 
 
