@@ -10,6 +10,11 @@ def metric(value: float | None) -> str:
     return "" if value is None else f"{value:.{METRIC_DECIMALS}f}"
 
 
+def fine(value: float) -> str:
+    """A margin with two significant digits."""
+    return f"{value:.2g}"
+
+
 def signed(value: float | None) -> str:
     """A difference of metrics with its sign; no sign before a zero."""
     return "" if value is None else _without_sign_of_zero(f"{value:+.{METRIC_DECIMALS}f}")

@@ -21,13 +21,27 @@ LEGEND = (
 
 
 TIMES = "Minutes: of training until the best epoch, here and on the {}'s machine, so nothing is judged. "
-INTERVAL = "Interval: 95 %, uncorrected, over users × seeds where there are two or more seeds, else over users."
+INTERVAL = (
+    "Interval: 95 %, uncorrected, over users × seeds where there are two or more seeds, else over users (u); the wider "
+    "of two, with the noise of the claim's own seeds and with that of the noisier half of the table's systems."
+)
+TEST_CAPTION = (
+    "90 % interval and p of the two one-sided tests against printed ± margin, over seeds, with one or two seeds over "
+    "users; the 95 % interval in which one more training of ours would lie; how many seeds would settle an open "
+    "verdict with 80 % probability, with the range that the noise known so far allows."
+)
+WORDS = (
+    "Not significant: no difference, where the gain lies within the margin of 0; otherwise its direction, where every "
+    "seed has it. By users only: fewer than three trainings, which says nothing of other seeds."
+)
 WILCOXON = (
     "Wilcoxon: signed ranks of users' differences, zeros left out; it asks about ranks and not about the mean, and "
     "where marked ! there are more than 1,000 users: believe the t-test."
 )
 DETAILS = (
-    "Over users, each by its mean over seeds. t, p: the test above, uncorrected. p random.: sign-flip randomisation, "
+    "p users × seeds: the test above, uncorrected. p equal: that the gain lies within ± margin of 0, corrected alike. "
+    "Size: our gain against the printed one, by the interval for one more pair of trainings. The rest is over users, "
+    "each by its mean over seeds. t, p: the paired t-test, uncorrected. p random.: sign-flip randomisation, "
     "by 10,000 draws where marked ʳ, else exact. McNemar: where the metric is 0 or 1. d_z: mean over standard "
     "deviation of users' differences. Detectable: the smallest true gain that would be found with 80 % power at 5 %, "
     "over what the interval above is over. w/t/l: users whom the first serves better, equally well, worse."
@@ -69,8 +83,9 @@ def _alarm(spec: TableSpec, row: ClaimRow, c: Comparison) -> str:
     interval = f"[{rounding.signed(c.interval.low)}, {rounding.signed(c.interval.high)}]"
     text = f"{spec.dataset(row.dataset).label}, {row.claim.metric}, {claim_name(spec, row)}: "
     if c.overruled:
-        text += f"the test over users finds a difference (corrected p {_p(c.p_adjusted)}), but "
-    text += f"over users × seeds the gain {rounding.signed(c.gain)} has the interval {interval}, which contains 0."
+        text += f"the test over users finds a difference (corrected p {_p(c.p_users_adjusted)}), but "
+    text += f"over users × seeds the gain {rounding.signed(c.gain)} has corrected p {_p(c.p_adjusted)}, "
+    text += f"interval {interval}."
     for sign, direction in ((1, "for"), (-1, "against")):
         seeds = [g for g in c.misleading_seeds if g.gain * sign > 0]
         if seeds:
@@ -94,41 +109,16 @@ def sign(table: Table, row: Row, system: str) -> str:
     found = [] if table.spec.quick else agreeing(table, row, system)
     if not found or found[0].gain < 0:
         return "↓" if found else ""
-    return "∗" if all(c.seed_aware and not c.open_to_seeds for c in found) else "°"
+    return "∗" if all(c.significant and not c.by_users_only for c in found) else "°"
 
 
 def agreeing(table: Table, row: Row, system: str) -> list[Comparison]:
     """The tests of a system's claims in this row, if each finds a difference and all in one direction; else none."""
     rows = [r for r in table.claims if (r.dataset, r.claim.metric, r.claim.better) == (row.dataset, row.metric, system)]
     tested = [r.comparison for r in rows if not r.claim.own]
-    found = [c for c in tested if c and c.significant]
+    found = [c for c in tested if c and c.found_by_users]
     alike = all(c.gain > 0 for c in found) or all(c.gain < 0 for c in found)
     return found if len(found) == len(tested) and alike else []
-
-
-def summary(table: Table) -> str:
-    """How many values and claims hold, in one sentence."""
-    if table.spec.quick:
-        return "Not judged: training was cut short."
-    values = [cell.verdict for row in table.rows for cell in row.cells if cell.published]
-    claims = [row.verdict for row in table.claims if not row.claim.own]
-    own = [row.verdict for row in table.claims if row.claim.own]
-    parts = []
-    if values:
-        parts.append(f"{values.count('reproduced')} of {len(values)} published values reproduced{_rest(values)}")
-    if claims:
-        parts.append(f"{claims.count('supported')} of {len(claims)} claims supported{_rest(claims)}")
-    if own:
-        counts = ", ".join(f"{own.count(v)} {v}" for v in dict.fromkeys(own))
-        who = "the first against the second" if table.spec.compared else "losses put in, against the others"
-        parts.append(f"{who}: {counts}")
-    text = "; ".join(parts) or "No published values and no claims to judge"
-    return f"{text}."
-
-
-def _rest(verdicts: Sequence[str]) -> str:
-    others = [v for v in dict.fromkeys(verdicts) if v not in ("reproduced", "supported")]
-    return f" ({', '.join(f'{verdicts.count(v)} {v}' for v in others)})" if others else ""
 
 
 def spread_line(spec: TableSpec, spread: Spread) -> str:
@@ -154,12 +144,14 @@ def note_line(spec: TableSpec, note: Note) -> str:
         ),
         "repeated seeds": lambda s, n: f"Identical ranks, so they count as one seed: {_seeded(s, n)}.",
         "ties": lambda s, n: f"‡ {n.metric}: tied scores would change a printed digit of {_names(s, n)}.",
-        "floor": lambda s, n: f"{n.metric}: below {_floor(s, n)}: {_valued(s, n)}.",
+        "floor": lambda s, n: f"{n.metric}: significantly below {_floor(s, n)}: {_valued(s, n)}.",
         "paper floor": lambda s, n: (
             f"{n.metric}: the {s.published_in}'s own numbers below {_floor(s, n)}: {_valued(s, n)}."
         ),
         "one seed": lambda *_: "One seed: no interval or verdict here knows how much another seed would change.",
         "two seeds": lambda *_: "Two seeds: intervals over seeds are rough (in simulation 88 % may stand for 95 %).",
+        "repeated seeds": lambda s, n: f"The same ranks as another seed, so no training of its own: {_seeded(s, n)}.",
+        "not compared": lambda s, n: f"Not compared: {_seeded(s, n) or s.dataset(n.dataset).label} {n.text}.",
         "unequal seeds": lambda s, n: f"Fewer than {len(s.seeds)} seeds: {_counted(s, n)}.",
         "same digits": lambda s, n: (
             f"{n.metric}: single runs that print the {s.published_in}'s number: {_seeded(s, n)}."
@@ -210,7 +202,7 @@ def signature(spec: TableSpec) -> str:
     """The facts that travel with every number of the table, in the manner of sacreBLEU."""
     facts = {key: value for key, value in spec.signature.items() if value}
     facts.setdefault("ties", "mean")
-    facts.setdefault("test", "paired t over users")
+    facts.setdefault("test", "t over users and seeds")
     facts.setdefault("correction", f"{spec.correction}/{'dataset' if spec.by_dataset else 'artifact'}")
     facts.setdefault("seeds", ",".join(map(str, spec.seeds)))
     return " | ".join(f"{key}:{value}" for key, value in facts.items() if value)
@@ -225,12 +217,17 @@ def value_caption(table: Table) -> str:
     """How the values and their verdicts came about."""
     spec, seeds = table.spec, table.spec.seeds
     margin = f"{spec.margin_absolute:g}" if spec.margin_absolute else f"{100 * spec.margin_relative:g} %"
-    how = "nothing is random, so exactly" if table.seedless else "two one-sided tests at 5 %"
+    how = (
+        f"nothing is random, so exactly, against the printed value ± {margin}"
+        if table.seedless
+        else f"reproduced: within the printed value ± {margin} (two one-sided tests at 5 %); consistent: what one more "
+        "training may give; differs: outside both"
+    )
     over = f"Mean over {len(seeds)} seeds ({', '.join(map(str, seeds))}) of the mean" if len(seeds) > 1 else "Mean"
     return (
         f"{over} over users; ± half the 95 % t interval over seeds, or over users where marked u (one seed, or "
-        f"nothing random). Difference: ours against the {spec.published_in}'s, in percent. Verdict: {how} "
-        f"against the printed value ± {margin} and its rounding. Best bold, second underlined. "
+        f"nothing random). Difference: ours against the {spec.published_in}'s, in percent. Verdict: {how}. "
+        "Best bold, second underlined. "
         f"{TIMES.format(spec.published_in) if table.times else ''}{legend(table)}"
     ).rstrip()
 
@@ -240,7 +237,7 @@ def own_caption(table: Table) -> str:
     if not any(row.claim.own for row in table.claims):
         return ""
     if table.spec.compared:
-        return f"{_tested(table)}; {corrected(table.spec, table.n_own_tests, own=True)}. {INTERVAL}"
+        return f"{_tested(table)}; {corrected(table.spec, table.n_own_tests, own=True)}. {INTERVAL} {WORDS}"
     return (
         "Comparisons of losses that the command line put in: no claims of the paper. Tested as its claims are; "
         f"{corrected(table.spec, table.n_own_tests, own=True)}, so that the paper's keep their p."
@@ -254,15 +251,17 @@ def corrected(spec: TableSpec, n_tests: int, *, own: bool = False) -> str:
     name, each = CORRECTIONS[spec.correction], " of each dataset" if spec.by_dataset else ""
     if own:
         return f"{name}'s correction over their own {n_tests} tests"
-    family = max(spec.n_family, 0 if spec.by_dataset else n_tests)
-    rest = "" if spec.by_dataset or family <= n_tests else f", of which {n_tests} could be made (p = 1 for the others)"
+    sizes = sorted({spec.family_size(d.key, 0 if spec.by_dataset else n_tests) for d in spec.datasets})
+    family = str(sizes[-1]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    made = f", of which {n_tests} could be made (p = 1 for the others)"
+    rest = "" if spec.by_dataset or sizes[-1] <= n_tests else made
     return f"{name}'s correction over the {family} tests that the recipe declares{each}{rest}"
 
 
 def claim_caption(table: Table) -> str:
     """How the claims were tested: test, n, correction, seeds."""
     how = corrected(table.spec, table.n_tests)
-    return f"{_tested(table)}; {how}. {INTERVAL} Supported: significant, and the interval above 0."
+    return f"{_tested(table)}; {how}. {INTERVAL} Supported: significant with a positive gain. {WORDS}"
 
 
 def detail_caption(spec: TableSpec) -> str:
@@ -272,4 +271,4 @@ def detail_caption(spec: TableSpec) -> str:
 
 def _tested(table: Table) -> str:
     users = listed([f"{table.spec.dataset(key).label} {rounding.count(n)}" for key, n in table.n_users.items() if n])
-    return f"Paired t-test over users (n: {users}; each user's mean over seeds), two-sided"
+    return f"Paired test over users and seeds (n: {users} users; over users alone with one seed), two-sided"

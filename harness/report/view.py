@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from harness.core.results import Published
-from harness.report import paper_marks, rounding, sentences
+from harness.report import details, paper_marks, rounding, sentences, verdict_words
 from harness.report.view_model import (
     ABSENT,
     ClaimLine,
@@ -25,8 +24,7 @@ from harness.report.view_model import (
     ValueLine,
     ValueText,
 )
-from harness.stats.parametric import SignedRanks
-from harness.tables.build import Cell, ClaimRow, Comparison, DatasetSpec, SeedLine, SystemSeeds, Table, Time
+from harness.tables.build import Cell, ClaimRow, DatasetSpec, SeedLine, SystemSeeds, Table, Time
 
 _METRICS_ABREAST, _SEEDS_ABREAST = 2, 5
 
@@ -42,14 +40,15 @@ def view(table: Table) -> TableView:
         table.spec.title,
         table.spec.metrics,
         tuple(sentences.banners(table)),
-        sentences.summary(table),
+        verdict_words.summary(table),
         tuple(_with_details(dataset, shown) for dataset in datasets),
         sentences.value_caption(table),
+        sentences.TEST_CAPTION,
         sentences.claim_caption(table) + paper_marks.caption(table),
         "comparison" if table.spec.compared else "put in, no claim of the paper",
         sentences.own_caption(table),
         sentences.detail_caption(table.spec),
-        tuple(DETAILS[i] for i in shown),
+        tuple(details.DETAILS[i] for i in shown),
         table.spec.footnotes,
         sentences.CORRECTIONS[table.spec.correction],
         sentences.legend(table),
@@ -63,7 +62,7 @@ def view(table: Table) -> TableView:
 def _shown_details(datasets: Sequence[DatasetView]) -> list[int]:
     """Places of the details that any claim has: McNemar's test has none where users have a mean over seeds."""
     rows = [c.details for dataset in datasets for c in (*dataset.claims, *dataset.own)]
-    return [i for i in range(len(DETAILS)) if any(row[i] != ABSENT for row in rows)]
+    return [i for i in range(len(details.DETAILS)) if any(row[i] != ABSENT for row in rows)]
 
 
 def _with_details(dataset: DatasetView, shown: Sequence[int]) -> DatasetView:
@@ -87,6 +86,7 @@ def _dataset(table: Table, dataset: DatasetSpec) -> DatasetView:
         dataset.label,
         f"{rounding.count(n_users)} users" if n_users else "no usable run",
         tuple(_value_blocks(table, dataset.key)),
+        tuple(details.value_tests(table, dataset.key)),
         (*(note for note in notes if note), *paper_marks.lines(table, dataset.key)),
         _claim_lines(table, dataset.key, own=False),
         _claim_lines(table, dataset.key, own=True),
@@ -146,7 +146,7 @@ def _anchor(dataset: str, system: str) -> str:
 
 
 def _value_text(cell: Cell, sign: str = "") -> ValueText:
-    paper, beside = _printed(cell.published), tuple(map(_printed, cell.beside))
+    paper, beside = details.printed(cell.published), tuple(map(details.printed, cell.beside))
     verdict = ABSENT if cell.verdict == "unpublished" else cell.verdict
     if cell.estimate is None:
         return ValueText(ABSENT, "", "", "", "", paper, ABSENT, verdict, 0, beside)
@@ -156,10 +156,6 @@ def _value_text(cell: Cell, sign: str = "") -> ValueText:
     percent = rounding.percent(cell.relative) or ABSENT
     ours, place = rounding.metric(cell.estimate.mean), cell.place
     return ValueText(ours, half, basis, sign, marks, paper, percent, verdict, place, beside)
-
-
-def _printed(number: Published | None) -> str:
-    return f"{number.value:.{number.decimals}f}{number.mark}" if number else ABSENT
 
 
 def _claim_lines(table: Table, dataset: str, *, own: bool) -> tuple[ClaimLine, ...]:
@@ -174,7 +170,7 @@ def _claim_line(table: Table, row: ClaimRow) -> ClaimLine:
     c = row.comparison
     line = ClaimLine(sentences.claim_name(table.spec, row), row.claim.metric, paper, row.verdict)
     if c is None:
-        return replace(line, details=(ABSENT,) * len(DETAILS))
+        return replace(line, details=(ABSENT,) * len(details.DETAILS))
     return replace(
         line,
         alarm=c.overruled or bool(c.misleading_seeds),
@@ -184,39 +180,10 @@ def _claim_line(table: Table, row: ClaimRow) -> ClaimLine:
         percent=rounding.percent(c.relative) or ABSENT,
         p_adjusted=rounding.p_value(c.p_adjusted),
         seeds=f"{sum(g.gain > 0 for g in c.per_seed)}/{len(c.per_seed)}",
-        details=_details(c),
-        per_seed=_per_seed(c),
+        tests=details.of_verdict(row, c),
+        details=details.of_claim(c),
+        per_seed=details.per_seed(c),
     )
-
-
-DETAILS = ("t", "p", "p random.", "p McNemar", "p Wilcoxon", "bootstrap 95 %", "d_z [95 %]", "detectable", "w/t/l")
-
-
-def _details(c: Comparison) -> tuple[str, ...]:
-    """A text for each of `DETAILS`."""
-    more = c.more
-    return (
-        rounding.plain(c.test.statistic, 2),
-        rounding.p_value(c.test.p),
-        rounding.p_value(more.randomisation.p) + ("" if more.randomisation.exact else "ʳ"),
-        rounding.p_value(more.mcnemar.p) if more.mcnemar else ABSENT,
-        _wilcoxon(more.wilcoxon),
-        f"[{rounding.signed(more.bootstrap.low)}, {rounding.signed(more.bootstrap.high)}]",
-        f"{rounding.plain(c.test.dz, 3)} [{rounding.plain(more.effect.low, 3)}, {rounding.plain(more.effect.high, 3)}]",
-        rounding.metric(c.detectable),
-        f"{c.wins.wins}/{c.wins.ties}/{c.wins.losses}",
-    )
-
-
-def _wilcoxon(test: SignedRanks | None) -> str:
-    return (rounding.p_value(test.p) + ("!" if test.too_many else "")) if test else ABSENT
-
-
-def _per_seed(c: Comparison) -> str:
-    def told(seed: int | None, gain: float, p: float) -> str:
-        return ("" if seed is None else f"{seed}: ") + f"{rounding.signed(gain)} (p {rounding.p_value(p)})"
-
-    return "; ".join(told(g.seed, g.gain, g.p) for g in c.per_seed)
 
 
 def _seed_blocks(table: Table, dataset: str, own: Sequence[SystemSeeds]) -> Iterator[SeedBlock]:

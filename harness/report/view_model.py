@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ABSENT = "–"
+CLAIM_TESTS = ("p users × seeds", "p equal", "margin", "size", "seeds that would settle it")
+VALUE_TESTS = (
+    "90 % interval", "over", "margin", "p (TOST)", "one more training, 95 %", "seeds that would settle it",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,24 @@ class ValueBlock:
 
 
 @dataclass(frozen=True)
+class ValueTestLine:
+    """How a value lies to the printed one: a text for each of `VALUE_TESTS`."""
+
+    system: str
+    metric: str
+    ours: str
+    paper: str
+    texts: tuple[str, ...]
+    verdict: str
+
+
+@dataclass(frozen=True)
 class ClaimLine:
     """A claim's row; all texts "–" where nothing could be compared.
 
     Attributes:
         alarm: seeds contradict users.
+        tests: on which the verdict and the size rest, one text for each of `CLAIM_TESTS`.
         details: one text for each of the table's `detail_titles`.
     """
 
@@ -80,6 +97,7 @@ class ClaimLine:
     percent: str = ABSENT
     p_adjusted: str = ABSENT
     seeds: str = ABSENT
+    tests: tuple[str, ...] = (ABSENT,) * len(CLAIM_TESTS)
     details: tuple[str, ...] = ()
     per_seed: str = ABSENT
 
@@ -131,6 +149,7 @@ class DatasetView:
     label: str
     users: str
     values: tuple[ValueBlock, ...]
+    value_tests: tuple[ValueTestLine, ...]
     notes: tuple[str, ...]
     claims: tuple[ClaimLine, ...]
     own: tuple[ClaimLine, ...]
@@ -163,6 +182,7 @@ class TableView:
     summary: str
     datasets: tuple[DatasetView, ...]
     value_caption: str
+    test_caption: str
     claim_caption: str
     own_title: str
     own_caption: str
@@ -175,6 +195,16 @@ class TableView:
     mark: str
     published_in: str
     beside: tuple[str, ...]
+
+    @property
+    def value_titles(self) -> tuple[str, ...]:
+        """The columns of tests against printed values."""
+        return VALUE_TESTS
+
+    @property
+    def claim_titles(self) -> tuple[str, ...]:
+        """The columns of what verdicts on claims rest on."""
+        return CLAIM_TESTS
 
     @property
     def seeded(self) -> bool:

@@ -18,7 +18,10 @@ from harness.report.figures.data import FigureData
 from harness.report.figures.page import sheet
 from harness.tables.build import Cell, DatasetSpec, Row, Table
 
-SIGNS = {"reproduced": "✓", "differs": "≠", "inconclusive": "?"}
+SIGNS = {
+    "reproduced": "✓", "consistent": "≈", "differs": "≠", "inconclusive": "?", "reproduced by users only": "(✓)",
+    "consistent by users only": "(≈)", "differs by users only": "(≠)",
+}  # fmt: skip
 _OURS = look.BLUE
 _HALF = 0.36  # of a row, covered by its band
 
@@ -102,10 +105,10 @@ def _row(axes: Axes, place: int, cell: Cell, seeds: Sequence[float], margin: flo
 
 
 def _band(cell: Cell, margin: float) -> tuple[float, float] | None:
-    """What counts as the paper's value: the recipe's margin and the rounding of the printed number around it."""
+    """What counts as the paper's value: the recipe's margin around the printed number."""
     if cell.published is None:
         return None
-    half = margin * abs(cell.published.value) + 0.5 * 10.0**-cell.published.decimals
+    half = margin * abs(cell.published.value)
     return cell.published.value - half, cell.published.value + half
 
 

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 
 from harness.core.results import Published
 from harness.report.paper_marks import marked
 from harness.report.sentences import signature
+from harness.stats.printed_value import ValueTest
+from harness.stats.seed_noise import MORE_SEEDS, SeedsNeeded
 from harness.tables.build import Cell, ClaimRow, Comparison, Row, Table, Time
 
 VALUE_COLUMNS = (
     "artifact", "dataset", "metric", "system", "mean", "low", "high", "interval_over", "n_seeds", "published",
-    "difference", "verdict", "runs", "signature",
+    "difference", "margin", "tost_p", "tost_low", "tost_high", "tost_over", "prediction_low", "prediction_high",
+    "seeds_to_settle", "seeds_to_settle_low", "seeds_to_settle_high", "verdict", "runs", "signature",
 )  # fmt: skip
 CLAIM_COLUMNS = (
     "artifact", "dataset", "metric", "better", "worse", "gain", "relative", "paper_relative", "paper_significant", "t",
     "p", "p_adjusted", "d_z", "low", "high", "interval_over", "n_users", "n_seeds", "wins", "ties", "losses",
     "overruled_by_seeds", "p_randomisation", "p_mcnemar", "bootstrap_low", "bootstrap_high", "d_z_low", "d_z_high",
-    "detectable", "verdict", "claimed_by", "signature",
+    "detectable", "p_users_seeds", "p_equal_adjusted", "margin", "paper_gain", "prediction_low", "prediction_high",
+    "size", "trainings", "seeds_to_settle", "seeds_to_settle_low", "seeds_to_settle_high", "verdict", "claimed_by",
+    "signature",
 )  # fmt: skip
 
 
@@ -45,8 +51,21 @@ def _value(row: Row, cell: Cell) -> tuple[object, ...]:
     estimate = cell.estimate
     ours = (*estimate[:3], estimate.basis, estimate.n_seeds) if estimate else ("",) * 5
     paper, beside = _printed(cell.published), map(_printed, cell.beside)
-    judged = (paper, cell.difference, cell.verdict, ";".join(cell.keys))
+    judged = (paper, cell.difference, *_held(cell.test), cell.verdict, ";".join(cell.keys))
     return (row.dataset, row.metric, cell.system, *ours, *judged, *beside)
+
+
+def _held(test: ValueTest | None) -> tuple[object, ...]:
+    """Against the printed value."""
+    if test is None:
+        return ("",) * 10
+    ends = (test.low, test.high, test.over, test.prediction_low, test.prediction_high)
+    return (test.margin, _p(test.p), *ends, *_seeds(test.needed))
+
+
+def _seeds(needed: SeedsNeeded | None) -> tuple[object, ...]:
+    """As many as would settle it, with its range."""
+    return tuple(f">{MORE_SEEDS - 1}" if n >= MORE_SEEDS else n for n in needed) if needed else ("",) * 3
 
 
 def _minutes(time: Time, n_beside: int) -> tuple[object, ...]:
@@ -59,7 +78,7 @@ def _minutes(time: Time, n_beside: int) -> tuple[object, ...]:
         time.minutes,
         *("",) * 4,
         paper,
-        "",
+        *("",) * 11,
         "not judged",
         "",
         *("",) * n_beside,
@@ -74,8 +93,15 @@ def _claim(row: ClaimRow, mark: str) -> tuple[object, ...]:
     c, head = row.comparison, (row.dataset, row.claim.metric, row.claim.better, row.claim.worse)
     end = (row.verdict, "nobody" if row.claim.own else "recipe")
     if c is None:
-        return (*head, "", "", row.paper_relative, mark, *("",) * 20, *end)
-    return (*head, c.gain, c.relative, row.paper_relative, mark, *_tested(c), *end)
+        return (*head, "", "", row.paper_relative, mark, *("",) * 23, row.paper_gain, *("",) * 7, *end)
+    return (*head, c.gain, c.relative, row.paper_relative, mark, *_tested(c), *_settled(row, c), *end)
+
+
+def _settled(row: ClaimRow, c: Comparison) -> tuple[object, ...]:
+    """What the verdict and the size rest on."""
+    ends = (c.gain - c.prediction, c.gain + c.prediction)
+    sizes = (c.margin, row.paper_gain, *ends, row.size or "", c.n_trainings)
+    return (_p(c.p), _p(c.p_equal_adjusted), *sizes, *_seeds(c.needed))
 
 
 def _tested(c: Comparison) -> tuple[object, ...]:
@@ -97,6 +123,8 @@ def _p(p: float) -> str:
 
 
 def _field(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return ""  # t and d_z have no value without a spread
     if isinstance(value, float):
         text = f"{value:.8f}"
         return text.lstrip("-") if not text.strip("-0.") else text

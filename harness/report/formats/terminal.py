@@ -16,20 +16,26 @@ from harness.tables.build import Table
 
 _SIGNS = {
     "reproduced": ("=", "green"),
+    "consistent": ("≈", "green"),
     "differs": ("≠", "red"),
+    "reproduced by users only": ("(=)", "yellow"),
+    "consistent by users only": ("(≈)", "yellow"),
+    "differs by users only": ("(≠)", "yellow"),
     "inconclusive": ("?", "yellow"),
     "–": ("", ""),
     "not judged": ("", ""),
 }
 _CLAIMS = {
     "supported": "bold green", "contradicted": "bold red", "supported by users only": "green",
-    "contradicted by users only": "red", "direction only": "yellow", "inconclusive": "yellow",
+    "contradicted by users only": "red", "direction only": "yellow", "opposite direction": "yellow",
+    "inconclusive": "yellow", "no difference": "bold yellow", "no difference by users only": "yellow",
     "better": "bold green", "worse": "bold red", "better by users only": "green", "worse by users only": "red",
 }  # fmt: skip
 MOST_SEEDS = 20  # a multiple of the seeds in a block
 LEGEND = (
-    "∗ claim holds for users and other seeds, ° for these users, ↓ the opposite; = reproduced, ≠ differs, "
-    "? inconclusive; u: interval over users; † printed otherwise; ‡ ties matter"
+    "∗ claim holds for users and other seeds, ° for these users, ↓ the opposite; = reproduced, ≈ consistent, "
+    "≠ differs, ? inconclusive, in parentheses by users only; u: interval over users; † printed otherwise; "
+    "‡ ties matter"
 )
 
 
@@ -117,11 +123,11 @@ def _value(cell: ValueText) -> tuple[Text, ...]:
 
 def _details(seen: TableView, lines: Sequence[ClaimLine]) -> Grid:
     grid = _grid("")
-    for title in ("metric", *seen.detail_titles):
+    for title in ("metric", *seen.claim_titles, *seen.detail_titles):
         grid.add_column(title, justify="left" if title == "metric" else "right")
     told = ""
     for c in lines:
-        grid.add_row(Text("" if c.claim == told else c.claim), Text(c.metric), *map(Text, c.details))
+        grid.add_row(Text("" if c.claim == told else c.claim), Text(c.metric), *map(Text, (*c.tests, *c.details)))
         told = c.claim
     return grid
 
