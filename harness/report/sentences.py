@@ -150,7 +150,6 @@ def note_line(spec: TableSpec, note: Note) -> str:
         ),
         "one seed": lambda *_: "One seed: no interval or verdict here knows how much another seed would change.",
         "two seeds": lambda *_: "Two seeds: intervals over seeds are rough (in simulation 88 % may stand for 95 %).",
-        "repeated seeds": lambda s, n: f"The same ranks as another seed, so no training of its own: {_seeded(s, n)}.",
         "not compared": lambda s, n: f"Not compared: {_seeded(s, n) or s.dataset(n.dataset).label} {n.text}.",
         "unequal seeds": lambda s, n: f"Fewer than {len(s.seeds)} seeds: {_counted(s, n)}.",
         "same digits": lambda s, n: (

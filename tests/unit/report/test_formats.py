@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_tables import awkward, hits, run, spec, with_own
+from made_tables import awkward, hits, published, ranks, run, spec, with_own
 from rich.console import Console
 
-from harness.report import rounding, sentences, view
+from harness.report import rounding, sentences, verdict_words, view
 from harness.report.formats import csv, files, latex, markdown, terminal
-from harness.tables.build import SystemSpec, Table, build_table
+from harness.report.view_model import CLAIM_TESTS, VALUE_TESTS
+from harness.tables.build import DatasetSpec, SystemSpec, Table, build_table
 from harness.tables.verdicts import judge_table
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -53,7 +54,7 @@ def test_the_golden_ones_hold_what_must_not_be_missed(table: Table) -> None:
     for text in (markdown.render(table), latex.render(table), printed(table, 110)):
         plain = " ".join(text.replace("\\", "").split())
         assert "out of memory_limit & more" in plain or "out of memory_limit &amp; more" in plain
-        for told in ("printed 0.5", "not run", "below Popularity", "Größe-é", "paired t", "Holm", "commit:0123abcd"):
+        for told in ("printed 0.5", "not run", "Größe-é", "t over users and seeds", "Holm", "commit:0123abcd"):
             assert told in plain
 
 
@@ -97,6 +98,39 @@ def test_markdown_tables_have_equally_many_cells_in_every_row(table: Table) -> N
         else:
             assert len(set(widths)) <= 1
             widths = []
+
+
+def test_below_popularity_is_said_where_it_is_significant() -> None:
+    runs = [run("pop", None, hits(31, 100))]
+    runs += [run("a", seed, hits(5, 100, first=seed)) for seed in range(1, 9)]
+    below = judge_table(build_table(spec(seeds=tuple(range(1, 9))), runs))
+    assert "HIT@10: significantly below Popularity (0.3100): A 0.0500." in markdown.render(below)
+
+
+def test_a_value_that_two_systems_share_is_counted_once_with_the_weaker_word() -> None:
+    """SR-GNN as released and as published have one printed value: 20 published values were 16."""
+    runs = [run("a", None, hits(20, 100)), run("b", None, hits(30, 100))]
+    shared = [replace(published(system, 0.2), row="table/0") for system in "ab"]
+    made = spec(systems=spec().systems[:2])
+    table = judge_table(build_table(made, runs, shared))
+    assert [cell.verdict for cell in table.rows[0].cells] == ["reproduced", "differs"]
+    assert verdict_words.summary(table).startswith("0 of 1 published values reproduced (1 differs)")
+
+
+def test_what_has_no_value_without_a_spread_is_not_printed_as_infinite() -> None:
+    runs = [run(s, None, ranks([place] * 4)) for s, place in (("a", 1), ("b", 100))]
+    made = spec(systems=spec().systems[:2], datasets=(DatasetSpec("d", "Data", 4),))
+    table = judge_table(build_table(made, runs))
+    for text in files(table, ["html", "md", "tex", "csv"]).values():
+        assert "inf" not in text.replace("info", "")
+    assert ",0.125," in csv.claims(table)  # the exact test on four users
+
+
+@pytest.mark.parametrize("end", [".md", ".html"])
+def test_documents_have_the_tests_on_which_words_rest(table: Table, end: str) -> None:
+    text = files(table, [end.lstrip(".")])[end]
+    for title in (*VALUE_TESTS, *CLAIM_TESTS):
+        assert title in text.replace("\u00a0", " ")
 
 
 def test_best_and_second_are_marked() -> None:

@@ -46,8 +46,9 @@ def test_numbers_beside_are_neither_judged_nor_part_of_a_claim() -> None:
     assert cell.published.value == 0.2
     assert [p.value for p in cell.beside if p] == [0.3333]
     assert claim.paper_gain == pytest.approx(0.7)
-    assert claim.verdict == "supported by users only"
-    assert exit_code(made) == 1  # what another training would give, nobody knows
+    assert claim.verdict == "supported"  # of these very files, in which nothing is random: no seed can change it
+    assert [cell.verdict for cell in made.rows[0].cells] == ["reproduced"] * 2
+    assert exit_code(made) == 0
 
 
 @pytest.mark.parametrize("ending", [".md", ".tex", ".html"])
