@@ -6,6 +6,7 @@ knows a table; arrays in, numbers out.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import chdtri, stdtr, stdtrit  # type: ignore[import-untyped]
 
-from harness.stats.estimates import ALPHA, CONFIDENCE, ROUNDING, Basis, Floats, Interval
+from harness.stats.estimates import ALPHA, CONFIDENCE, ROUNDING, Basis, Floats, Interval, Users
 
 #: From so many seeds on the spread between trainings is taken for what it is; below, verdicts are by users only.
 ENOUGH_SEEDS = 3
@@ -50,6 +51,15 @@ class GainTest(NamedTuple):
     seed_variance: float
     seed_df: float
     user_variance: float
+
+
+class GainParts(NamedTuple):
+    """A mean gain, its variance over users with the degrees of freedom, and the share of users × seeds in it."""
+
+    mean: float
+    users: float
+    df_users: float
+    rest: float
 
 
 class SeedsNeeded(NamedTuple):
@@ -118,16 +128,22 @@ def gain_test(differences: Floats, own: Sequence[Noise], pool: Sequence[Noise], 
         margin: largest true gain, in either direction, that counts as none.
     """
     n_seeds, n_users = differences.shape
-    mean, by_user = float(differences.mean()), differences.mean(axis=0)
+    by_user = differences.mean(axis=0)
     spread = float(by_user.var(ddof=1)) if np.ptp(by_user) > ROUNDING else 0.0
-    users = spread / n_users
+    rest = rest_variance(differences) / (n_seeds * n_users) if n_seeds > 1 else 0.0
+    parts = GainParts(float(differences.mean()), spread / n_users, n_users - 1.0, rest)
+    return gain_from_parts(parts, own, pool, margin)
+
+
+def gain_from_parts(found: GainParts, own: Sequence[Noise], pool: Sequence[Noise], margin: float) -> GainTest:
+    """`gain_test` from all that it takes of users' differences."""
+    mean, users, df_users, rest = found
     if not own:
-        return _tested(mean, [(users, n_users - 1.0)], margin, "users", (0.0, 0.0, users), 0.0)
-    rest = rest_variance(differences) / (n_seeds * n_users)
+        return _tested(mean, [(users, df_users)], margin, "users", (0.0, 0.0, users), 0.0)
     half = noisier_half(pool)
     means = [(math.fsum(n.variance / n.n for n in own), welch_df([n.variance / n.n for n in own], own))]
     means.append((half.variance * math.fsum(1 / n.n for n in own), half.df))
-    spreads = [_users_and_seeds(users, n_users - 1.0, rest, *between) for between in means]
+    spreads = [_users_and_seeds(users, df_users, rest, *between) for between in means]
     variances = [n.variance for n in own]
     parts = (math.fsum(variances), welch_df(variances, own), users)
     floor = 0.0 if len(pool) >= ENOUGH_SYSTEMS else exact_floor(min(n.n for n in own), len(own))
@@ -218,7 +234,13 @@ def seeds_needed(
 
 
 def _fewest(distance: float, seed_variance: float, fixed: float, alpha: float) -> int:
-    n = np.arange(ENOUGH_SEEDS, MORE_SEEDS)
-    reach = (stdtrit(n - 1, 1 - alpha) + stdtrit(n - 1, POWER)) * np.sqrt(fixed + seed_variance / n)
-    enough = n[reach <= distance]
+    n, quantiles = _quantiles_by_seeds(alpha)
+    enough = n[quantiles * np.sqrt(fixed + seed_variance / n) <= distance]
     return int(enough[0]) if len(enough) else MORE_SEEDS
+
+
+@functools.lru_cache(maxsize=64)
+def _quantiles_by_seeds(alpha: float) -> tuple[Users, Floats]:
+    """Numbers of seeds, and the sum of the quantiles of t for `alpha` and for the power with so many."""
+    n = np.arange(ENOUGH_SEEDS, MORE_SEEDS)
+    return n, np.asarray(stdtrit(n - 1, 1 - alpha) + stdtrit(n - 1, POWER))
