@@ -2,8 +2,8 @@
 
 A thin front over `paired_counts`, `parametric`, `resampling` and `power`. Values are per user, paired by user id
 beforehand (`estimates.align`), for several seeds each user's mean over them (`estimates.seed_mean`): everything here
-is about other users. Whether other seeds would say the same is answered by `estimates.users_by_seeds`, from values
-per seed. Corrections over a family come after, from `harness.stats.corrections`.
+is about other users. Whether other seeds would say the same is answered by `seed_noise`, from values per seed.
+Corrections over a family come after, from `harness.stats.corrections`.
 """
 
 from __future__ import annotations

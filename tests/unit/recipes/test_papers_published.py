@@ -146,3 +146,14 @@ def test_klenitskiy_s_table_2_has_its_120_metrics_and_60_costs() -> None:
     ]
     own = published_numbers(ROOT, recipes.load_recipe(ROOT, "klenitskiy2023/table3", {}))
     assert [p.value for p in own] == [0.1341, 0.1537, 0.1857]
+
+
+def test_a_claim_that_the_paper_s_own_numbers_contradict_is_refused(tmp_path: Path) -> None:
+    """Table 3 claimed gSASRec > BERT4Rec on Steam, where the paper prints 0.0735 against 0.0746."""
+    write(tmp_path)
+    recipe = recipe_texts.recipe()
+    turned = recipe.claims[0].model_copy(update={"better": "net/bce", "worse": "net/ce-all", "metrics": ("HIT@10",)})
+    with pytest.raises(
+        RecipeError, match=r"net/bce > net/ce-all \(HIT@10 on small\), but the paper prints 0.5 against 0.6"
+    ):
+        published_numbers(tmp_path, recipe.model_copy(update={"claims": (turned,)}))
