@@ -142,7 +142,7 @@ def test_mistakes_are_told_in_one_message(toy: Project, one_error: Check) -> Non
 @pytest.mark.upstream
 def test_lastfm_s_eight_files_give_their_authors_logs(real_project: Project) -> None:
     done = real_project.run("reproduce", "li2023/released", "--where", "dataset=lastfm", timeout=1200)
-    assert done.returncode == 1, done.stderr  # every value, but no claim holds for more than these files
+    assert done.returncode == 1, done.stderr  # every value, but not every claim is significant over users
     assert "16 of 16 published values reproduced" in done.stdout
     recipe = recipes.load_recipe(ROOT, "li2023/released", {})
     logs = [p for p in published_numbers(ROOT, recipe) if not p.beside and p.dataset == "lastfm"]
