@@ -41,7 +41,7 @@ def table_spec(request: TableRequest) -> TableSpec:
             for name in sorted(settings.options)
         ),
         demonstration=recipe.demonstration,
-        timed=recipe.timed,
+        training=recipe.training,
         said=request.paper_significance,
     )
 

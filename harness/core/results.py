@@ -13,8 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 SECONDS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0}
-#: What a run's printed metrics call the minutes until its best epoch, and papers' files a system's time.
+#: What a run's printed metrics call the minutes until its best epoch, and papers' files a system's time; code bases
+#: that print the seconds of the whole training call them as papers' files do.
 MINUTES, TRAINING_TIME = "minutes to converge", "training_time"
+#: What a table may show of a training beside its metrics.
+TrainingFact = Literal["minutes", "seconds", "best epoch"]
+#: What papers' files call each of them.
+PRINTED_FACTS: dict[TrainingFact, str] = {
+    "minutes": TRAINING_TIME,
+    "seconds": TRAINING_TIME,
+    "best epoch": "best_epoch",
+}
 Status = Literal["finished", "failed", "missing"]
 
 
@@ -70,10 +79,17 @@ class RunResult:
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def minutes(self) -> float | None:
-        """Minutes of training until the best epoch, as the upstream tells them; None where it does not."""
-        told = float(self.printed.get(MINUTES, "nan"))
-        return told if math.isfinite(told) else None
+    def training(self) -> dict[TrainingFact, float]:
+        """What is known of the training.
+
+        The upstream itself tells minutes until the best epoch, and seconds of the whole training with its validations.
+        """
+        told: dict[TrainingFact, float] = {
+            "minutes": float(self.printed.get(MINUTES, "nan")),
+            "seconds": float(self.printed.get(TRAINING_TIME, "nan")),
+            "best epoch": math.nan if self.best_epoch is None else float(self.best_epoch),
+        }
+        return {fact: value for fact, value in told.items() if math.isfinite(value)}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationInfo, field_validator
 
 from harness.core.errors import RecipeError, near_misses
-from harness.core.results import Claim
+from harness.core.results import Claim, TrainingFact
 from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes import loss_catalogue
@@ -33,7 +33,8 @@ class Recipe(Strict):
         published: `paper#artifact` in recipes/papers, "" for none; what verdicts on values are about.
         published_in: what a table calls the place where those numbers stand.
         beside: further published numbers to look at, by what a table calls the place where they stand.
-        timed: its table shows minutes of training until the best epoch, which the upstream prints, beside the paper's.
+        training: what its table shows of the trainings beside the paper's: `minutes` until the best epoch, `seconds` of
+            the whole training, both as the upstream tells them, `best epoch`.
         demonstration: it shows the machinery and proves nothing about a paper.
     """
 
@@ -61,10 +62,10 @@ class Recipe(Strict):
     published: str = ""
     published_in: str = "paper"
     beside: dict[str, str] = {}
-    timed: bool = False
+    training: tuple[TrainingFact, ...] = ()
     demonstration: bool = False
 
-    @field_validator("metrics", "seeds", "datasets", "systems", "command")
+    @field_validator("metrics", "seeds", "datasets", "systems", "command", "training")
     @classmethod
     def nonempty_unique(cls, values: Sized, info: ValidationInfo) -> Sized:
         """Refuse empty lists, and what would count twice in a mean."""

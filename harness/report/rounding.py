@@ -49,9 +49,14 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 
-def minutes(value: float) -> str:
-    """Minutes of training: whole ones from ten on, as papers print them."""
+def training_time(value: float) -> str:
+    """Minutes or seconds of training: whole ones from ten on, as papers print them."""
     return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
+
+
+def mean_count(value: float) -> str:
+    """A mean of whole numbers, with a decimal where it is none itself."""
+    return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
 
 
 def megabytes(value: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
+from harness.core.results import TrainingFact
 from harness.report import rounding
 from harness.tables.build import NO_SEED, ClaimRow, Comparison, Note, Row, Spread, Table, TableSpec
 
@@ -20,7 +21,11 @@ LEGEND = (
 )
 
 
-TIMES = "Minutes: of training until the best epoch, here and on the {}'s machine, so nothing is judged. "
+TRAINING: dict[TrainingFact, str] = {
+    "minutes": "Minutes: of training until the best epoch, here and on the {}'s machine, so nothing is judged. ",
+    "seconds": "Seconds: of the whole training, here and on the {}'s machine, so nothing is judged. ",
+    "best epoch": "Best epoch: the one whose weights are tested, ours counted from 0. ",
+}
 INTERVAL = (
     "Interval: 95 %, uncorrected, over users × seeds where there are two or more seeds, else over users (u); the wider "
     "of two, with the noise of the claim's own seeds and with that of the noisier half of the table's systems."
@@ -223,11 +228,12 @@ def value_caption(table: Table) -> str:
         "training may give; differs: outside both"
     )
     over = f"Mean over {len(seeds)} seeds ({', '.join(map(str, seeds))}) of the mean" if len(seeds) > 1 else "Mean"
+    told = "".join(TRAINING[fact] for fact in dict.fromkeys(line.fact for line in table.training))
     return (
         f"{over} over users; ± half the 95 % t interval over seeds, or over users where marked u (one seed, or "
         f"nothing random). Difference: ours against the {spec.published_in}'s, in percent. Verdict: {how}. "
         "Best bold, second underlined. "
-        f"{TIMES.format(spec.published_in) if table.times else ''}{legend(table)}"
+        f"{told.format(spec.published_in)}{legend(table)}"
     ).rstrip()
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from harness.core.results import SECONDS
 from harness.report import details, paper_marks, rounding, sentences, verdict_words
 from harness.report.view_model import (
     ABSENT,
@@ -24,7 +25,7 @@ from harness.report.view_model import (
     ValueLine,
     ValueText,
 )
-from harness.tables.build import Cell, ClaimRow, DatasetSpec, SeedLine, SystemSeeds, Table, Time
+from harness.tables.build import Cell, ClaimRow, DatasetSpec, SeedLine, SystemSeeds, Table, Training
 
 _METRICS_ABREAST, _SEEDS_ABREAST = 2, 5
 
@@ -109,22 +110,35 @@ def _abreast(metrics: tuple[str, ...], n: int) -> Iterator[tuple[str, ...]]:
 
 
 def _value_blocks(table: Table, dataset: str) -> Iterator[ValueBlock]:
-    times = {t.system: _times(t) for t in table.times if t.dataset == dataset}
-    for metrics in _abreast(table.spec.metrics, _METRICS_ABREAST):
-        block = _value_block(table, dataset, metrics)
-        if times and metrics[-1] == table.spec.metrics[-1]:
-            keyed = zip(block.lines, table.spec.columns, strict=True)
-            block = replace(block, lines=tuple(replace(ln, times=times[s.key]) for ln, s in keyed), timed=True)
-        yield block
+    """Metrics side by side; one fact of trainings stands beside the last ones, several in a block of their own."""
+    training = [line for line in table.training if line.dataset == dataset]
+    facts = tuple(dict.fromkeys(line.fact for line in training))
+    told = {
+        s.key: tuple(t for line in training if line.system == s.key for t in _told(line)) for s in table.spec.columns
+    }
+    blocks = [_value_block(table, dataset, metrics) for metrics in _abreast(table.spec.metrics, _METRICS_ABREAST)]
+    if len(facts) > 1:
+        blocks.append(
+            replace(blocks[-1], metrics=(), lines=tuple(replace(line, cells=()) for line in blocks[-1].lines))
+        )
+    if facts:
+        keyed = zip(blocks[-1].lines, table.spec.columns, strict=True)
+        lines = tuple(replace(line, training=told[system.key]) for line, system in keyed)
+        blocks[-1] = replace(blocks[-1], lines=lines, training=facts)
+    yield from blocks
 
 
-def _times(time: Time) -> tuple[str, str]:
-    ours = ABSENT if time.minutes is None else rounding.minutes(time.minutes)
-    paper = time.published
+def _told(line: Training) -> tuple[str, str]:
+    """Ours and the paper's; a time of the paper in its own digits where the unit is the same."""
+    write = rounding.mean_count if line.fact == "best epoch" else rounding.training_time
+    ours = ABSENT if line.mean is None else write(line.mean)
+    paper = line.published
     if paper is None:
         return ours, ABSENT
-    printed = f"{paper.value:.{paper.decimals}f}" if paper.unit == "min" else rounding.minutes(paper.seconds / 60)
-    return ours, printed
+    unit = {"minutes": "min", "seconds": "s"}.get(line.fact, paper.unit)
+    if paper.unit == unit:
+        return ours, f"{paper.value:.{paper.decimals}f}"
+    return ours, rounding.training_time(paper.seconds / SECONDS[unit])
 
 
 def _value_block(table: Table, dataset: str, metrics: tuple[str, ...]) -> ValueBlock:

@@ -40,14 +40,14 @@ class ValueLine:
     """A system with a cell for each metric of the block; its runs are listed at `anchor`.
 
     Attributes:
-        times: its minutes of training and the paper's, where the block is timed.
+        training: for each of the block's facts ours and the paper's.
     """
 
     system: str
     anchor: str
     is_floor: bool
     cells: tuple[ValueText, ...]
-    times: tuple[str, ...] = ()
+    training: tuple[str, ...] = ()
 
     @property
     def linked(self) -> bool:
@@ -57,11 +57,15 @@ class ValueLine:
 
 @dataclass(frozen=True)
 class ValueBlock:
-    """Values on one dataset for as many metrics as fit side by side; the last block of a timed table has times too."""
+    """Values on one dataset for as many metrics as fit side by side.
+
+    Attributes:
+        training: names of the facts of trainings that it has too, or that it has alone.
+    """
 
     metrics: tuple[str, ...]
     lines: tuple[ValueLine, ...]
-    timed: bool = False
+    training: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

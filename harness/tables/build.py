@@ -25,16 +25,16 @@ from harness.tables.model import (
     SystemSpec,
     Table,
     TableSpec,
-    Time,
+    Training,
     ValueVerdict,
 )
 from harness.tables.notes import dataset_notes, general_notes
-from harness.tables.seeds import spreads, system_seeds, times
+from harness.tables.seeds import spreads, system_seeds, training
 from harness.tables.values import value_rows
 
 __all__ = [
     "NO_SEED", "Cell", "ClaimRow", "ClaimVerdict", "Comparison", "DatasetSpec", "Gap", "Note", "Row", "SeedGain",
-    "SeedLine", "Spread", "SystemSeeds", "SystemSpec", "Table", "TableSpec", "Time", "ValueVerdict",
+    "SeedLine", "Spread", "SystemSeeds", "SystemSpec", "Table", "TableSpec", "Training", "ValueVerdict",
     "build_table",
 ]  # fmt: skip
 
@@ -70,7 +70,7 @@ def build_table(spec: TableSpec, results: Sequence[RunResult], published: Sequen
         gaps,
         sum(row.comparison is not None for row in papers),
         sum(row.comparison is not None for row in own),
-        tuple(time for key, blocks in seeds.items() for time in times(spec, key, blocks, published)),
+        tuple(line for key, blocks in seeds.items() for line in training(spec, key, blocks, published)),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from harness.core.errors import ArgumentError, near_misses
-from harness.core.results import Claim, Published, Status
+from harness.core.results import Claim, Published, Status, TrainingFact
 from harness.stats.estimates import Estimate, Interval
 from harness.stats.printed_value import ValueTest
 from harness.stats.seed_noise import Noise
@@ -78,7 +78,7 @@ class TableSpec:
         wilcoxon: whether the signed-rank test was asked for.
         changed: options that were set by hand, each with the recipe's own value.
         footnotes: what the losses are that the command line put in, and in whose place.
-        timed: it shows minutes of training beside the paper's.
+        training: what it shows of the trainings beside the paper's.
         said: by dataset and metric, the paper's marks: of two systems, whether it calls their difference significant;
             both where it says both.
     """
@@ -104,7 +104,7 @@ class TableSpec:
     wilcoxon: bool = False
     changed: tuple[str, ...] = ()
     footnotes: tuple[str, ...] = ()
-    timed: bool = False
+    training: tuple[TrainingFact, ...] = ()
     said: Mapping[tuple[str, str], Mapping[frozenset[str], frozenset[bool]]] = field(default_factory=dict)
 
     @property
@@ -210,7 +210,7 @@ class SeedLine:
     epoch_cap: int | None = None
     seconds: float | None = None
     peak_memory_mb: float | None = None
-    minutes: float | None = None
+    training: Mapping[TrainingFact, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -224,15 +224,16 @@ class SystemSeeds:
 
 
 @dataclass(frozen=True)
-class Time:
-    """Minutes of training until the best epoch: a system's mean over its counted runs that tell them, and the paper's.
+class Training:
+    """One fact of a system's trainings: the mean over its counted runs that tell it, and the paper's number.
 
-    Nothing is judged: they were measured on different machines.
+    Nothing is judged: times were measured on different machines, and the paper's best epoch is that of its own seed.
     """
 
     dataset: str
     system: str
-    minutes: float | None = None
+    fact: TrainingFact
+    mean: float | None = None
     published: Published | None = None
 
 
@@ -279,7 +280,7 @@ class Table:
     gaps: tuple[Gap, ...]
     n_tests: int
     n_own_tests: int = 0
-    times: tuple[Time, ...] = ()
+    training: tuple[Training, ...] = ()
 
     @property
     def seedless(self) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.core.results import TRAINING_TIME, Published
+from harness.core.results import PRINTED_FACTS, Published, TrainingFact
 from harness.tables.claim_model import ClaimRow
 from harness.tables.comparable_runs import ComparableRuns
-from harness.tables.model import SeedLine, Spread, SystemSeeds, TableSpec, Time
+from harness.tables.model import SeedLine, Spread, SystemSeeds, TableSpec, Training
 
 
 def system_seeds(spec: TableSpec, sample: ComparableRuns) -> list[SystemSeeds]:
@@ -38,7 +38,7 @@ def _line(spec: TableSpec, sample: ComparableRuns, system: str, seed: int | None
         run.epoch_cap,
         run.seconds,
         run.peak_memory_mb,
-        run.minutes,
+        run.training,
     )
 
 
@@ -47,16 +47,24 @@ def _ranges(spec: TableSpec, lines: Sequence[SeedLine]) -> dict[str, tuple[float
     return {metric: (min(of), max(of)) for metric, of in values.items() if of}
 
 
-def times(spec: TableSpec, dataset: str, blocks: Sequence[SystemSeeds], published: Sequence[Published]) -> list[Time]:
-    """Minutes of training of each system with any, ours or the paper's; none where the table has no place for them."""
-    papers = {p.system: p for p in published if (p.dataset, p.metric, p.beside) == (dataset, TRAINING_TIME, "")}
+def training(
+    spec: TableSpec, dataset: str, blocks: Sequence[SystemSeeds], published: Sequence[Published]
+) -> list[Training]:
+    """What the table asks for of each system's trainings, by fact; a fact that neither we nor the paper tell is out."""
     found = []
-    for system in spec.columns if spec.timed else ():
-        lines = [line for block in blocks if block.system == system.key for line in block.lines if line.values]
-        told = [line.minutes for line in lines if line.minutes is not None]
-        ours = math.fsum(told) / len(told) if told else None
-        found.append(Time(dataset, system.key, ours, papers.get(system.key)))
-    return found if any(t.published or t.minutes is not None for t in found) else []
+    for fact in spec.training:
+        papers = {
+            p.system: p for p in published if (p.dataset, p.metric, p.beside) == (dataset, PRINTED_FACTS[fact], "")
+        }
+        lines = [Training(dataset, s.key, fact, _mean(s.key, fact, blocks), papers.get(s.key)) for s in spec.columns]
+        found += lines if any(line.published or line.mean is not None for line in lines) else []
+    return found
+
+
+def _mean(system: str, fact: TrainingFact, blocks: Sequence[SystemSeeds]) -> float | None:
+    lines = [line for block in blocks if block.system == system for line in block.lines if line.values]
+    told = [line.training[fact] for line in lines if fact in line.training]
+    return math.fsum(told) / len(told) if told else None
 
 
 def spreads(sample: ComparableRuns, rows: Sequence[ClaimRow]) -> list[Spread]:

@@ -10,12 +10,12 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
-from harness.core.results import Published
+from harness.core.results import SECONDS, Published
 from harness.report.paper_marks import marked
 from harness.report.sentences import signature
 from harness.stats.printed_value import ValueTest
 from harness.stats.seed_noise import MORE_SEEDS, SeedsNeeded
-from harness.tables.build import Cell, ClaimRow, Comparison, Row, Table, Time
+from harness.tables.build import Cell, ClaimRow, Comparison, Row, Table, Training
 
 VALUE_COLUMNS = (
     "artifact", "dataset", "metric", "system", "mean", "low", "high", "interval_over", "n_seeds", "published",
@@ -36,7 +36,7 @@ def values(table: Table) -> str:
     """One row for each cell; empty fields where there is nothing; several runs set apart by semicolons."""
     columns = (*VALUE_COLUMNS[:-1], *table.spec.beside, VALUE_COLUMNS[-1])
     rows = [_value(row, cell) for row in table.rows for cell in row.cells]
-    return _text(table, columns, [*rows, *(_minutes(time, len(table.spec.beside)) for time in table.times)])
+    return _text(table, columns, [*rows, *(_training(line, len(table.spec.beside)) for line in table.training)])
 
 
 def claims(table: Table) -> str:
@@ -68,21 +68,12 @@ def _seeds(needed: SeedsNeeded | None) -> tuple[object, ...]:
     return tuple(f">{MORE_SEEDS - 1}" if n >= MORE_SEEDS else n for n in needed) if needed else ("",) * 3
 
 
-def _minutes(time: Time, n_beside: int) -> tuple[object, ...]:
-    """A row of a metric of its own, without interval."""
-    paper = f"{time.published.seconds / 60:.8g}" if time.published else ""
-    return (
-        time.dataset,
-        "minutes",
-        time.system,
-        time.minutes,
-        *("",) * 4,
-        paper,
-        *("",) * 11,
-        "not judged",
-        "",
-        *("",) * n_beside,
-    )
+def _training(line: Training, n_beside: int) -> tuple[object, ...]:
+    """A row of a metric of its own, without interval; the paper's number in our unit."""
+    told, unit = line.published, {"minutes": SECONDS["min"], "seconds": SECONDS["s"]}.get(line.fact)
+    paper = "" if told is None else f"{told.seconds / unit:.8g}" if unit else _printed(told)
+    ours = (line.dataset, line.fact, line.system, line.mean, *("",) * 4)
+    return (*ours, paper, *("",) * 11, "not judged", "", *("",) * n_beside)
 
 
 def _printed(number: Published | None) -> str:

@@ -104,11 +104,11 @@ def _values(block: ValueBlock, seen: TableView) -> Grid:
         grid.add_column("")
         for title in seen.beside:
             grid.add_column(title, justify="right", no_wrap=True)
-    for title in ("minutes", seen.published_in) if block.timed else ():
+    for title in (title for fact in block.training for title in (fact, seen.published_in)):
         grid.add_column(title, justify="right", no_wrap=True)
     for line in block.lines:
         name = Text(line.system, style="italic" if line.is_floor else "")
-        cells = (*(part for cell in line.cells for part in _value(cell)), *map(Text, line.times))
+        cells = (*(part for cell in line.cells for part in _value(cell)), *map(Text, line.training))
         grid.add_row(name, *cells, end_section=line.is_floor)
     return grid
 

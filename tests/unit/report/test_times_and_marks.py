@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_tables import hits, published, run, spec
+from rich.console import Console
 
-from harness.core.results import MINUTES, Claim, Published
+from harness.core.results import MINUTES, TRAINING_TIME, Claim, Published
 from harness.recipes import recipe
 from harness.recipes.papers import significance
 from harness.report.figures.cost import told
 from harness.report.figures.data import FigureData
 from harness.report.formats import files
+from harness.report.formats.terminal import blocks
 from harness.tables.build import Table, build_table
 from harness.tables.verdicts import judge_table
 
@@ -38,9 +41,9 @@ def time(system: str, value: float, unit: str) -> Published:
 
 
 def test_minutes_stand_beside_the_papers_in_every_format() -> None:
-    table = made(time("a", 23, "min"), time("b", 4.8, "h"), timed=True)
+    table = made(time("a", 23, "min"), time("b", 4.8, "h"), training=("minutes",))
     text = files(table, ("md", "tex", "csv", "html"))
-    assert [(t.system, t.minutes) for t in table.times] == [("pop", 0.04), ("a", 3.0), ("b", None)]
+    assert [(t.system, t.mean) for t in table.training] == [("pop", 0.04), ("a", 3.0), ("b", None)]
     lines = text[".md"].partition("## Claims")[0].splitlines()
     rows = {line.split("|")[1].split("]")[0].strip(" *["): line for line in lines if line.startswith("| ")}
     assert rows["A"].endswith("| 3.0 | 23 |")
@@ -58,10 +61,47 @@ def test_minutes_stand_beside_the_papers_in_every_format() -> None:
     assert all(row["signature"].startswith("ties:") for row in found)
 
 
+def test_seconds_and_best_epochs_have_a_block_of_their_own_in_every_format() -> None:
+    epochs = Published("d", "a", "best_epoch", 6, 0, unit="epoch")
+    runs = [run("pop", None, hits(5, 100), printed={TRAINING_TIME: "0.4"})]
+    for seed, best in ((1, 7), (2, 8)):
+        left = {"printed": {TRAINING_TIME: str(100.0 * seed)}, "best_epoch": best, "epochs": 20}
+        runs += [run("a", seed, hits(10, 100), **left), run("b", seed, hits(20, 100), best_epoch=3)]
+    failed = run("a", 3, None, status="failed", reason="no", printed={TRAINING_TIME: "9"}, best_epoch=99)
+    papers = (time("a", 332, "s"), time("b", 8.5, "min"), epochs)
+    table = judge_table(build_table(spec(training=("seconds", "best epoch")), [*runs, failed], papers))
+    text = files(table, ("md", "tex", "csv", "html"))
+    first, _, second = text[".md"].partition("## Claims")[0].partition("| seconds | paper | best epoch | paper |")
+    assert "seconds |" not in first
+    assert [line.replace("*", "") for line in second.splitlines() if line.startswith("| ") and "---" not in line] == [
+        "| Popularity | 0.4 | – | – | – |", "| A | 150 | 332 | 7.5 | 6 |", "| B | – | 510 | 3 | – |",
+    ]  # fmt: skip
+    assert "Seconds: of the whole training" in text[".md"]
+    assert "Best epoch: the one whose weights are tested, ours counted from 0." in text[".md"]
+    assert "A & 150 & 332 & 7.5 & 6" in text[".tex"]
+    assert "<td>A</td><td>150</td><td>332</td><td>7.5</td><td>6</td></tr>" in text[".html"]
+    rows = csv.DictReader(io.StringIO(text[".csv"]))
+    found = [(r["metric"], r["system"], r["mean"], r["published"]) for r in rows if r["metric"] in table.spec.training]
+    assert found == [
+        ("seconds", "pop", "0.40000000", ""), ("seconds", "a", "150.00000000", "332"), ("seconds", "b", "", "510"),
+        ("best epoch", "pop", "", ""), ("best epoch", "a", "7.50000000", "6"), ("best epoch", "b", "3.00000000", ""),
+    ]  # fmt: skip
+
+
+def test_the_console_shows_seconds_and_best_epochs() -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    runs = [run("a", 1, hits(10, 100), best_epoch=4, printed={TRAINING_TIME: "5.25"})]
+    for part in blocks(build_table(spec(training=("seconds", "best epoch")), runs)):
+        console.print(part)
+    text = console.export_text()
+    assert re.search(r"^ +seconds +paper +best epoch +paper *$", text, re.MULTILINE)
+    assert re.search(r"^A +5\.2 +– +4 +– *$", text, re.MULTILINE)
+
+
 def test_no_minutes_where_no_recipe_asks_for_them_and_where_nobody_tells_any() -> None:
-    assert not made(time("a", 23, "min")).times
-    silent = build_table(spec(timed=True), [run("a", 1, hits(1, 100))])
-    assert not silent.times
+    assert not made(time("a", 23, "min")).training
+    silent = build_table(spec(training=("minutes",)), [run("a", 1, hits(1, 100))])
+    assert not silent.training
     assert "minutes" not in files(silent, ("md",))[".md"]
 
 
@@ -139,4 +179,4 @@ def test_a_mark_without_values_is_of_the_claim_s_direction() -> None:
 
 
 def test_minutes_that_are_no_number_are_not_told() -> None:
-    assert run("a", 1, hits(1, 100), printed={MINUTES: "nan"}).minutes is None
+    assert run("a", 1, hits(1, 100), printed={MINUTES: "nan"}).training == {}
