@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def reproduce(request: TableRequest) -> int:
     """Carry out a request, print its table and what could not run; the exit code."""
+    warn_of_unprinted_metrics(request)
     with Progress(request, console(stderr=True)) as progress:
         made = workflow.reproduce(request, progress)
     print_table(made.table, made.files, request.config.root)
@@ -34,9 +35,18 @@ def reproduce(request: TableRequest) -> int:
 
 def report(request: TableRequest, formats: Sequence[str]) -> int:
     """Print and write the table of the records at hand; the verdict's exit code."""
+    warn_of_unprinted_metrics(request)
     made = workflow.report(request, formats)
     print_table(made.table, made.files, request.config.root)
     return exit_code(made)
+
+
+def warn_of_unprinted_metrics(request: TableRequest) -> None:
+    """Say of which metrics the paper prints nothing, so that a misread name is not taken for an unpublished value."""
+    if metrics := request.unprinted_metrics:
+        recipe = request.recipe
+        text = f"{recipe.artifact}: {recipe.published} prints no {' and no '.join(metrics)} of its systems"
+        console(stderr=True).print(Text(f"harness: {text}: no verdict on these values", style="yellow"), soft_wrap=True)
 
 
 def exit_code(made: workflow.Reproduction) -> int:

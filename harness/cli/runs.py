@@ -8,6 +8,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from harness.cli.console import console, grid_of
+from harness.cli.reproduce import warn_of_unprinted_metrics
 from harness.commands import estimate
 from harness.commands import reproduce as workflow
 from harness.commands.table_request import TableRequest
@@ -21,6 +22,7 @@ from harness.runs.store import Record
 
 def print_plan(request: TableRequest) -> None:
     """The runs of a table: what is there, what is missing and why, about how long and how large."""
+    warn_of_unprinted_metrics(request)
     missing = request.execution(Observer()).find_missing(request.runs)
     told = workflow.reasons(request, missing)
     cost = estimate.Estimates(request.store, request.data)

@@ -19,7 +19,7 @@ from harness.executors.options import ExecutionOptions
 from harness.recipes import extra_losses, loss_catalogue
 from harness.recipes.datasets import Dataset
 from harness.recipes.papers import significance
-from harness.recipes.papers.published import published_numbers
+from harness.recipes.papers.published import published_numbers, unprinted_metrics
 from harness.recipes.recipe import Recipe, load_datasets, load_recipe, only_counts
 from harness.recipes.selection import Settings
 from harness.runs import plan
@@ -72,6 +72,11 @@ class TableRequest:
     def published(self) -> tuple[Published, ...]:
         """The paper's numbers."""
         return published_numbers(self.config.root, self.recipe)
+
+    @property
+    def unprinted_metrics(self) -> tuple[str, ...]:
+        """Metrics of the recipe of which the paper prints no number."""
+        return unprinted_metrics(self.recipe, self.published)
 
     @cached_property
     def paper_significance(self) -> significance.PaperSignificance:

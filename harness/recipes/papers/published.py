@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,6 +72,15 @@ def published_numbers(root: Path, recipe: Recipe) -> tuple[Published, ...]:
         where = f"recipes/{recipe.artifact}.yaml: claims"
         raise RecipeError(where, "; ".join(faults), "claim only what the paper says, by `datasets` and `metrics`")
     return found
+
+
+def unprinted_metrics(recipe: Recipe, numbers: Iterable[Published]) -> tuple[str, ...]:
+    """Metrics whose values stand without the paper's: it prints none for any system and dataset of the recipe.
+
+    Empty where the recipe names no paper. A metric may be unprinted on purpose; a name that nobody reads looks alike.
+    """
+    printed = {number.metric for number in numbers if not number.beside}
+    return tuple(metric for metric in recipe.metrics if recipe.published and metric not in printed)
 
 
 def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Published]:

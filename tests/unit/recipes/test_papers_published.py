@@ -12,7 +12,7 @@ from recipe_texts import PRINTED, write
 from harness.core.errors import RecipeError
 from harness.core.results import Published
 from harness.recipes import recipe as recipes
-from harness.recipes.papers.published import PrintedValue, names, published_numbers
+from harness.recipes.papers.published import PrintedValue, names, published_numbers, unprinted_metrics
 from harness.recipes.systems import PublishedAs
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -135,6 +135,19 @@ def test_hr_is_hit_and_numbers_quoted_of_earlier_papers_are_not_the_paper_s(tmp_
     write(tmp_path, printed=printed.rstrip() + quoted)
     found = published_numbers(tmp_path, recipe_texts.recipe())
     assert [(p.system, p.metric, p.value) for p in found] == [("net/bce", "HIT@10", 0.5), ("net/ce-all", "HIT@10", 0.6)]
+
+
+def test_a_metric_that_the_paper_does_not_print_is_named(tmp_path: Path) -> None:
+    write(tmp_path)
+    own = recipe_texts.recipe()
+    assert unprinted_metrics(own, published_numbers(tmp_path, own)) == ("NDCG@10",)
+    misread = PRINTED.replace("HIT@10", "Accuracy@10")
+    write(tmp_path, printed=misread)
+    assert unprinted_metrics(own, published_numbers(tmp_path, own)) == own.metrics
+    assert unprinted_metrics(recipes.load_recipe(ROOT, "demo/demo", {}), ()) == ()
+    for table in ("table2", "table3", "fig1", "fig2"):
+        real = recipes.load_recipe(ROOT, f"klenitskiy2023/{table}", {})
+        assert unprinted_metrics(real, published_numbers(ROOT, real)) == ()
 
 
 def test_klenitskiy_s_table_2_has_its_120_metrics_and_60_costs() -> None:
