@@ -90,12 +90,13 @@ def measured(words: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path)
         process = subprocess.Popen(words, cwd=cwd, env=dict(env), stdout=subprocess.PIPE, stderr=err, text=True)
         assert process.stdout is not None
         first = done = None
-        for line in process.stdout:
-            out.write(line)
-            if first is None:
-                first = (*used(process.pid), monotonic())
-            if "training_time" in line:
-                done = (*used(process.pid), monotonic())
+        with process.stdout as lines:
+            for line in lines:
+                out.write(line)
+                if first is None:
+                    first = (*used(process.pid), monotonic())
+                if "training_time" in line:
+                    done = (*used(process.pid), monotonic())
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode or first is None or done is None:

@@ -18,6 +18,8 @@ from overlay import core_cut
 from overlay.sasrec_bert4rec import run as entry
 from projects import ROOT, Project, clean_env
 
+from harness.core.config import load
+from harness.runs.source_tree import SourceTree
 from harness.upstreams import checkout
 
 PIN = checkout.Pin(
@@ -60,7 +62,7 @@ def place(shared_project: Project, tmp_path_factory: pytest.TempPathFactory) -> 
     where = ("--where", "dataset=beauty-6core,system=popularity")
     done = Project(shared_project.folder, env).run("reproduce", "klenitskiy2023/table2", *where, timeout=1500)
     assert done.returncode in (0, 1), done.stderr
-    patched = max((p for p in cache.glob("trees/sasrec-bert4rec-*") if p.is_dir()), key=os.path.getmtime)
+    patched = SourceTree(load(ROOT), "sasrec-bert4rec").path
     folder = tmp_path_factory.mktemp("bare")
     bare = checkout.checkout(checkout.clone(PIN, folder / "cache", template), PIN, ("/src",), folder / "tree")
     lines = next(cache.glob("data/*/beauty-6core.txt")).read_text().splitlines()
@@ -165,6 +167,19 @@ def test_other_losses_are_proven(place: Place, tmp_path: Path, loss: str) -> Non
     assert name in proof["computed"]
     assert proof["by"] == "overlay"
     assert proof["positions"] == (128 if name in ("bpr", "ce-last") else proof["positions"])
+
+
+@pytest.mark.parametrize("loss", ["bce", "gbce:k=16", "ce-all", "sampled-ce:k=100", "custom"])
+@pytest.mark.parametrize("model", ["sasrec", "gru4rec", "bert4rec"])
+def test_each_network_trains_with_each_loss(place: Place, tmp_path: Path, model: str, loss: str) -> None:
+    name, _, options = loss.partition(":")
+    given = f"{ROOT / 'examples/my_loss.py'}:focal_ce" if name == "custom" else name
+    words = (f"--model={model}", f"--loss={given}", f"--loss_options={options}", "--epochs=1")
+    left = by_overlay(place, tmp_path / "run", *words)
+    (proof,) = [e for e in left.events if e["event"] == "loss"]
+    known = proof["computed"]
+    assert any(told.startswith("focal_ce@") for told in known) if name == "custom" else name in known
+    assert len(left.ranks["user"]) == N_USERS
 
 
 def test_printed_metrics_are_those_of_the_ranks(place: Place, tmp_path: Path) -> None:
