@@ -82,7 +82,7 @@ class StoredRecord(Part):
     """record.json; docs/records.md says what each key holds.
 
     Attributes:
-        training: what the probe saw of the batches; None in records that were made before it looked.
+        training: what the probe saw of the epochs; None in records that were made before it looked.
     """
 
     format: int

@@ -63,7 +63,7 @@ class Reported:
 
     Attributes:
         network, proof: what the probe saw of the network and of the first batch's loss; empty where it saw nothing.
-        training: what it saw of all batches, see docs/records.md; empty in records from before it looked.
+        training: what it saw of all epochs, see docs/records.md; empty in records from before it looked.
         ranks: of the test split, or why there are none.
     """
 
@@ -118,7 +118,7 @@ def marks(record: StoredRecord) -> tuple[str, ...]:
     if (record.proof or {}).get("positions") == 0:
         found.append("the loss of the first batch has no gradient at any position")
     if (record.training or {}).get("moved") is False:
-        found.append("no weight moved in training: the gradient was zero everywhere")
+        found.append("the weights never moved")
     return tuple(filter(None, found))
 
 
@@ -157,8 +157,8 @@ def reported_faults(run: Run, reported: Reported) -> Iterator[Fault]:
     """Faults in what a run says of itself, the most telling first."""
     yield from model_faults(run, reported.network)
     yield from loss_faults(run, reported.proof)
-    if (batches := reported.training.get("nonfinite")) and is_number(batches):
-        yield Fault("training", f"the loss was not a finite number on {batches} batches")
+    if (epochs := reported.training.get("nonfinite")) and is_number(epochs):
+        yield Fault("training", f"the loss of a batch was not a finite number in {epochs} epochs")
     if not reported.printed:
         yield Fault("metrics", "the probe saw no printed test metrics")
     for name in (name for name, text in reported.printed.items() if not is_number(text)):

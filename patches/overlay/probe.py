@@ -82,7 +82,7 @@ def peak_memory_mb() -> float:
 
 
 def refuse(reason: str) -> None:
-    """Report why no ranks can be given, and end with it.
+    """Report why a run cannot count, and end with it.
 
     Raises:
         ValueError: always.

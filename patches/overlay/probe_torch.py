@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from . import probe
 
@@ -28,6 +31,12 @@ def describe(model: torch.nn.Module, name: str, checkpoint: str | None = None) -
         checkpoint_sha256=digest,
         device=str(next(model.parameters()).device),
     )
+
+
+def weights(model: torch.nn.Module) -> Iterator[NDArray[np.uint8]]:
+    """The bytes of each weight, one after the other; NumPy lacks some of the types that weights have."""
+    for weight in model.parameters():
+        yield weight.detach().reshape(-1).view(torch.uint8).cpu().numpy()
 
 
 def peak_memory_mb() -> float:

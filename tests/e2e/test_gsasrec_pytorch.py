@@ -96,6 +96,7 @@ def test_control_the_port_s_own_scripts_print_the_same(
     """Its scripts as they are, with the real ir_measures and torchinfo, in a process of their own."""
     record = reproduced(real_project, system)[system]
     assert record["status"] == "finished", record["fault"]
+    assert record["training"] == {"nonfinite": 0, "moved": True}
     python, packages = python_of(real_project), tmp_path / "packages"
     words = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(packages), *REAL]
     if (installed := subprocess.run(words, env=clean_env(), capture_output=True, text=True)).returncode:

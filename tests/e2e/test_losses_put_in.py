@@ -56,6 +56,7 @@ def test_a_loss_of_one_s_own_trains_proves_itself_and_stands_in_the_table(toy: P
     assert str(toy.folder) not in json.dumps(record)
     assert record["proof"]["computed"] == [f"focal_ce@{digest[:12]}"]
     assert record["proof"]["options"] == {"gamma": 2.0}
+    assert record["training"] == {"nonfinite": 0, "moved": True}
     folder = toy.folder / "results" / "runs" / record["key"]
     assert (folder / "loss.py").read_text() == MINE
     assert not any("loss" in other["inputs"] for other in records(toy).values() if other["key"] != record["key"])
@@ -174,6 +175,16 @@ def test_a_loss_whose_gradient_is_zero_is_marked(toy: Project) -> None:
     assert "§ GRU, zero, seed 1: the loss of the first batch has no gradient at any position." in " ".join(
         done.stdout.split()
     )
+
+
+def test_weights_that_never_moved_are_marked(toy: Project) -> None:
+    """The loss has a gradient on the first batch, and no step is taken."""
+    toy.replace("recipes/toy/table.yaml", "  - --seed={seed}", "  - --still\n  - --seed={seed}")
+    done = toy.run("reproduce", "toy/table", "--where", "system=gru/ce-all", *ONE)
+    assert done.returncode == 1, done.stderr
+    assert "§ GRU+, seed 1: the weights never moved." in " ".join(done.stdout.split())
+    (record,) = own(toy, "gru/ce-all")
+    assert (record["status"], record["training"]) == ("finished", {"nonfinite": 0, "moved": False})
 
 
 def test_a_mistake_in_the_file_is_told_before_anything_is_made(toy: Project, one_error: Check) -> None:

@@ -69,6 +69,7 @@ def test_every_model_runs_and_proves_itself(real_project: Project, system: str) 
     record = records(real_project)[system]
     assert record["status"] == "finished"
     assert system.partition("/")[2] in record["proof"]["computed"]  # type: ignore[index]
+    assert record["training"] == {"nonfinite": 0, "moved": True}
     assert record["disagreements"] == []
 
 

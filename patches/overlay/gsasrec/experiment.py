@@ -33,6 +33,7 @@ from aprec.recommenders.recommender import Recommender
 from aprec.recommenders.sequential.model_trainier import ModelTrainer
 
 from .. import probe
+from ..losses import chosen_tf
 from . import systems
 from .watch import Watch
 
@@ -180,17 +181,19 @@ def recommender(options: argparse.Namespace, watch: Watch | None) -> Any:
 def note_exceptions(built: Any, options: argparse.Namespace) -> None:
     """Have training and recommending leave a note of what they raise, which the code base only prints."""
     for name in ("rebuild_model", "recommend_batch"):
-        setattr(built, name, noted(getattr(built, name), raised_path(options)))
+        setattr(built, name, noted(getattr(built, name), options))
 
 
-def noted(function: Callable[..., Any], path: str) -> Callable[..., Any]:
-    """The function, leaving a note of what it raises."""
+def noted(function: Callable[..., Any], options: argparse.Namespace) -> Callable[..., Any]:
+    """The function, leaving a note of what it raises; a custom loss is named where the error comes from its file."""
 
-    def call(*arguments: Any, **options: Any) -> Any:
+    def call(*arguments: Any, **keywords: Any) -> Any:
         try:
-            return function(*arguments, **options)
+            return function(*arguments, **keywords)
         except BaseException as error:
-            Path(path).write_text(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
+            file, _, name = options.loss.rpartition(":")
+            text = chosen_tf.described(error, f"{os.path.basename(file)}:{name}", file)
+            Path(raised_path(options)).write_text(text)
             raise
 
     return call

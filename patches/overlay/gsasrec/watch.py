@@ -23,6 +23,7 @@ from .. import probe
 from ..calibration import PLACES, Calibration, report_user
 from ..losses.chosen_tf import Chosen
 from ..proof.in_tf import Spy
+from ..training import Training
 
 SOFTMAX = ("ce-all", "mlm-ce", "ce-last")
 NAMES = {
@@ -44,6 +45,7 @@ class Watch:
         listed: how many recommendations the code base lists for a user.
         start: when training began.
         epochs, best, converged: epochs so far, the best one of them, and the seconds until then.
+        training: looks at the weights, None before the first epoch has ended.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
@@ -51,6 +53,7 @@ class Watch:
         self.epochs = 0
         self.best: int | None = None
         self.converged: float | None = None
+        self.training: Training | None = None
 
     def spy(self, name: str, options: Mapping[str, Any], chosen: Chosen | None) -> Spy:
         """What looks at the first batch."""
@@ -68,17 +71,21 @@ class Watch:
         trainer.log_to_console(epoch)
         self.epochs, self.best = trainer.current_epoch + 1, trainer.best_epoch
         self.converged = trainer.time_to_converge
+        loss = float(epoch.train_result.training_loss)
         probe.event(
             "epoch",
             epoch=trainer.current_epoch,
             train_s=round(epoch.train_result.training_time, 4),
             valid_s=round(epoch.val_result.validation_time, 4),
-            loss=float(epoch.train_result.training_loss),
+            loss=loss,
             metric="NDCG@10",
             value=float(epoch.val_result.val_metric),
             valid_loss=float(epoch.val_result.val_loss),
             best=trainer.best_epoch == trainer.current_epoch,
         )
+        if self.training is None:  # the code base keeps the weights that its training began with, and never uses them
+            self.training = Training(trainer.last_no_nan_weights)
+        self.training.epoch_ends(loss, (weight.numpy() for weight in trainer.recommender.model.weights))
 
     def watched(self, evaluate: Callable[..., Any]) -> Callable[..., Any]:
         """The code base's test of a system, listened to."""

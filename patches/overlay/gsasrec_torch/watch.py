@@ -18,6 +18,7 @@ import torch
 import utils
 
 from .. import probe, probe_torch
+from ..training import Training
 from .proof import Spy
 from .ranks import RankCollector, TorchProxy
 from .split import Split
@@ -34,6 +35,7 @@ class Watch:
         begun: when training began, None if it has not.
         epoch_begun: when the present epoch began, None between epochs.
         ranked: ranks of the test, None before it begins.
+        training: looks at the training, None before there is a network.
     """
 
     def __init__(self, options: argparse.Namespace, split: Split, used: Mapping[str, Any]) -> None:
@@ -46,6 +48,7 @@ class Watch:
         self.begun: float | None = None
         self.epoch_begun: float | None = None
         self.ranked: RankCollector | None = None
+        self.training: Training | None = None
 
     def listen(self) -> None:
         """Rebind the port's names for its network, its batches and its validation, and PyTorch's backward pass."""
@@ -55,6 +58,7 @@ class Watch:
         def built(config: Any) -> Any:
             model = build(config)
             self.spy.watch(model)
+            self.training = Training(probe_torch.weights(model))
             return model
 
         def collated(*arguments: Any) -> Any:
@@ -82,17 +86,18 @@ class Watch:
         """The port has computed metrics, of a validation or of the test."""
         metrics = {metric_name(measure): value for measure, value in result.items()}
         if self.ranked is None:
-            self.epoch(metrics["NDCG@10"], trained)
+            self.epoch(model, metrics["NDCG@10"], trained)
         else:
             probe_torch.describe(model, self.options.model, self.options.checkpoint or None)
             self.ranked.write()
             probe.event("printed", split="test", metrics=self.printed(metrics))
 
-    def epoch(self, value: float, trained: float) -> None:
-        """An epoch ended with this validation metric; `trained` is when its training did."""
+    def epoch(self, model: torch.nn.Module, value: float, trained: float) -> None:
+        """An epoch of a model ended with this validation metric; `trained` is when its training did."""
         assert self.begun is not None, "an epoch has a batch"
         assert self.epoch_begun is not None
-        now = time.time()
+        assert self.training is not None
+        now, loss = time.time(), sum(self.losses) / len(self.losses)
         better = value > self.best_value  # as the port decides
         if better:
             self.best, self.best_value, self.converged = self.epochs, value, now - self.begun
@@ -101,11 +106,12 @@ class Watch:
             epoch=self.epochs,
             train_s=round(trained - self.epoch_begun, 4),
             valid_s=round(now - trained, 4),
-            loss=sum(self.losses) / len(self.losses),
+            loss=loss,
             metric="NDCG@10",
             value=value,
             best=better,
         )
+        self.training.epoch_ends(loss, probe_torch.weights(model))
         self.epochs, self.losses, self.epoch_begun = self.epochs + 1, [], None
 
     def test_begins(self) -> None:

@@ -1,10 +1,12 @@
 """The loss that a run asks for, in TensorFlow: looked up or loaded once, then called in the graph of every batch.
 
-A loss that cannot be used ends the run before the first batch, with a line that says why.
+A loss that cannot be used ends the run before the first batch, or on the batch that shows it, and says why.
 """
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +17,8 @@ from . import in_tf, named, samplers_tf
 from .named import DRAWS, LossError, NamedLoss
 
 Rows = tuple[int, ...]
+IN_GRAPH = "Graph execution error"  # begins the text of an error of a graph
+NOT_SAID = re.compile(rf"\s|{IN_GRAPH}|Detected at node|\d+ root error")  # how its lines begin that only say where
 
 
 def choose(loss: str, given: Mapping[str, Any], seed: int = 0) -> Chosen:
@@ -70,7 +74,12 @@ class Chosen:
         """The loss of a batch, shapes as in `in_tf`; `excluded` as `excluded` below returns it."""
         if self.path:
             generator = tf.random.Generator.from_seed(self.seed) if tf.executing_eagerly() else self.generator
-            return self.checked(self.function(hidden, table, targets, mask, generator=generator, **self.options))
+            try:
+                value = self.function(hidden, table, targets, mask, generator=generator, **self.options)
+            except Exception as error:  # a custom loss may raise anything
+                named.refuse(LossError(described(error, self.display_name, self.path)))
+                raise
+            return self.checked(value)
         options = {name: value for name, value in self.options.items() if name != "reserved"}
         drawn = {} if negatives is None else {"negatives": negatives}
         return self.function(hidden, table, targets, mask, excluded_rows=excluded, **drawn, **options)
@@ -80,20 +89,53 @@ class Chosen:
         return reserved if not self.path and self.options["reserved"] == "out" else ()
 
     def checked(self, value: Any) -> Tensor:
-        """The value of a custom loss; ends the process if it is no scalar or, where that is known, not finite."""
+        """The value of a custom loss; ends the process if it is no scalar or not finite.
+
+        What a graph computes is known later: there a value that is not finite ends the training by an error.
+        """
         fault = ""
         if not tf.is_tensor(value):
             fault = f"{self.display_name} returned {type(value).__name__}, expected a scalar tensor"
         elif value.shape.rank != 0:
             fault = f"{self.display_name} returned a tensor of shape {value.shape}, expected a scalar"
         elif tf.executing_eagerly() and not bool(tf.math.is_finite(value)):
-            fault = f"{self.display_name} returned {float(value)} on the first batch"
+            fault = f"{self.display_name} returned {float(value)}"
         if fault:
             named.refuse(LossError(fault))
-        return value
+        if tf.executing_eagerly():
+            return value
+        return tf.debugging.check_numerics(value, f"{self.display_name} returned a value that is not finite")
 
     def recompute(self, hidden: Any, table: Any, targets: Any, mask: Any) -> float:
         """The value of a custom loss on the first batch, computed once more with the same draws."""
         tensors = [tf.constant(hidden), tf.constant(table), tf.constant(targets), tf.constant(mask)]
         generator = tf.random.Generator.from_seed(self.seed)
         return float(self.function(*tensors, generator=generator, **self.options))
+
+
+def described(error: BaseException, display_name: str, path: str) -> str:
+    """An error in one line; where it comes from the file of a custom loss, with that loss and the line of the file.
+
+    The line is in the traceback, in what TensorFlow keeps of functions that it rewrote for a graph or, if that graph
+    failed on a batch, in the text.
+
+    Args:
+        path: of the user's file, "" for a loss of the harness.
+    """
+    text = said(error)
+    if text.startswith(display_name):
+        return text
+    rewritten = getattr(error, "ag_error_metadata", None)
+    frames = [*traceback.extract_tb(error.__traceback__), *(reversed(rewritten.translated_stack) if rewritten else ())]
+    lines = [frame.lineno for frame in frames if frame.filename == path]
+    lines += [int(line) for line in re.findall(rf'File "{re.escape(path)}", line (\d+)', str(error))]
+    raised = f"{type(error).__name__}: {text}"
+    return f"{display_name} raised {raised}, line {lines[-1]}" if lines else raised
+
+
+def said(error: BaseException) -> str:
+    """The text of an error in one line; that of a graph lists the calls that made an operation before it says more."""
+    text = str(error)
+    if not text.startswith(IN_GRAPH):
+        return " ".join(text.split())[:500]
+    return next((line for line in text.splitlines() if line and not NOT_SAID.match(line)), IN_GRAPH)

@@ -44,15 +44,15 @@ def first_batch(
         chosen: what computed the loss in place of the upstream's own, None if nothing did.
 
     Raises:
-        ValueError: the loss is not a finite number or carries no gradient.
+        ValueError: the loss is not a finite number or carries no gradient; the run reports it as its fault.
     """
     if probe.folder() is None:
         return
     value = float(loss.detach())
     if not np.isfinite(value):
-        raise ValueError(f"probe: the loss of the first batch is {value!r}")
+        probe.refuse(f"the loss of the first batch is {value!r}")
     if not loss.requires_grad:
-        raise ValueError("probe: the loss of the first batch carries no gradient: its graph is detached")
+        probe.refuse("the loss of the first batch carries no gradient: its graph is detached")
     drawn = _drawn(negatives, chosen)
     options = {} if chosen is None else chosen.options
     excluded = () if chosen is None else chosen.excluded_rows

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .. import probe, probe_torch
 from ..losses.chosen_torch import Chosen, choose
+from ..training import Training
 from . import proof
 from .loss import Step, step_of
 from .network import StepScores
@@ -74,6 +75,7 @@ def attach(module: Any, config: Any) -> None:
     """Have a module of the code base do what the configuration asks for."""
     module.harness = Changes(config.model, config.get("harness") or {}, config.get("seed") or 0)
     probe_torch.describe(module.model, MODELS.get(config.model, config.model))
+    module.harness.watch.training = Training(probe_torch.weights(module.model))
 
 
 def is_attached(module: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import probe, probe_torch
+from ..training import Training, Weights
 
 NAMES = {"ndcg": "NDCG", "hit_rate": "HIT", "mrr": "MRR"}
 
@@ -19,6 +20,7 @@ class Watch:
         best: the best of them by its validation NDCG@10, None before the first.
         training_s: seconds of the whole training, validations included, as the script prints them; None before its end.
         losses: of the batches of the present epoch.
+        training: looks at the weights, None where no epochs are heard of.
     """
 
     def __init__(self) -> None:
@@ -27,6 +29,7 @@ class Watch:
         self.best_value = float("-inf")
         self.training_s: float | None = None
         self.losses: list[float] = []
+        self.training: Training | None = None
         self.begun = self.trained = 0.0
 
     def epoch_begins(self) -> None:
@@ -37,9 +40,10 @@ class Watch:
         """The batches of an epoch are done, its validation begins."""
         self.trained = time.time()
 
-    def epoch_ends(self, value: float) -> None:
-        """An epoch and its validation, with this NDCG@10, are done."""
+    def epoch_ends(self, value: float, weights: Weights = ()) -> None:
+        """An epoch and its validation, with this NDCG@10, are done, and left these weights."""
         better = value > self.best_value  # as the code base keeps weights
+        loss = sum(self.losses) / len(self.losses) if self.losses else None
         if better:
             self.best, self.best_value = self.epochs, value
         probe.event(
@@ -47,11 +51,13 @@ class Watch:
             epoch=self.epochs,
             train_s=round(self.trained - self.begun, 4),
             valid_s=round(time.time() - self.trained, 4),
-            loss=sum(self.losses) / len(self.losses) if self.losses else None,
+            loss=loss,
             metric="NDCG@10",
             value=value,
             best=better,
         )
+        if self.training is not None and loss is not None:
+            self.training.epoch_ends(loss, weights)
         self.epochs += 1
 
     def printed(self, metrics: Mapping[str, float]) -> None:
@@ -91,8 +97,8 @@ def callback_of(base: Any, watch: Watch) -> Any:
         def on_validation_start(self, _trainer: Any, _module: Any) -> None:
             watch.training_ends()
 
-        def on_validation_end(self, trainer: Any, _module: Any) -> None:
+        def on_validation_end(self, trainer: Any, module: Any) -> None:
             if not trainer.sanity_checking:
-                watch.epoch_ends(float(trainer.callback_metrics["val_ndcg"]))
+                watch.epoch_ends(float(trainer.callback_metrics["val_ndcg"]), probe_torch.weights(module.model))
 
     return Epochs()

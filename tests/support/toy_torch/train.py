@@ -8,6 +8,7 @@ import torch
 from harness_overlay import probe, probe_torch
 from harness_overlay.losses import chosen_torch
 from harness_overlay.proof import in_torch as proof
+from harness_overlay.training import Training
 
 LENGTH, WIDTH, BATCH = 6, 8, 16
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--careless", action="store_true", help="drop the options, as a wrong patch would")
+    parser.add_argument("--still", action="store_true", help="take no step, as after a wrong patch")
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     users, items = read(args.data)
@@ -47,6 +49,7 @@ def main() -> None:
     if args.start:
         net.load_state_dict(torch.load(args.start))
     probe_torch.describe(net, args.model, args.start or None)
+    training = Training(probe_torch.weights(net))
     optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
     chosen = chosen_torch.choose(args.loss, "" if args.careless else args.loss_options, (0,), args.seed)
     known, targets = items[:, :-2], items[:, 1:-1]
@@ -58,9 +61,13 @@ def main() -> None:
             if epoch == start == 0:
                 proof.first_batch(loss, hidden, net.items.weight, goals, chosen=chosen)
             optimizer.zero_grad()
+            if args.still:
+                continue
             loss.backward()
             optimizer.step()
-        probe.event("epoch", epoch=epoch, loss=float(loss.detach()), metric="loss", value=float(loss.detach()))
+        last = float(loss.detach())
+        probe.event("epoch", epoch=epoch, loss=last, metric="loss", value=last)
+        training.epoch_ends(last, probe_torch.weights(net))
     report(net, users, items, args.epochs)
 
 

@@ -1,0 +1,48 @@
+"""What the probe sees of a whole training: whether its losses were finite, and whether any weight moved.
+
+After each epoch it writes the event `training`, which speaks of all epochs so far:
+  nonfinite  how many had a mean training loss that is no finite number, so that the loss of a batch was none
+  moved      whether any weight differs from what it was before the first batch
+It looks at weights and changes none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import probe
+
+Weights = Iterable[NDArray[Any]]
+
+
+class Training:
+    """Looks at one training.
+
+    Args:
+        weights: before the first batch.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self.begun_with = digest(weights) if probe.folder() else ""
+        self.nonfinite, self.moved = 0, False
+
+    def epoch_ends(self, loss: float, weights: Weights) -> None:
+        """Report an epoch: the mean loss of its batches, and the weights after it, which are read if need be."""
+        if probe.folder() is None:
+            return
+        self.nonfinite += not np.isfinite(loss)
+        self.moved = self.moved or digest(weights) != self.begun_with
+        probe.event("training", nonfinite=self.nonfinite, moved=self.moved)
+
+
+def digest(weights: Weights) -> str:
+    """SHA-256 of the bytes of all weights, in their order."""
+    found = hashlib.sha256()
+    for array in weights:
+        found.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return found.hexdigest()
