@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from harness.core.errors import ArgumentError
+from harness.core.name_values import name_values
 
 if TYPE_CHECKING:
     from harness.commands.table_request import TableRequest
@@ -55,6 +56,7 @@ TABLE: dict[str, tuple[Any, Any]] = {  # which table: what its runs and numbers 
     "gpus": (Gpus, ""),
     "project": (Project, None),
 }
+EXAMPLES = {"--where": "dataset=lastfm,model=sasrec", "--set": "epochs=5,patience=60"}
 WAYS: dict[str, tuple[Any, Any]] = {"jobs": (Jobs, None), "timeout": (Timeout, None), "retry_failed": (Retry, False)}
 
 
@@ -67,17 +69,9 @@ def pairs(texts: list[str] | None, flag: str) -> dict[str, str]:
     """`a=b,c=d`, given once or more, as a mapping.
 
     Raises:
-        ArgumentError: a part without `=`, or a name given twice.
+        ArgumentError: a part that is not name=value, or a name given twice.
     """
-    found: dict[str, str] = {}
-    for part in (p.strip() for text in texts or [] for p in text.split(",") if p.strip()):
-        name, equals, value = part.partition("=")
-        if not equals or not name or not value:
-            raise ArgumentError(flag, f"{part!r} is not name=value", f"write {flag} dataset=lastfm,model=sasrec")
-        if name in found:
-            raise ArgumentError(flag, f"{name!r} is given twice", "alternatives go as name=a|b")
-        found[name] = value
-    return found
+    return name_values(",".join(texts or ()), flag, f"write {flag} {EXAMPLES[flag]}", "alternatives go as name=a|b")
 
 
 def seed_list(text: str) -> tuple[int, ...] | None:

@@ -19,6 +19,7 @@ from harness.core.results import Claim, Ranks, RunResult
 from harness.recipes import recipe
 from harness.runs import store
 from harness.runs.store import Record
+from harness.runs.validation import disagreements
 from harness.stats.metrics import parse
 from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec, build_table
 from harness.tables.verdicts import judge_table
@@ -154,8 +155,9 @@ def told(record: Record) -> str:
 
 def as_result(record: Record, ranks: Ranks, dataset: str) -> RunResult:
     """A record as a run without seed: it stands for nothing but itself."""
-    key = record.typed.key
-    return RunResult(key, dataset, key, None, "finished", ranks=ranks, agrees=not record.typed.disagreements)
+    key, typed = record.typed.key, record.typed
+    lines = disagreements(ranks, typed.printed or {}, typed.disagreements)
+    return RunResult(key, dataset, key, None, "finished", ranks=ranks, disagreements=lines)
 
 
 def protocol(results: Sequence[RunResult]) -> dict[str, str]:

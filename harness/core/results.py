@@ -56,7 +56,7 @@ class RunResult:
         ranks: None unless finished.
         epochs: epochs trained; None where there is no such thing.
         epoch_cap: the most epochs it could have trained.
-        agrees: the metrics recomputed from ranks equal the ones the upstream printed.
+        disagreements: where the metrics that the upstream printed are not those of its ranks, one line each.
         printed: the upstream's own test metrics, as it printed them.
         marks: what a reader must know of this run, one line each, although it counts.
     """
@@ -73,10 +73,15 @@ class RunResult:
     epoch_cap: int | None = None
     seconds: float | None = None
     peak_memory_mb: float | None = None
-    agrees: bool = True
+    disagreements: tuple[str, ...] = ()
     printed: dict[str, str] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the metrics recomputed from ranks equal the ones the upstream printed."""
+        return not self.disagreements
 
     @property
     def training(self) -> dict[TrainingFact, float]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.errors import ArgumentError, near_misses
+from harness.core.name_values import name_values
 from harness.core.project_file import Upstream
 from harness.core.results import Claim
 from harness.recipes import loss_file, selection
@@ -126,20 +127,12 @@ def of_catalogue(name: str, rest: str, catalogue: Catalogue) -> Addition:
 
 
 def option_texts(where: str, text: str) -> dict[str, str]:
-    """`k=256,t=0.75` as a mapping.
+    """`k=256,t=0.75` of the loss `where` as a mapping.
 
     Raises:
-        ArgumentError: a part without `=`, or a name given twice.
+        ArgumentError: a part that is not name=value, or a name given twice.
     """
-    found: dict[str, str] = {}
-    for part in (p.strip() for p in text.split(",") if p.strip()):
-        name, equals, value = part.partition("=")
-        if not equals or not name.isidentifier() or not value:
-            raise ArgumentError(FLAG, f"{where}: {part!r} is not name=value", WRITTEN)
-        if name in found:
-            raise ArgumentError(FLAG, f"{where}: {name} is given twice", "leave one out")
-        found[name] = value
-    return found
+    return name_values(text, FLAG, WRITTEN, "leave one out", of=where)
 
 
 def systems(recipe: Recipe, one: Addition) -> list[AddedSystem]:

@@ -24,8 +24,7 @@ from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_ranks
 from harness.runs.record_model import FORMATS, End, StoredRecord, parse_json, parse_record
-from harness.runs.validation import marks, record_fault
-from harness.stats.metrics import agrees_with_printed
+from harness.runs.validation import disagreements, marks, record_fault
 
 DEMONSTRATION = "demonstration"
 
@@ -227,8 +226,7 @@ class Store:
         if stored.record is None:
             return RunResult(*name, epoch_cap=run.epoch_cap)
         record = stored.record.typed
-        end, printed = record.end or End(), record.printed or {}
-        disagree = record.disagreements or (stored.ranks and agrees_with_printed(stored.ranks, printed))
+        end = record.end or End()
         return RunResult(
             *name,
             epochs=end.epochs,
@@ -236,8 +234,8 @@ class Store:
             epoch_cap=run.epoch_cap,
             seconds=record.seconds,
             peak_memory_mb=end.peak_memory_mb,
-            printed=dict(printed),
-            agrees=not disagree,
+            printed=dict(record.printed or {}),
+            disagreements=disagreements(stored.ranks, record.printed or {}, record.disagreements),
             marks=marks(record),
         )
 

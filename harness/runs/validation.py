@@ -86,7 +86,7 @@ def validate_run(run: Run, folder: RunFolder, outcome: Outcome) -> Validation:
     fault = next(faults(run, folder, outcome, events, ranks), None)
     if fault is not None or isinstance(ranks, MetricsError):
         return Validation(fault, events)
-    return Validation(None, events, agrees_with_printed(ranks, Validation(None, events).printed))
+    return Validation(None, events, disagreements(ranks, Validation(None, events).printed))
 
 
 def record_fault(run: Run | None, record: StoredRecord, content: Mapping[str, Any], ranks: Ranks | MetricsError) -> str:
@@ -108,6 +108,17 @@ def record_fault(run: Run | None, record: StoredRecord, content: Mapping[str, An
         run = run_of(record, content["inputs"], ranks)
     reported = Reported(record.network or {}, record.proof or {}, record.training or {}, record.printed or {}, ranks)
     return next((fault.reason for fault in reported_faults(run, reported)), "")
+
+
+def disagreements(ranks: Ranks | None, printed: Mapping[str, str], recorded: Sequence[str] = ()) -> tuple[str, ...]:
+    """Where the metrics that a run printed are not those of its ranks, one line each.
+
+    Args:
+        ranks: None of a run that has none, of which only its record's word is known.
+        recorded: what its record says of this; it counts where nothing is found here.
+    """
+    found = tuple(agrees_with_printed(ranks, printed)) if ranks else ()
+    return found or tuple(recorded)
 
 
 def marks(record: StoredRecord) -> tuple[str, ...]:

@@ -145,7 +145,7 @@ def means_bounds(ranks: Ranks, metric: str) -> Bounds:
     return Bounds(float(pessimistic), float(per_user(ranks, metric, "optimistic").mean()))
 
 
-def agrees_with_printed(ranks: Ranks, printed: dict[str, str]) -> list[str]:
+def agrees_with_printed(ranks: Ranks, printed: Mapping[str, str]) -> list[str]:
     """Where the metrics an upstream printed are not those of its ranks, one line each; [] if all agree.
 
     A printed number agrees if it is, to its own digits, somewhere in what ties allow: in [pessimistic, optimistic].

@@ -73,7 +73,7 @@ def select_comparable(spec: TableSpec, dataset: DatasetSpec, results: Sequence[R
     values = {(*place, m): metrics.per_user(own, m) for place, own in ranks.items() for m in spec.metrics}
     repeated = _repeated(ranks)
     ranks = {place: own for place, own in ranks.items() if place not in repeated}
-    disagreements = {place: _disagreements(runs[place]) for place in ranks}
+    disagreements = {place: runs[place].disagreements for place in ranks}
     gaps += _absent(spec, dataset, runs)
     return ComparableRuns(dataset.key, users, runs, ranks, values, disagreements, tuple(gaps), repeated)
 
@@ -108,14 +108,6 @@ def _usable(runs: dict[Place, RunResult], dataset: DatasetSpec) -> tuple[dict[Pl
                 gaps.append(_gap(runs[place], odd))
                 del usable[place]
     return usable, gaps
-
-
-def _disagreements(run: RunResult) -> tuple[str, ...]:
-    """Where the run's printed metrics are not those of its ranks; its record's word counts where we find nothing."""
-    lines = tuple(metrics.agrees_with_printed(run.ranks, run.printed)) if run.ranks else ()
-    if run.agrees or lines:
-        return lines
-    return ("its record says that the metrics it printed are not those of its ranks",)
 
 
 def _asked_for(spec: TableSpec, dataset: DatasetSpec, results: Sequence[RunResult]) -> dict[Place, RunResult]:

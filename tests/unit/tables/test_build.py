@@ -214,8 +214,8 @@ def test_unknown_metrics_and_systems_are_refused() -> None:
 
 
 def test_recomputed_metrics_that_are_not_the_printed_ones_are_flagged_and_listed() -> None:
-    runs = [replace(r, printed={"HIT@10": "0.1300"}) if r.key == "a-2" else r for r in three_seeds()]
-    runs = [replace(r, agrees=False) if r.key == "b-1" else r for r in runs]
+    line = "HIT@10: upstream printed 0.1300, its ranks give 0.150000"
+    runs = [replace(r, disagreements=(line,)) if r.key in ("a-2", "b-1") else r for r in three_seeds()]
     table = build_table(spec(), runs)
     found = cells(table)
     assert (found["a"].disagrees, found["b"].disagrees, found["pop"].disagrees) == (True, True, False)
