@@ -37,6 +37,7 @@ class Ranks:
         tied: shape (n_users,), candidates with its score, the item itself included, so at least 1.
         candidates: shape (n_users,), how many candidates were ranked.
         protocol: how: split, ranking (full or sampled), seen (what happens to items the user has had).
+        items: how many items the run ranks where nobody's seen ones are left out; 0 where it does not say.
     """
 
     users: npt.NDArray[np.int64]
@@ -44,6 +45,7 @@ class Ranks:
     tied: npt.NDArray[np.int64]
     candidates: npt.NDArray[np.int64]
     protocol: dict[str, str]
+    items: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,6 +147,9 @@ def note_line(spec: TableSpec, note: Note) -> str:
         "trivial": lambda s, n: (
             f"{n.metric} is 1 whatever the scores for users with so few candidates: {_shares(s, n)}."
         ),
+        "candidates": lambda s, n: (
+            f"Systems rank different numbers of items, which favours the fewer: {_counted(s, n)}."
+        ),
         "repeated seeds": lambda s, n: f"Identical ranks, so they count as one seed: {_seeded(s, n)}.",
         "ties": lambda s, n: f"‡ {n.metric}: tied scores would change a printed digit of {_names(s, n)}.",
         "floor": lambda s, n: f"{n.metric}: significantly below {_floor(s, n)}: {_valued(s, n)}.",

@@ -111,9 +111,18 @@ def read_ranks(path: Path, view: str = "printed") -> Ranks:
             users, above, tied, candidates = (whole_numbers(name, array(file.read(f"{name}.npy"))) for name in columns)
             if not users.shape == above.shape == tied.shape == candidates.shape == (users.size,):
                 raise ValueError("its columns differ in length")
-            return Ranks(users, above, tied, candidates, json.loads(str(array(file.read("protocol.npy")))))
+            protocol = json.loads(str(array(file.read("protocol.npy"))))
+            return Ranks(users, above, tied, candidates, protocol, items_ranked(file))
     except DAMAGED as error:
         raise MetricsError(path.name, f"cannot be used: {error}", "rerun with --retry-failed") from error
+
+
+def items_ranked(file: zipfile.ZipFile) -> int:
+    """How many items stand in the view that leaves out nobody's seen ones, 0 where there is none."""
+    name = "candidates_all"
+    if f"{name}.npy" not in file.namelist():
+        return 0
+    return int(whole_numbers(name, array(file.read(f"{name}.npy"))).max(initial=0))
 
 
 def array(data: bytes) -> npt.NDArray[Any]:

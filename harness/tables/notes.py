@@ -12,6 +12,8 @@ from harness.tables.claims import comparison, corrected, noise_pool
 from harness.tables.comparable_runs import ComparableRuns
 from harness.tables.model import NO_SEED, Cell, Note, Row, TableSpec
 
+RESERVED_ROWS = 2  # a code base may rank its padding and its mask token too, as S3Rec does
+
 
 def general_notes(spec: TableSpec, gaps: Sequence[Gap]) -> list[Note]:
     """Notes on the table as a whole, then one for each failed run and one for all runs missing for the same reason."""
@@ -43,6 +45,7 @@ def dataset_notes(
         for line in sample.runs[system, seed].marks
     ]
     notes += _trivial(spec, sample)
+    notes += _candidates(sample)
     below = floor_tests(spec, sample, rows)
     for row in rows:
         ties = [(cell.system, 0.0) for cell in row.cells if cell.ties]
@@ -60,6 +63,13 @@ def _trivial(spec: TableSpec, sample: ComparableRuns) -> Iterator[Note]:
         shares = {place[0]: float((own.candidates <= k).mean()) for place, own in sample.ranks.items()}
         if kind == "HIT" and (found := tuple((system, share) for system, share in shares.items() if share)):
             yield Note("trivial", sample.dataset, metric=name, values=found)
+
+
+def _candidates(sample: ComparableRuns) -> Iterator[Note]:
+    """Systems that rank different numbers of items, as for ids with gaps, each with its number."""
+    found = {system: own.items for (system, _), own in sample.ranks.items() if own.items}
+    if found and max(found.values()) - min(found.values()) > RESERVED_ROWS:
+        yield Note("candidates", sample.dataset, values=tuple(found.items()))
 
 
 def floor_tests(spec: TableSpec, sample: ComparableRuns, rows: Sequence[Row]) -> dict[tuple[str, str], Comparison]:

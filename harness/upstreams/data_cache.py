@@ -116,9 +116,7 @@ def check_sequences(path: Path, name: str) -> None:
     for number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
         user, *sequence = map(int, line.split())
         if len(sequence) < LEAST_ITEMS:
-            what = f"user {user} has {len(sequence)} item(s)"
-            fix = "leave users with fewer than 3 out: the last item is for the test, the one before for validation"
-            raise DatasetError(f"{name}:{number}", what, fix)
+            raise too_few(f"{name}:{number}", user, len(sequence))
         if min(sequence) < 1:
             raise DatasetError(f"{name}:{number}", f"item {min(sequence)}", "number items from 1: 0 is the padding")
         items.update(sequence)
@@ -126,6 +124,35 @@ def check_sequences(path: Path, name: str) -> None:
         first = next(n for n in range(1, max(items)) if n not in items)
         what = f"{len(items):,} items with numbers up to {max(items):,}; {absent:,} are missing, the first is {first}"
         raise DatasetError(name, what, "number items from 1 without gaps: missing ones would be candidates")
+
+
+def check_pairs(path: Path, name: str) -> None:
+    """Nothing, for a file of pairs that leave-one-out code can be run on; it has been counted before.
+
+    Code bases that read such files number the items themselves, or refuse those below 1. Those that make a row for each
+    number up to the largest rank more items than a baseline that counts: tables say so (`tables.notes`).
+
+    Args:
+        name: what messages call the file.
+    Raises:
+        DatasetError: naming the last line of a user with fewer than three items.
+    """
+    last, n_items, number = "", LEAST_ITEMS, 0
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            user = line.split()[0]
+            if user != last and n_items < LEAST_ITEMS:
+                raise too_few(f"{name}:{number - 1}", last, n_items)
+            n_items = n_items + 1 if user == last else 1
+            last = user
+    if n_items < LEAST_ITEMS:
+        raise too_few(f"{name}:{number}", last, n_items)
+
+
+def too_few(where: str, user: int | str, n_items: int) -> DatasetError:
+    """The error of a user from whom nothing can be held out."""
+    fix = "leave users with fewer than 3 out: the last item is for the test, the one before for validation"
+    return DatasetError(where, f"user {user} has {n_items} item(s)", fix)
 
 
 def count_pairs(path: Path) -> Counts:

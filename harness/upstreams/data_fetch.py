@@ -118,8 +118,8 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
     expected = data_cache.Counts(dataset.users, dataset.items, dataset.interactions)
     if odd := data_cache.compare(counted(dataset, folder), expected, dataset.name):
         raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
-    if dataset.layout == "users":
-        data_cache.check_sequences(folder / dataset.sequences, dataset.sequences)
+    check = data_cache.check_pairs if dataset.layout == "pairs" else data_cache.check_sequences
+    check(folder / dataset.sequences, dataset.sequences)
     return folder
 
 

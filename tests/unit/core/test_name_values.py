@@ -20,7 +20,7 @@ def test_what_is_not_name_and_value(text: str) -> None:
     with pytest.raises(ArgumentError, match="is not name=value") as error:
         pairs([text], "--set")
     assert "write --set epochs=5" in str(error.value)  # it named a filter, whatever the option
-    with pytest.raises(ArgumentError, match="^--loss: gbce: .* is not name=value"):
+    with pytest.raises(ArgumentError, match=r"^--loss: gbce: .* is not name=value"):
         option_texts("gbce", text)
 
 

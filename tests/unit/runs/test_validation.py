@@ -452,3 +452,9 @@ def test_that_no_printed_metric_could_be_checked_is_a_mark(folder: RunFolder) ->
     found = validate_run(run(), folder, DONE)
     (mark,) = marks(parse_record(build_record(run(), {}, DONE, found, {})))
     assert mark == "no printed metric could be checked against the ranks: none of AUC follows from ranks"
+
+
+def test_how_many_items_a_run_ranks_is_read_where_it_is_told(folder: RunFolder) -> None:
+    assert read_ranks(folder.ranks("test")).items == 0
+    write_ranks(folder, candidates_all=[733] * 4)
+    assert read_ranks(folder.ranks("test")).items == 733

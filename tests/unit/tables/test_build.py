@@ -408,3 +408,18 @@ def test_a_cut_off_beyond_all_candidates_is_told_to_be_trivial() -> None:
     (note,) = notes(table, "trivial")
     assert (note.metric, note.values) == ("HIT@21", (("a", 0.25),))
     assert note_line(spec(), note).endswith("so few candidates: A 25 % of the users.")
+
+
+def test_systems_that_rank_different_numbers_of_items_are_told() -> None:
+    """Item ids with gaps gave a code base more candidates than the baseline beside it, in silence."""
+
+    def ranking(n_baseline: int, n_trained: int) -> list[Note]:
+        runs = [replace(r, ranks=replace(r.ranks, items=n_trained)) for r in three_seeds() if r.ranks]
+        runs = [replace(r, ranks=replace(r.ranks, items=n_baseline)) if r.system == "pop" else r for r in runs]
+        return notes(build_table(spec(), runs), "candidates")
+
+    (note,) = ranking(700, 733)
+    text = "Systems rank different numbers of items, which favours the fewer: Popularity 700; A 733; B 733."
+    assert note_line(spec(), note) == text
+    assert not ranking(3646, 3648)  # the rows of padding and mask token, which S3Rec ranks too
+    assert not ranking(0, 0)  # what older records say

@@ -20,7 +20,7 @@ url = "https://example.org/toy"
 commit = "0000000000000000000000000000000000000000"
 code = ["/*"]
 """
-PAIRS = b"1 7\n1 8\n2 7\n"
+PAIRS = b"1 7\n1 8\n1 7\n2 7\n2 8\n2 7\n"
 URL = "https://example.org/data/pairs.txt"
 
 
@@ -75,7 +75,7 @@ def test_a_file_without_a_hash_is_not_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pin", [{"sha256": sha256_bytes(PAIRS)}, {"blob": "a78aca9f4a2a6b36ad0a0e3d2b6e1a7d4a1d9ac5"}])
 def test_content_and_counts_are_held_to_what_is_stated(tmp_path: Path, pin: dict[str, str]) -> None:
     own = made(tmp_path)
-    facts = {"upstream": "toy", "name": "toy", "label": "Toy", "users": 2, "items": 2, "interactions": 3}
+    facts = {"upstream": "toy", "name": "toy", "label": "Toy", "users": 2, "items": 2, "interactions": 6}
     file = {"name": "pairs.txt", "url": URL, **pin}
     dataset = Dataset.model_validate({**facts, "sequences": "pairs.txt", "layout": "pairs", "files": [file]})
     if "blob" in pin:
@@ -83,8 +83,8 @@ def test_content_and_counts_are_held_to_what_is_stated(tmp_path: Path, pin: dict
             data_fetch.materialise(own, dataset, lambda _: PAIRS)
         return
     assert (data_fetch.materialise(own, dataset, lambda _: PAIRS) / "pairs.txt").read_bytes() == PAIRS
-    wrong = dataset.model_copy(update={"interactions": 4})
-    with pytest.raises(DatasetError, match="interactions: 3 in the file, 4"):
+    wrong = dataset.model_copy(update={"interactions": 7})
+    with pytest.raises(DatasetError, match="interactions: 6 in the file, 7"):
         data_fetch.materialise(own, wrong, lambda _: PAIRS)
 
 
@@ -118,3 +118,28 @@ def test_own_sequences_that_would_be_ranked_wrongly_are_refused_by_file_and_line
     assert caught.value.where == where
     assert told in caught.value.what
     assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "told"),
+    [
+        ("8 1\n8 2\n9 1\n9 2\n9 3\n", "own.txt:2", "user 8 has 2 item(s)"),
+        ("8 1\n8 2\n8 3\n9 1\n", "own.txt:4", "user 9 has 1 item(s)"),
+        ("8 1\n8 2\n8 3\n9 1\n9 2\n9 3\n", "", ""),
+    ],
+)
+def test_users_of_own_pairs_from_whom_nothing_can_be_held_out_are_refused(
+    tmp_path: Path, text: str, where: str, told: str
+) -> None:
+    """A code base failed on them once it ran, or left them out in silence."""
+    rows = [line.split() for line in text.splitlines()]
+    counts = {"users": len({r[0] for r in rows}), "items": len({r[1] for r in rows}), "interactions": len(rows)}
+    file = {"name": "own.txt", "url": URL, "sha256": sha256_bytes(text.encode())}
+    facts = {"upstream": "toy", "name": "toy", "label": "Toy", "sequences": "own.txt", "layout": "pairs"}
+    dataset = Dataset.model_validate({**facts, **counts, "files": [file]})
+    if not told:
+        data_fetch.materialise(made(tmp_path), dataset, lambda _: text.encode())
+        return
+    with pytest.raises(DatasetError) as caught:
+        data_fetch.materialise(made(tmp_path), dataset, lambda _: text.encode())
+    assert (caught.value.where, caught.value.what) == (where, told)
