@@ -21,8 +21,8 @@ from harness.runs import store
 from harness.runs.store import Record
 from harness.runs.validation import disagreements
 from harness.stats.metrics import parse
-from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec, build_table
-from harness.tables.verdicts import judge_table
+from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec
+from harness.tables.ties import judged_table
 
 KEY = re.compile(r"[0-9a-f]{4,20}")
 USUAL = ("HIT@10", "NDCG@10")
@@ -60,7 +60,7 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
         wilcoxon=wilcoxon,
         signature={"upstream": " and ".join(dict.fromkeys(upstreams)), **protocol(results)},
     )
-    return judge_table(build_table(spec, results))
+    return judged_table(spec, results)
 
 
 def systems(request: TableRequest, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = False) -> Table:
@@ -99,7 +99,7 @@ def systems(request: TableRequest, a: str, b: str, metrics: Sequence[str], wilco
         systems=tuple(replace(whole.system(name), is_floor=False) for name in (a, b)),
         claims=tuple(Claim(a, b, metric, own=True) for metric in metrics or whole.metrics),
     )
-    return judge_table(build_table(spec, results, [p for p in request.published if p.system in (a, b)]))
+    return judged_table(spec, results, [p for p in request.published if p.system in (a, b)])
 
 
 def the_artifact(config: Config, a: str, b: str) -> str:

@@ -16,7 +16,7 @@ from harness.runs.key_changes import key_changes
 from harness.runs.plan import Run
 from harness.runs.runner import Execution, Observer
 from harness.tables.build import Table, build_table
-from harness.tables.verdicts import judge_table
+from harness.tables.ties import judged_table
 
 FIGURES = "figures"
 
@@ -51,7 +51,7 @@ def reproduce(request: TableRequest, observer: Observer) -> Reproduction:
     ready = execution.prepare_workspace(missing)
     execution.execute(ready)
     results = load_results(request, execution)
-    table = judge_table(build_table(spec, results, request.published))
+    table = judged_table(spec, results, request.published)
     return Reproduction(table, results, execution.gaps, publish(request, table, results))
 
 
@@ -65,7 +65,7 @@ def report(request: TableRequest, formats: Sequence[str]) -> Reproduction:
     if all(result.status == "missing" for result in results):
         fix = f"`harness reproduce {request.name}` makes them; `harness plan {request.name}` shows what it would run"
         raise StoreError(request.recipe.artifact, "no record of this table yet", fix)
-    table = judge_table(build_table(table_spec(request), results, request.published))
+    table = judged_table(table_spec(request), results, request.published)
     return Reproduction(table, results, {}, publish(request, table, results, formats))
 
 

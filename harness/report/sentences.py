@@ -151,7 +151,8 @@ def note_line(spec: TableSpec, note: Note) -> str:
             f"Systems rank different numbers of items, which favours the fewer: {_counted(s, n)}."
         ),
         "repeated seeds": lambda s, n: f"Identical ranks, so they count as one seed: {_seeded(s, n)}.",
-        "ties": lambda s, n: f"‡ {n.metric}: tied scores would change a printed digit of {_names(s, n)}.",
+        "ties": lambda s, n: f"‡ {n.metric}: tied scores would change a printed digit of {_bounded(s, n)}.",
+        "tie rule": lambda s, n: f"‡ {n.metric}, {_against(s, n)}: {n.text}.",
         "floor": lambda s, n: f"{n.metric}: significantly below {_floor(s, n)}: {_valued(s, n)}.",
         "paper floor": lambda s, n: (
             f"{n.metric}: the {s.published_in}'s own numbers below {_floor(s, n)}: {_valued(s, n)}."
@@ -174,8 +175,19 @@ def _run(spec: TableSpec, note: Note) -> str:
     return spec.system(note.system).label + ("" if note.seed is None else f", seed {note.seed}")
 
 
-def _names(spec: TableSpec, note: Note) -> str:
-    return "; ".join(spec.system(key).label for key, _ in note.values)
+def _bounded(spec: TableSpec, note: Note) -> str:
+    """Systems, each with its value for the held-out item last and first among equal scores."""
+    pairs = zip(note.values[::2], note.values[1::2], strict=True)
+    return "; ".join(
+        f"{spec.system(key).label} ({rounding.metric(last)} with the held-out item last among equals, "
+        f"{rounding.metric(first)} with it first)"
+        for (key, last), (_, first) in pairs
+    )
+
+
+def _against(spec: TableSpec, note: Note) -> str:
+    """A system, or a claim that it beats another one."""
+    return " > ".join(spec.system(key).label for key in (note.system, *(key for key, _ in note.values)))
 
 
 def _floor(spec: TableSpec, note: Note) -> str:

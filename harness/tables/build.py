@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.core.results import Published, RunResult
-from harness.stats.metrics import parse
+from harness.stats.metrics import TieRule, parse
 from harness.tables.claim_model import ClaimRow, ClaimVerdict, Comparison, Gap, SeedGain
 from harness.tables.claims import claim_rows, corrected
 from harness.tables.comparable_runs import select_comparable
@@ -39,18 +39,21 @@ __all__ = [
 ]  # fmt: skip
 
 
-def build_table(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Published] = ()) -> Table:
+def build_table(
+    spec: TableSpec, results: Sequence[RunResult], published: Sequence[Published] = (), ties: TieRule = "mean"
+) -> Table:
     """The table of an artifact from its runs; verdicts are still to be given.
 
     Args:
         results: of any datasets and seeds; those that `spec` does not ask for are passed over.
+        ties: where a held-out item stands among equal scores.
     Raises:
         ArgumentError: for an unknown metric, or a claim about a system that the table does not have.
         MetricsError: if two results stand for the same run.
     """
     for metric in spec.metrics:
         parse(metric)
-    samples = [select_comparable(spec, dataset, results) for dataset in spec.datasets]
+    samples = [select_comparable(spec, dataset, results, ties) for dataset in spec.datasets]
     rows = {s.dataset: value_rows(spec, s, published) for s in samples}
     claims = {s.dataset: claim_rows(spec, s, published) for s in samples}
     gaps = tuple(gap for s in samples for gap in s.gaps)

@@ -60,7 +60,9 @@ class ComparableRuns:
         return (failed or own or [Gap(self.dataset, system, None, "missing", "not run")])[0]
 
 
-def select_comparable(spec: TableSpec, dataset: DatasetSpec, results: Sequence[RunResult]) -> ComparableRuns:
+def select_comparable(
+    spec: TableSpec, dataset: DatasetSpec, results: Sequence[RunResult], ties: metrics.TieRule = "mean"
+) -> ComparableRuns:
     """The dataset's runs, checked and brought into one order of users.
 
     Raises:
@@ -70,7 +72,7 @@ def select_comparable(spec: TableSpec, dataset: DatasetSpec, results: Sequence[R
     usable, gaps = _usable(runs, dataset)
     users = next(iter(usable.values())).users if usable else np.array([], dtype=np.int64)
     ranks = {place: _reordered(own, users) for place, own in usable.items()}
-    values = {(*place, m): metrics.per_user(own, m) for place, own in ranks.items() for m in spec.metrics}
+    values = {(*place, m): metrics.per_user(own, m, ties) for place, own in ranks.items() for m in spec.metrics}
     repeated = _repeated(ranks)
     ranks = {place: own for place, own in ranks.items() if place not in repeated}
     disagreements = {place: runs[place].disagreements for place in ranks}

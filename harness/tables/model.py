@@ -23,7 +23,7 @@ ValueVerdict = Literal[
 NoteKind = Literal[
     "demonstration", "quick", "changed", "failed", "missing", "disagrees", "ties", "floor", "paper floor", "one seed",
     "two seeds", "unequal seeds", "repeated seeds", "marked", "trivial", "same digits", "cut digits", "not compared",
-    "candidates",
+    "candidates", "tie rule",
 ]  # fmt: skip
 Method = Literal["holm", "bonferroni", "benjamini-hochberg", "none"]
 NO_SEED = -1

@@ -11,6 +11,7 @@ from harness.tables.claim_model import ClaimRow, Comparison, Gap
 from harness.tables.claims import comparison, corrected, noise_pool
 from harness.tables.comparable_runs import ComparableRuns
 from harness.tables.model import NO_SEED, Cell, Note, Row, TableSpec
+from harness.tables.values import tie_bounds
 
 RESERVED_ROWS = 2  # a code base may rank its padding and its mask token too, as S3Rec does
 
@@ -48,7 +49,8 @@ def dataset_notes(
     notes += _candidates(sample)
     below = floor_tests(spec, sample, rows)
     for row in rows:
-        ties = [(cell.system, 0.0) for cell in row.cells if cell.ties]
+        tied = [cell.system for cell in row.cells if cell.ties]
+        ties = [(system, bound) for system in tied for bound in tie_bounds(sample, system, row.metric)]
         if ties:
             notes.append(Note("ties", row.dataset, metric=row.metric, values=tuple(ties)))
         notes += _below_floor(spec, row, below)

@@ -61,10 +61,15 @@ def _prints_as(values: Floats, published: Published) -> bool:
     return abs(float(values.mean()) - published.value) <= 0.5 * 10.0**-published.decimals + 1e-12
 
 
+def tie_bounds(sample: ComparableRuns, system: str, metric: str) -> metrics.Bounds:
+    """The mean over seeds with the held-out item last, and first, among equal scores."""
+    bounds = [metrics.means_bounds(sample.ranks[system, seed], metric) for seed in sample.seeds(system)]
+    return metrics.Bounds(*(math.fsum(side) / len(bounds) for side in zip(*bounds, strict=True)))
+
+
 def _ties_matter(sample: ComparableRuns, system: str, metric: str, decimals: int) -> bool:
     """Whether optimistic and pessimistic ties give means over seeds that print differently."""
-    bounds = [metrics.means_bounds(sample.ranks[system, seed], metric) for seed in sample.seeds(system)]
-    pessimistic, optimistic = (math.fsum(side) / len(bounds) for side in zip(*bounds, strict=True))
+    pessimistic, optimistic = tie_bounds(sample, system, metric)
     return round(pessimistic, decimals) != round(optimistic, decimals)
 
 

@@ -228,7 +228,7 @@ def test_ties_that_would_change_a_printed_digit_are_told() -> None:
     harmless = ranks([1] * 10 + [100] * 90, tied=[5] * 10 + [1] * 90)
     table = build_table(spec(seeds=(1,)), [run("a", 1, tied), run("b", 1, harmless)])
     assert (cells(table)["a"].ties, cells(table)["b"].ties) == (True, False)
-    assert [note.values for note in notes(table, "ties")] == [(("a", 0.0),)]
+    assert [note.values for note in notes(table, "ties")] == [(("a", 0.0), ("a", 0.1))]
 
 
 def test_ties_that_no_printed_digit_shows_are_not_told() -> None:

@@ -1,0 +1,53 @@
+"""Verdicts that turn with the rule for ties: what they would be with the held-out item first, or last, among equals.
+
+A held-out item that shares its score with others counts at the mean of the places that they share. Where so many share
+it that a printed digit depends on this, the whole table is built and judged once more under either extreme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.core.results import Published, RunResult
+from harness.tables.build import build_table
+from harness.tables.model import NO_SEED, Note, Table, TableSpec
+from harness.tables.verdicts import judge_table
+
+Place = tuple[str, str, str, str]  # dataset, metric, system, and the worse system of a claim or ""
+
+
+def judged_table(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Published] = ()) -> Table:
+    """The table of an artifact from its runs, with verdicts and a note on each verdict that turns with the tie rule.
+
+    Raises:
+        ArgumentError, MetricsError: as `build_table`.
+    """
+    table = judge_table(build_table(spec, results, published))
+    if not any(cell.ties for row in table.rows for cell in row.cells):
+        return table
+    last, first = (
+        verdicts(judge_table(build_table(spec, results, published, ties))) for ties in ("pessimistic", "optimistic")
+    )
+    turned = [
+        note(place, verdict, last[place], first[place])
+        for place, verdict in verdicts(table).items()
+        if {last[place], first[place]} != {verdict}
+    ]
+    return replace(table, notes=(*table.notes, *turned))
+
+
+def note(place: Place, verdict: str, last: str, first: str) -> Note:
+    """The note on one verdict that turns."""
+    dataset, metric, system, worse = place
+    others = [(other, end) for other, end in ((last, "last"), (first, "first")) if other != verdict]
+    told = " and ".join(f"{other} with the held-out item {end} among equal scores" for other, end in others)
+    text = f"{verdict}, but {told}"
+    return Note("tie rule", dataset, system, metric, text=text, values=((worse, NO_SEED),) if worse else ())
+
+
+def verdicts(table: Table) -> dict[Place, str]:
+    """Every verdict of a table by its place."""
+    found: dict[Place, str] = {(r.dataset, r.metric, c.system, ""): c.verdict for r in table.rows for c in r.cells}
+    claims = {(row.dataset, row.claim.metric, row.claim.better, row.claim.worse): row.verdict for row in table.claims}
+    return {**found, **claims}
