@@ -12,6 +12,7 @@ from harness.commands.table_spec import table_spec
 from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
 from harness.core.results import RunResult
 from harness.report import formats as render
+from harness.runs import gaps
 from harness.runs.key_changes import key_changes
 from harness.runs.plan import Run
 from harness.runs.runner import Execution, Observer
@@ -73,17 +74,19 @@ def load_results(request: TableRequest, execution: Execution | None = None) -> l
     """Every run of the table as the store holds it.
 
     Args:
-        execution: what carried out the runs, if anything did: its gaps give the reasons of missing runs.
+        execution: what carried out the runs, if anything did: its gaps give the reasons of missing runs, before those
+            that an earlier one left beside the table.
     """
-    known = execution.found if execution else {}
-    gaps = execution.gaps if execution else {}
+    known, met = (execution.found, execution.gaps) if execution else ({}, {})
+    told = gaps.reasons(gaps.read(request.folder), met, request.config.root)
     found = [request.store.result(run, known.get(run.key)) for run in request.runs]
-    return [with_reason(result, gaps[result.key]) if result.key in gaps else result for result in found]
+    return [
+        with_reason(r, told[r.key]) if r.key in met or (r.status == "missing" and r.key in told) else r for r in found
+    ]
 
 
-def with_reason(result: RunResult, error: HarnessError) -> RunResult:
-    """A missing run with the first line of the reason why it could not start."""
-    reason = str(error).splitlines()[0]
+def with_reason(result: RunResult, reason: str) -> RunResult:
+    """A missing run with the reason why it could not start."""
     return RunResult(result.key, result.dataset, result.system, result.seed, "missing", reason)
 
 
@@ -102,7 +105,8 @@ def publish(
     if unknown := [name for name in formats if name not in known]:
         raise ArgumentError("--format", f"unknown format {unknown[0]!r}", near_misses(unknown[0], known))
     texts = render.files(table, [name for name in formats if name != FIGURES])
-    files: dict[str, bytes] = {f"table{ending}": text.encode() for ending, text in texts.items()}
+    files: dict[str, bytes | None] = {f"table{ending}": text.encode() for ending, text in texts.items()}
+    files[gaps.FILE] = gaps.written(results)
     if FIGURES in formats:
         from harness.report import figures  # matplotlib takes longer to start than a finished table
 

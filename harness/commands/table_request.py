@@ -125,15 +125,19 @@ class TableRequest:
         """The planned runs with their content keys; nothing is fetched."""
         return plan.plan_runs(self.recipe, self.data, self.workspace.pinned, self.settings)
 
-    def keep(self, files: Mapping[str, bytes]) -> list[Path]:
-        """Write files of the table by name, beside what is there; where they lie.
+    @property
+    def folder(self) -> Path:
+        """Where the table's files go."""
+        return self.store.table_folder(self.recipe.artifact, self.variant)
+
+    def keep(self, files: Mapping[str, bytes | None]) -> list[Path]:
+        """Write files of the table by name, beside what is there, and remove those that are None; where they lie.
 
         Raises:
             StoreError: the disk is full or not writable.
         """
-        folder = self.store.table_folder(self.recipe.artifact, self.variant)
-        self.store.write_table(folder, files)
-        return [folder / name for name in files]
+        self.store.write_table(self.folder, files)
+        return [self.folder / name for name, content in files.items() if content is not None]
 
     @property
     def stages(self) -> list[Run]:

@@ -243,15 +243,17 @@ class Store:
         """Where a table's files go; `variant` tells filtered or changed tables apart."""
         return self.results / "tables" / artifact / variant
 
-    def write_table(self, folder: Path, files: Mapping[str, bytes]) -> None:
-        """Write the files of a table; a file that already says the same is not touched.
+    def write_table(self, folder: Path, files: Mapping[str, bytes | None]) -> None:
+        """Write the files of a table, and remove those that are None; one that already says the same is not touched.
 
         Raises:
             StoreError: the disk is full or not writable.
         """
         for name, content in files.items():
             path = folder / name
-            if not (path.is_file() and path.read_bytes() == content):
+            if content is None:
+                path.unlink(missing_ok=True)
+            elif not (path.is_file() and path.read_bytes() == content):
                 write_whole(path, content)
 
 

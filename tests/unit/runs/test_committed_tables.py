@@ -6,6 +6,8 @@ import argparse
 import dataclasses
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,14 +16,18 @@ import pytest
 from render_tables import TABLES
 
 from harness.cli.options import pairs, seed_list
+from harness.commands.reproduce import report
 from harness.commands.table_request import TableRequest
 from harness.core.config import load
 from harness.environments import venv
 from harness.environments.locks import content_hash
 from harness.executors.options import ExecutionOptions
 from harness.recipes.selection import Settings
+from harness.runs import gaps
 from harness.runs.overlay import Module, Overlay
 from harness.runs.plan import Run, plan_runs
+from harness.runs.runner import Observer
+from harness.runs.store import Store
 from harness.upstreams.patches import series as patches
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -68,8 +74,10 @@ def test_a_committed_table_needs_no_training(words: str) -> None:
     asked = job(words)
     missing = [run for run in asked.runs if asked.store.read(run.key) is None]
     assert len(missing) == GAPS.get(words, 0), [run.label for run in missing]
-    folder = asked.store.table_folder(asked.recipe.artifact, asked.variant)
-    table = (folder / "table.md").read_text(encoding="utf-8")
+    told = gaps.read(asked.folder)
+    assert set(told) in ({run.key for run in missing}, set())
+    table = (asked.folder / "table.md").read_text(encoding="utf-8")
+    assert table.count("the mirror lacks") == len(told)  # a fresh clone has no mirror, and renders the same line
     assert set(re.findall(r"runs/([0-9a-f]{20})\)", table)) == {run.key for run in asked.runs}
 
 
@@ -153,3 +161,17 @@ def test_the_tables_of_the_last_test_load_nearly_every_module() -> None:
     loaded = {name for words in FORMS for run in job(words).runs for name in run.modules}
     left = {name.rpartition("/")[2] for name in set(MODULES) - loaded}
     assert len(left) <= 6, left
+
+
+def test_a_report_and_a_plan_need_no_framework_and_start_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records and the identity of the environment suffice; its interpreter and its packages may be elsewhere."""
+    written: dict[str, bytes | None] = {}
+    for name in ("torch", "tensorflow", "pytorch_lightning"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("something was started"))
+    monkeypatch.setattr(Store, "write_table", lambda _store, _folder, files: written.update(files))
+    asked = job("li2023/table2 --where dataset=lastfm --seeds 42,43,44,45,46")
+    made = report(asked, ("md", "csv", "tex"))
+    assert not made.table.gaps
+    assert {"table.md", "table.csv", "table.tex", "gaps.json"} <= set(written)
+    assert (written["gaps.json"], asked.execution(Observer()).find_missing(asked.runs)) == (None, [])
