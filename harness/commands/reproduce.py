@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commands import figure_data
+from harness.commands.preregistration import with_statement
 from harness.commands.table_request import TableRequest
 from harness.commands.table_spec import table_spec
 from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
@@ -52,7 +53,7 @@ def reproduce(request: TableRequest, observer: Observer) -> Reproduction:
     ready = execution.prepare_workspace(missing)
     execution.execute(ready)
     results = load_results(request, execution)
-    table = judged_table(spec, results, request.published)
+    table = with_statement(request, judged_table(spec, results, request.published), results)
     return Reproduction(table, results, execution.gaps, publish(request, table, results))
 
 
@@ -66,7 +67,7 @@ def report(request: TableRequest, formats: Sequence[str]) -> Reproduction:
     if all(result.status == "missing" for result in results):
         fix = f"`harness reproduce {request.name}` makes them; `harness plan {request.name}` shows what it would run"
         raise StoreError(request.recipe.artifact, "no record of this table yet", fix)
-    table = judged_table(table_spec(request), results, request.published)
+    table = with_statement(request, judged_table(table_spec(request), results, request.published), results)
     return Reproduction(table, results, {}, publish(request, table, results, formats))
 
 

@@ -6,13 +6,18 @@ from importlib.metadata import version
 
 from harness.commands.table_request import TableRequest
 from harness.recipes import extra_losses, selection
+from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem, System
 from harness.tables.build import DatasetSpec, SystemSpec, TableSpec
 
 
-def table_spec(request: TableRequest) -> TableSpec:
-    """What the table has to show: the part of the recipe that was asked for, and the signature of its numbers."""
-    recipe, settings = request.recipe, request.settings
+def table_spec(request: TableRequest, changed: Recipe | None = None) -> TableSpec:
+    """What the table has to show: the part of the recipe that was asked for, and the signature of its numbers.
+
+    Args:
+        changed: the recipe with other claims, margin or correction.
+    """
+    recipe, settings = changed or request.recipe, request.settings
     chosen = selection.systems(recipe, settings.where)
     names = list(dict.fromkeys(run.dataset for run in request.runs))
     return TableSpec(

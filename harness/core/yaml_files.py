@@ -28,10 +28,30 @@ def parse(path: Path, kind: type[Model], context: Any = None, printed: bool = Fa
         RecipeError: not readable, no YAML, or with mistakes, all of them listed.
     """
     raw = read_yaml(path, PrintedLoader if printed else Loader)
+    return typed(raw, str(path), kind, context)
+
+
+def parse_text(text: bytes, where: str, kind: type[Model]) -> Model:
+    """The content of a YAML file, of an earlier commit perhaps, as a typed value.
+
+    Args:
+        where: what messages call it.
+    Raises:
+        RecipeError: as `parse`.
+    """
+    try:
+        raw = yaml.load(text.decode(), Loader=Loader)
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RecipeError(where, f"cannot be read: {error}", "mend the file") from error
+    return typed(raw, where, kind)
+
+
+def typed(raw: Any, where: str, kind: type[Model], context: Any = None) -> Model:
+    """Plain values as a typed one."""
     try:
         return kind.model_validate(raw, context=context)
     except ValidationError as error:
-        raise RecipeError(str(path), problems(error, kind), "mend these keys") from error
+        raise RecipeError(where, problems(error, kind), "mend these keys") from error
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the fast one where it was built

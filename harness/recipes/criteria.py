@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from harness.core.schema import Strict
 
@@ -20,6 +22,9 @@ class Correction(Strict):
 
     method: Literal["holm", "bonferroni", "benjamini-hochberg", "none"] = "holm"
     family: Literal["artifact", "dataset"] = "artifact"
+
+    def __str__(self) -> str:
+        return f"{self.method}/{self.family}"
 
 
 class ClaimText(Strict):
@@ -93,3 +98,40 @@ class Margin(Strict):
         if (not self.relative) == (not self.absolute):
             raise ValueError("give either relative or absolute")
         return self
+
+    def __str__(self) -> str:
+        return f"relative {self.relative:g}" if self.relative else f"absolute {self.absolute:g}"
+
+
+class Criteria(BaseModel, extra="ignore", frozen=True):
+    """The parts of a recipe on which its verdicts rest; all else in it is passed over."""
+
+    metrics: tuple[str, ...]
+    datasets: tuple[str, ...]
+    claims: tuple[ClaimText, ...] = ()
+    margin: Margin = Margin(relative=0.05)
+    correction: Correction = Correction()
+
+    @property
+    def cells(self) -> set[ClaimCell]:
+        """Every claim on every metric and dataset, however the recipe writes them."""
+        return {cell for claim in self.claims for cell in claim.cells(self.metrics, self.datasets)}
+
+    @property
+    def sha256(self) -> str:
+        """A hash of what they say; the same for another way to write it."""
+        said = {"claims": sorted(self.cells), "margin": str(self.margin), "correction": str(self.correction)}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def differences(self, now: Criteria) -> list[str]:
+        """What these say that criteria of now do not, and the other way round."""
+        found = [
+            f"{name} {getattr(self, name)} (now {getattr(now, name)})"
+            for name in ("margin", "correction")
+            if getattr(self, name) != getattr(now, name)
+        ]
+        for word, cells in (("without", now.cells - self.cells), ("with", self.cells - now.cells)):
+            named = [f"{c.better} > {c.worse} ({c.metric} on {c.dataset})" for c in sorted(cells)]
+            more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+            found += [f"{word} the claims {', '.join(named[:3])}{more}"] if named else []
+        return found

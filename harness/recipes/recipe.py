@@ -14,7 +14,7 @@ from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes import loss_catalogue
 from harness.recipes.checkpoints import Checkpoint, Pretraining, Released
-from harness.recipes.criteria import ClaimText, Correction, Margin, opposites
+from harness.recipes.criteria import ClaimText, Correction, Criteria, Margin, opposites
 from harness.recipes.datasets import Dataset
 from harness.recipes.systems import VARIABLES, AddedSystem, Scalar, System, faulty_variables, lacking, words_of
 
@@ -167,6 +167,11 @@ class Recipe(Strict):
         faults += [f"{model} stands there twice" for model in models if models.count(model) > 1]
         raise_all(faults)
         return hosts
+
+    @property
+    def criteria(self) -> Criteria:
+        """What verdicts rest on."""
+        return Criteria.model_validate({name: getattr(self, name) for name in Criteria.model_fields})
 
     def claim_list(self) -> tuple[Claim, ...]:
         """The claims, one for each metric."""

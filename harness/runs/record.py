@@ -23,11 +23,13 @@ def build_record(
     validation: Validation,
     resolved: Mapping[str, Any],
     weights: Mapping[str, str] | None = None,
+    criteria: str = "",
 ) -> dict[str, Any]:
     """record.json of a run that was carried out.
 
     Args:
         protocol: of the recipe; part of every number's signature.
+        criteria: hash of the claims, margin and correction that its recipe had when it ended.
         resolved: packages, machine and the harness's own commit.
         weights: SHA-256 of the file that it made for other runs, by name.
     """
@@ -48,6 +50,7 @@ def build_record(
         **({"command": list(run.command)} if list(run.command) != run.inputs["command"] else {}),
         "modules": validation.modules,
         "protocol": dict(protocol),
+        **({"criteria": criteria} if criteria else {}),
         "exit_status": outcome.status,
         "seconds": round(outcome.seconds, 3),
         "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

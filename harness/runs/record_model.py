@@ -82,6 +82,7 @@ class StoredRecord(Part):
     """record.json; docs/records.md says what each key holds.
 
     Attributes:
+        criteria: hash of what verdicts rested on when it ended; "" in records from before it was kept.
         training: what the probe saw of the epochs; None in records that were made before it looked.
     """
 
@@ -103,6 +104,7 @@ class StoredRecord(Part):
     ended: str = ""
     network: dict[str, Any] | None = None
     proof: dict[str, Any] | None = None
+    criteria: str = ""
     training: dict[str, Any] | None = None
     end: End | None = None
     printed: dict[str, str] | None = None

@@ -210,7 +210,9 @@ class Execution:
         made = (
             self.workspace.made.keep(run, folder.out / run.produces) if run.produces and not validation.fault else None
         )
-        content = build_record(run, self.workspace.recipe.protocol, outcome, validation, self.resolved(), made)
+        recipe = self.workspace.recipe
+        criteria = recipe.criteria.sha256
+        content = build_record(run, recipe.protocol, outcome, validation, self.resolved(), made, criteria)
         remove_tree(folder.out)
         write_json(folder.record, content)
         self.store_record(run, folder, content)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from render_tables import TABLES
@@ -164,11 +165,17 @@ def test_the_tables_of_the_last_test_load_nearly_every_module() -> None:
 
 
 def test_a_report_and_a_plan_need_no_framework_and_start_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records and the identity of the environment suffice; its interpreter and its packages may be elsewhere."""
+    """Records, Git and the identity of the environment suffice; its interpreter and packages may be elsewhere."""
+
+    class OnlyGit(subprocess.Popen[bytes]):
+        def __init__(self, command: Sequence[str], *arguments: Any, **options: Any) -> None:
+            assert "git" in command, command
+            super().__init__(command, *arguments, **options)
+
     written: dict[str, bytes | None] = {}
     for name in ("torch", "tensorflow", "pytorch_lightning"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("something was started"))
+    monkeypatch.setattr(subprocess, "Popen", OnlyGit)
     monkeypatch.setattr(Store, "write_table", lambda _store, _folder, files: written.update(files))
     asked = job("li2023/table2 --where dataset=lastfm --seeds 42,43,44,45,46")
     made = report(asked, ("md", "csv", "tex"))

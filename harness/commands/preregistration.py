@@ -1,0 +1,133 @@
+"""Whether a table's claims, margin and correction were fixed before its runs, from Git's history and its records.
+
+A change after a run is shown with what the table would say without it. Dates are those at which commits entered the
+history (committer dates), which a rebase makes later and an amended commit too; nothing here can tell a forged date.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.commands.table_request import TableRequest
+from harness.commands.table_spec import table_spec
+from harness.core.errors import HarnessError, RecipeError, SourceError
+from harness.core.git import run_git
+from harness.core.results import RunResult
+from harness.core.yaml_files import parse_text
+from harness.recipes.criteria import Criteria
+from harness.report import verdict_words
+from harness.runs.record_model import StoredRecord
+from harness.tables.model import Table
+from harness.tables.ties import judged_table
+
+SUBJECT = "Claims, margin and correction"
+
+
+@dataclass(frozen=True)
+class Version:
+    """The criteria of a recipe at a commit; None where this harness cannot read them."""
+
+    commit: str
+    when: datetime.datetime
+    criteria: Criteria | None
+
+    def __str__(self) -> str:
+        return f"{self.commit[:12]} ({self.when:%Y-%m-%d %H:%M} UTC)"
+
+
+def with_statement(request: TableRequest, table: Table, results: Sequence[RunResult]) -> Table:
+    """The table with lines at its foot that say when its criteria were last changed; a demonstration says nothing."""
+    if request.recipe.demonstration:
+        return table
+    lines = statement(request, results)
+    return replace(table, spec=replace(table.spec, footnotes=(*table.spec.footnotes, *lines)))
+
+
+def statement(request: TableRequest, results: Sequence[RunResult]) -> list[str]:
+    """When the criteria were last changed, how many runs are older, and what the table said before."""
+    now, records = request.recipe.criteria, records_of(request, results)
+    try:
+        versions = history(request.config.root, f"recipes/{request.recipe.artifact}.yaml")
+        cut = run_git(request.config.root, "rev-parse", "--is-shallow-repository").text == "true"
+    except SourceError:
+        versions, cut = [], False
+    if not versions:
+        return [f"{SUBJECT}: no Git history of the recipe at hand, so nobody can say when they were last changed."]
+    block = unchanged(versions, now)
+    since = block[-1] if block else None
+    if cut and len(block) == len(versions):
+        return [f"{SUBJECT}: unchanged since {since}, where the history of this clone is cut; before that, unknown."]
+    told = f"last changed in {since}" if since else "changed since the last commit, and not committed"
+    earlier = [record for record in records if is_earlier(record, now, since)]
+    if not earlier:
+        return [f"{SUBJECT}: {told}, before all {len(records)} runs."]
+    changed = f"{SUBJECT}: {told}; {len(earlier)} of {len(records)} runs ended before that."
+    return [changed, before(request, results, versions, min(record.ended for record in earlier))]
+
+
+def records_of(request: TableRequest, results: Sequence[RunResult]) -> list[StoredRecord]:
+    """Records of the table's finished runs."""
+    found = [request.store.read(result.key) for result in results if result.status == "finished"]
+    return [record.typed for record in found if record is not None]
+
+
+def history(root: Path, path: str) -> list[Version]:
+    """The criteria of a recipe at each commit that touched it, newest first; none where Git has none.
+
+    Raises:
+        SourceError: there is no git to run.
+    """
+    logged = run_git(root, "log", "--format=%H %ct", "--", path)
+    found = []
+    for line in logged.text.splitlines() if logged.status == 0 else ():
+        commit, seconds = line.split()
+        when = datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
+        found.append(Version(commit, when, read(run_git(root, "show", f"{commit}:./{path}").out)))
+    return found
+
+
+def read(text: bytes) -> Criteria | None:
+    """The criteria of a recipe of any time, None where they cannot be read."""
+    try:
+        return parse_text(text, "recipe", Criteria)
+    except RecipeError:
+        return None
+
+
+def unchanged(versions: Sequence[Version], now: Criteria) -> list[Version]:
+    """The newest versions that say what the recipe says now."""
+    digest, block = now.sha256, []
+    for version in versions:
+        if version.criteria is None or version.criteria.sha256 != digest:
+            break
+        block.append(version)
+    return block
+
+
+def is_earlier(record: StoredRecord, now: Criteria, since: Version | None) -> bool:
+    """Whether a run ended under other criteria: by the hash in its record or, where it has none, by its date."""
+    if record.criteria:
+        return record.criteria != now.sha256
+    return since is None or not record.ended or datetime.datetime.fromisoformat(record.ended) < since.when
+
+
+def before(request: TableRequest, results: Sequence[RunResult], versions: Sequence[Version], first: str) -> str:
+    """What was in force when the first of these runs ended, and what the table would say by that."""
+    told = f"When the first of them ended ({first[:10]})"
+    in_force = [v for v in versions if first and v.when <= datetime.datetime.fromisoformat(first)]
+    if not in_force:
+        return f"{told}, no version of the recipe that is in the history here was committed."
+    version, recipe = in_force[0], request.recipe
+    if version.criteria is None:
+        return f"{told}, {version} was in force, whose recipe this version cannot read."
+    old = version.criteria
+    told += f", {version} was in force: {'; '.join(old.differences(recipe.criteria)) or 'the same'}."
+    parts = {"claims": old.claims, "margin": old.margin, "correction": old.correction}
+    try:
+        judged = judged_table(table_spec(request, recipe.model_copy(update=parts)), results, request.published)
+    except HarnessError as error:
+        return f"{told} By it this table cannot be judged: {error.what}."
+    return f"{told} By it: {verdict_words.summary(judged)}"
