@@ -54,6 +54,8 @@ TABLES = (
     ("petrov2023/port --where dataset=beauty-core,system=sasrec/bce --profile quick --set epochs=400", ""),
     ("petrov2023/port --where dataset=ml-1m --profile quick", ""),
     ("petrov2023/port-released", ""),
+    ("klenitskiy2023/table2 --where dataset=beauty-6core --profile quick", "figures"),
+    ("klenitskiy2023/table2 --where dataset=beauty-b4r", "figures"),
 )
 # What the other drawing commands are given, each as a whole.
 DRAWINGS = (
