@@ -7,18 +7,29 @@ the noise of training can, in ours and in the paper's alike, which is one traini
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness.stats.estimates import ALPHA, CONFIDENCE, ROUNDING, Interval, tost
-from harness.stats.seed_noise import ENOUGH_SEEDS, MORE_SEEDS, Noise, SeedsNeeded, prediction_half, seeds_needed
+from harness.stats.seed_noise import (
+    ENOUGH_SEEDS,
+    Noise,
+    SeedsNeeded,
+    noisier_half,
+    prediction_half,
+    seeds_needed,
+    seeds_until_beyond,
+)
 
 #: A prediction interval that reaches further than so many margins to each side is too wide to mean anything.
 WIDEST = 4
-#: So many standard deviations hold 95 % of trainings; no number of seeds narrows the prediction interval further.
-FINAL = 1.96
+#: Confidence of the interval beyond which a value differs, where no other random system tells of the noise.
+ALONE = 0.99
+#: With fewer trainings of a table's random systems, all together, no value differs: they may agree by chance.
+ENOUGH_TRAININGS = 7
 
 
 @dataclass(frozen=True)
@@ -40,9 +51,9 @@ class ValueTest:
         prediction_low, prediction_high: the 95 % interval of one more training of ours.
         over: what the intervals allow to vary: seeds, users (a stand-in for one or two seeds), nothing.
         equivalent: by the two tests.
-        outside: the 90 % interval lies wholly outside the margin.
         predicted: some value that rounds to the printed one lies within the prediction interval.
         narrow: the prediction interval reaches no further than `WIDEST` margins to each side.
+        differs: the 90 % interval lies wholly outside the margin, and the printed value beyond `_largest_reach`.
         needed: seeds that would settle it; None where it is settled, or nothing is known of the noise.
     """
 
@@ -54,13 +65,15 @@ class ValueTest:
     prediction_high: float
     over: Literal["seeds", "users", "nothing"]
     equivalent: bool
-    outside: bool
     predicted: bool
     narrow: bool
+    differs: bool
     needed: SeedsNeeded | None
 
 
-def hold_against(mean: float, printed: Printed, users: Interval, noise: Noise | None, *, seedless: bool) -> ValueTest:
+def hold_against(
+    mean: float, printed: Printed, users: Interval, noise: Noise | None, pool: Sequence[Noise], *, seedless: bool
+) -> ValueTest:
     """A mean of ours against a printed value.
 
     The margin is the whole deviation allowed: the rounding of the printed value is not added to it. Rounding only
@@ -72,22 +85,22 @@ def hold_against(mean: float, printed: Printed, users: Interval, noise: Noise | 
     Args:
         users: the mean over users with its standard error.
         noise: between trainings; None where it is unknown.
+        pool: the noise of all random systems of the table on this dataset and metric, `noise` among them.
         seedless: nothing is random.
     """
     by_seeds = noise is not None and noise.n >= ENOUGH_SEEDS
-    error, df, reach = 0.0, 1.0, 0.0
-    if by_seeds and noise is not None:
+    error, df, reach, most = 0.0, 1.0, 0.0, 0.0
+    if noise is not None and by_seeds:
         error, df, reach = math.sqrt(noise.variance / noise.n), noise.df, prediction_half([noise])
+        most = _largest_reach(noise, pool)
     elif not seedless:
         error, df = users.standard_error, users.df
-        reach = float(stdtrit(df, 0.5 + CONFIDENCE / 2)) * error * math.sqrt(2)
+        reach = most = _quantile(0.5 + CONFIDENCE / 2, df) * error * math.sqrt(2)
     answer = tost(mean, error, df, printed.value, 0.0, printed.margin)
     known = error > 0 or seedless  # without any spread nothing is known of the error
-    ninety = float(stdtrit(df, 1 - ALPHA)) * error
-    off = abs(mean - printed.value)
+    ninety, off = _quantile(1 - ALPHA, df) * error, abs(mean - printed.value)
     equivalent, outside = known and answer.equivalent, known and answer.different
-    predicted = off <= reach + printed.half + ROUNDING
-    settled = equivalent or (outside and not predicted)
+    differs = outside and off > most + printed.half + ROUNDING
     return ValueTest(
         answer.p if known else 1.0,
         mean - ninety,
@@ -97,16 +110,36 @@ def hold_against(mean: float, printed: Printed, users: Interval, noise: Noise | 
         mean + reach,
         "nothing" if seedless else "seeds" if by_seeds else "users",
         equivalent,
-        outside,
-        predicted,
+        off <= reach + printed.half + ROUNDING,
         known and reach <= WIDEST * printed.margin,
-        None if settled or noise is None else _needed(off, printed, noise),
+        differs,
+        None if equivalent or differs or noise is None else _needed(off, printed, noise, pool),
     )
 
 
-def _needed(off: float, printed: Printed, noise: Noise) -> SeedsNeeded:
-    """Seeds until the value is equivalent, or outside the margin and outside what one more training may give."""
-    lasting = off - printed.half > FINAL * math.sqrt(noise.variance)
-    if off > printed.margin and not lasting:
-        return SeedsNeeded(MORE_SEEDS, MORE_SEEDS, MORE_SEEDS)
-    return seeds_needed(abs(printed.margin - off), noise.variance, noise.df)
+def _largest_reach(noise: Noise, pool: Sequence[Noise]) -> float:
+    """How far off a value must be to differ: what one more training may give, if the few at hand agree by chance.
+
+    The larger of two prediction intervals, one with the system's own noise and one with that of the noisier half of
+    `pool`. A system alone has to do with its own, at `ALONE`. Fewer than `ENOUGH_TRAININGS` say nothing.
+    """
+    if sum(of.n for of in pool) < ENOUGH_TRAININGS:
+        return math.inf
+    probability = 0.5 + (CONFIDENCE if len(pool) > 1 else ALONE) / 2
+    variances = ((of.df, of.variance * (1 + 1 / noise.n)) for of in (noise, noisier_half(pool)))
+    return max(_quantile(probability, df) * math.sqrt(variance) for df, variance in variances)
+
+
+def _needed(off: float, printed: Printed, noise: Noise, pool: Sequence[Noise]) -> SeedsNeeded:
+    """Seeds until the value is equivalent, or outside the margin and beyond what one more training may give."""
+    if off <= printed.margin:
+        return seeds_needed(printed.margin - off, noise.variance, noise.df)
+    least = math.ceil(ENOUGH_TRAININGS / len(pool))
+    outside = seeds_needed(off - printed.margin, noise.variance, noise.df)
+    half = seeds_until_beyond(off - printed.half, noisier_half(pool), len(pool) - len(pool) // 2, least)
+    own = seeds_until_beyond(off - printed.half, noise, 1, least)
+    return SeedsNeeded(*map(max, outside, half, own))
+
+
+def _quantile(probability: float, df: float) -> float:
+    return float(stdtrit(df, probability))

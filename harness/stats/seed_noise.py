@@ -227,10 +227,28 @@ def seeds_needed(
         df: of `seed_variance`; its 80 % interval gives the range.
         fixed_variance: of the mean over users, which more seeds do not reduce.
     """
-    tail = (1 - SD_CONFIDENCE) / 2
-    ends = (float(chdtri(df, tail)), df, float(chdtri(df, 1 - tail)))  # chdtri takes the upper tail
-    low, likely, high = (_fewest(distance, seed_variance * df / q, fixed_variance, alpha) for q in ends)
+    low, likely, high = (_fewest(distance, v, fixed_variance, alpha) for v in variance_range(seed_variance, df))
     return SeedsNeeded(likely, low, high)
+
+
+def seeds_until_beyond(distance: float, noise: Noise, n_systems: int, least: int) -> SeedsNeeded:
+    """Seeds until a distance lies beyond the 95 % prediction interval, if the noise is what it seems.
+
+    Args:
+        noise: of `n_systems` systems, all of which get more seeds.
+        least: fewer are no answer.
+    """
+    n = np.arange(max(least, ENOUGH_SEEDS), MORE_SEEDS)
+    reach = stdtrit(n_systems * (n - 1), 0.5 + CONFIDENCE / 2) * np.sqrt(1 + 1 / n)
+    enough = (n[reach * math.sqrt(v) < distance] for v in variance_range(noise.variance, noise.df))
+    low, likely, high = (int(found[0]) if len(found) else MORE_SEEDS for found in enough)
+    return SeedsNeeded(likely, low, high)
+
+
+def variance_range(variance: float, df: float) -> tuple[float, float, float]:
+    """The lower end of the 80 % interval of a variance, the variance, and the upper end."""
+    tail = (1 - SD_CONFIDENCE) / 2
+    return variance * df / float(chdtri(df, tail)), variance, variance * df / float(chdtri(df, 1 - tail))
 
 
 def _fewest(distance: float, seed_variance: float, fixed: float, alpha: float) -> int:

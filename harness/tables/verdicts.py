@@ -8,11 +8,13 @@ counts for nothing; what is not random needs no seeds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 from harness.stats.printed_value import Printed, ValueTest, hold_against
-from harness.tables.build import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Table, TableSpec, ValueVerdict
+from harness.stats.seed_noise import Noise
+from harness.tables.build import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Row, Table, TableSpec, ValueVerdict
 
 COMPARISON_VERDICTS: dict[ClaimVerdict, ClaimVerdict] = {  # nobody claimed it, so there is nothing to support
     "supported": "better", "contradicted": "worse", "supported by users only": "better by users only",
@@ -33,28 +35,34 @@ def judge_table(table: Table) -> Table:
     """The table with a verdict in every cell and claim; a table of cut-short trainings is not judged."""
     if table.spec.quick:
         return table
-    rows = tuple(replace(row, cells=tuple(_judged(c, table.spec) for c in row.cells)) for row in table.rows)
+    rows = tuple(_judged(row, table.spec) for row in table.rows)
     claims = tuple(replace(row, verdict=claim_verdict(row)) for row in table.claims)
     return replace(table, rows=rows, claims=claims)
 
 
-def _judged(cell: Cell, spec: TableSpec) -> Cell:
-    margins = (spec.margin_relative, spec.margin_absolute)
-    return replace(cell, test=value_test(cell, *margins), verdict=value_verdict(cell, *margins))
+def _judged(row: Row, spec: TableSpec) -> Row:
+    """The row with a test and a verdict in each cell; the noise of losses put in changes no word about the paper's."""
+    put_in = {claim.better for claim in spec.claims if claim.own}
+    pools = [[c.noise for c in row.cells if c.noise and c.system not in put_in - {own.system}] for own in row.cells]
+    tests = [value_test(cell, spec, pool) for cell, pool in zip(row.cells, pools, strict=True)]
+    judged = (replace(c, test=t, verdict=value_verdict(c, t)) for c, t in zip(row.cells, tests, strict=True))
+    return replace(row, cells=tuple(judged))
 
 
-def value_test(cell: Cell, margin_relative: float, margin_absolute: float = 0.0) -> ValueTest | None:
-    """The cell's value against the printed one; None where one of them is missing."""
+def value_test(cell: Cell, spec: TableSpec, pool: Sequence[Noise]) -> ValueTest | None:
+    """The cell's value against the printed one; None where one of them is missing.
+
+    Args:
+        pool: the noise of the row's random systems, the cell's own among them.
+    """
     if cell.estimate is None or cell.published is None or cell.users is None:
         return None
     printed = cell.published
-    margin = margin_relative * abs(printed.value) + margin_absolute
-    noise = None if cell.seedless else cell.noise
-    against = Printed(printed.value, printed.rounding, margin)
-    return hold_against(cell.estimate.mean, against, cell.users, noise, seedless=cell.seedless)
+    against = Printed(printed.value, printed.rounding, spec.margin(printed.value))
+    return hold_against(cell.estimate.mean, against, cell.users, cell.noise, pool, seedless=cell.seedless)
 
 
-def value_verdict(cell: Cell, margin_relative: float, margin_absolute: float = 0.0) -> ValueVerdict:
+def value_verdict(cell: Cell, test: ValueTest | None) -> ValueVerdict:
     """Whether the cell's value is the paper's.
 
     "reproduced": equivalent within the margin. "differs": outside the margin and not what one more training may give.
@@ -64,7 +72,6 @@ def value_verdict(cell: Cell, margin_relative: float, margin_absolute: float = 0
     """
     if cell.estimate is None:
         return "failed" if cell.gap is not None and cell.gap.status == "failed" else "not run"
-    test = value_test(cell, margin_relative, margin_absolute)
     if test is None:
         return "unpublished"
     verdict = _of_value(test)
@@ -74,7 +81,7 @@ def value_verdict(cell: Cell, margin_relative: float, margin_absolute: float = 0
 def _of_value(test: ValueTest) -> ValueVerdict:
     if test.equivalent:
         return "reproduced"
-    if test.outside and not test.predicted:
+    if test.differs:
         return "differs"
     return "consistent" if test.predicted and test.narrow else "inconclusive"
 

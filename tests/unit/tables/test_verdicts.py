@@ -8,8 +8,8 @@ import pytest
 from made_tables import hits, published, ranks, run, spec
 
 from harness.core.results import Claim, RunResult
-from harness.tables.build import Cell, SystemSpec, Table, build_table
-from harness.tables.verdicts import exit_code, judge_table, value_verdict
+from harness.tables.build import Cell, SystemSpec, Table, ValueVerdict, build_table
+from harness.tables.verdicts import exit_code, judge_table, value_test, value_verdict
 
 SYSTEMS = (*spec().systems[:2], SystemSpec("c", "C"))
 
@@ -56,19 +56,23 @@ def popularity(value: float, decimals: int = 4) -> Cell:
     return table.rows[0].cells[0]
 
 
+def word(cell: Cell) -> ValueVerdict:
+    return value_verdict(cell, value_test(cell, spec(margin_relative=0.05), []))
+
+
 def test_a_system_without_randomness_is_compared_exactly() -> None:
     cell = popularity(0.08)
-    assert value_verdict(cell, 0.05) == "reproduced"
-    assert value_verdict(replace(cell, seedless=False), 0.05) == "inconclusive"
-    assert value_verdict(popularity(0.0838), 0.05) == "reproduced"
-    assert value_verdict(popularity(0.0846), 0.05) == "differs"
+    assert word(cell) == "reproduced"
+    assert word(replace(cell, seedless=False)) == "inconclusive"
+    assert word(popularity(0.0838)) == "reproduced"
+    assert word(popularity(0.0846)) == "differs"
 
 
 def test_the_margin_is_all_that_may_be_off() -> None:
     """Rounding was added to the margin: 12.6 % off was reproduced in a table that says 5 %."""
-    assert value_verdict(popularity(0.0842), 0.05) == "reproduced"  # 4.99 %
-    assert value_verdict(popularity(0.0843), 0.05) == "differs"  # 5.1 %, and it does not print so
-    assert value_verdict(popularity(0.1, decimals=1), 0.05) == "consistent"  # 20 %, and it prints so
+    assert word(popularity(0.0842)) == "reproduced"  # 4.99 %
+    assert word(popularity(0.0843)) == "differs"  # 5.1 %, and it does not print so
+    assert word(popularity(0.1, decimals=1)) == "consistent"  # 20 %, and it prints so
 
 
 def test_gaps_and_unpublished_values_have_verdicts_of_their_own() -> None:
