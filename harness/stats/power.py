@@ -2,7 +2,7 @@
 
 All three come from the noncentral t distribution, so they fit the paired t-test over users (standard error
 sd / sqrt(n), n - 1 degrees of freedom) and the test over users and seeds (those of
-`harness.stats.estimates.users_by_seeds`) alike. A detectable difference is worked out from the spread and never from
+`harness.stats.seed_noise.gain_test`) alike. A detectable difference is worked out from the spread and never from
 the difference that was found: power at the observed difference only says the p-value again (Hoenig & Heisey, The
 American Statistician 55, 2001).
 """

@@ -3,21 +3,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.stats
-import statsmodels.api
+from made_seeds import crossed, over_users_and_seeds
 from statsmodels.stats.weightstats import DescrStatsW
 
 from harness.core.errors import MetricsError
 from harness.stats import estimates
-
-
-def crossed(
-    rng: np.random.Generator, n_seeds: int, n_users: int, seed_sd: float, mean: float = 0.0
-) -> estimates.Floats:
-    seeds, users = rng.normal(0, seed_sd, (n_seeds, 1)), rng.normal(0, 0.2, (1, n_users))
-    return mean + seeds + users + rng.normal(0, 0.3, (n_seeds, n_users))
 
 
 def test_pairing_is_by_user_and_not_by_position() -> None:
@@ -64,7 +56,7 @@ def test_the_order_of_users_changes_nothing() -> None:
     order = rng.permutation(300)
     one, other = estimates.paired_t(d[0]), estimates.paired_t(d[0][order])
     assert one.p == pytest.approx(other.p, rel=1e-9)
-    assert estimates.users_by_seeds(d)[:5] == pytest.approx(estimates.users_by_seeds(d[:, order])[:5], rel=1e-9)
+    assert over_users_and_seeds(d)[:5] == pytest.approx(over_users_and_seeds(d[:, order])[:5], rel=1e-9)
 
 
 def test_equal_systems_give_p_one_and_a_constant_difference_that_of_the_exact_test() -> None:
@@ -110,56 +102,6 @@ def test_seeds_that_coincide_in_the_mean_alone_claim_no_certainty() -> None:
     assert found.high > found.mean
     exact = estimates.mean_over_seeds([one, one])
     assert (exact.basis, exact.low) == ("users", pytest.approx(0.25 - 0.25 * scipy.stats.t.ppf(0.975, 3)))
-
-
-def test_users_by_seeds_by_hand() -> None:
-    # Two seeds, two users: MS_seeds = 2 * var([1, 3]) = 4, MS_users = 2 * var([1.5, 2.5]) = 1, rest 1; sum 4, / 4 = 1.
-    found = estimates.users_by_seeds(np.array([[1.0, 1.0], [2.0, 4.0]]))
-    assert (found.mean, found.standard_error) == pytest.approx((2, 1))
-    assert found.df == pytest.approx(16 / (4**2 + 1 + 1))
-
-
-def test_users_by_seeds_is_that_of_a_mixed_model() -> None:
-    d = crossed(np.random.default_rng(11), 4, 12, 0.5, mean=0.3)
-    table = pd.DataFrame(
-        {"y": d.ravel(), "seed": np.repeat(np.arange(4), 12), "user": np.tile(np.arange(12), 4), "one": 1}
-    )
-    model = statsmodels.api.MixedLM.from_formula(
-        "y ~ 1", groups="one", re_formula="0", vc_formula={"seed": "0 + C(seed)", "user": "0 + C(user)"}, data=table
-    )
-    fit = model.fit(reml=True)
-    found = estimates.users_by_seeds(d)
-    assert found.mean == pytest.approx(fit.params["Intercept"], abs=1e-6)
-    assert found.standard_error == pytest.approx(fit.bse["Intercept"], rel=1e-3)
-
-
-@pytest.mark.parametrize("seed_sd", [0.0, 0.02, 0.1])
-def test_users_by_seeds_covers_the_truth_where_the_test_over_users_does_not(seed_sd: float) -> None:
-    rng, covered, naive, n = np.random.default_rng(6), 0, 0, 1500
-    for _ in range(n):
-        d = crossed(rng, 5, 200, seed_sd, mean=0.5)
-        found, over_users = estimates.users_by_seeds(d), estimates.paired_t(d.mean(axis=0))
-        covered += found.low <= 0.5 <= found.high
-        naive += over_users.low <= 0.5 <= over_users.high
-    assert 0.93 <= covered / n <= 0.975
-    if seed_sd == 0.1:
-        assert naive / n < 0.7
-
-
-def test_without_a_seed_effect_only_users_count() -> None:
-    d = np.tile(np.random.default_rng(1).random(50), (3, 1))
-    found, over_users = estimates.users_by_seeds(d), estimates.paired_t(d[0])
-    assert (found.low, found.high) == pytest.approx((over_users.low, over_users.high))
-    assert found.basis == "users x seeds"
-
-
-def test_one_seed_and_no_spread_at_all() -> None:
-    one = np.random.default_rng(1).random((1, 50))
-    assert estimates.users_by_seeds(one).basis == "users"
-    none = estimates.users_by_seeds(np.full((3, 4), 0.25))
-    assert (none.low, none.high, none.standard_error) == (0.25, 0.25, 0)
-    with pytest.raises(MetricsError):
-        estimates.users_by_seeds(np.zeros((3, 1)))
 
 
 def test_tost_is_that_of_statsmodels() -> None:

@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_seeds import over_users_and_seeds
 from real_values import PAIRS, seed_differences, values
 from statsmodels.stats.power import TTestPower
 
@@ -40,7 +41,7 @@ def test_real_systems_over_users_and_over_seeds(pair: tuple[str, str]) -> None:
     expected = TTestPower().solve_power(nobs=len(d), alpha=0.05, power=0.8, effect_size=None) * d.std(ddof=1)
     assert found == pytest.approx(float(np.squeeze(expected)), rel=1e-5)
     assert found == pytest.approx(2.8 * d.std(ddof=1) / math.sqrt(len(d)), rel=0.01)
-    both = estimates.users_by_seeds(seed_differences(*pair, "NDCG@10"))
+    both = over_users_and_seeds(seed_differences(*pair, "NDCG@10"))
     few = power.smallest_detectable(both.standard_error, both.df)
     assert few >= 2.8 * both.standard_error  # fewer degrees of freedom see less
     assert power.power(few, both.standard_error, both.df) == pytest.approx(0.8, abs=2e-6)

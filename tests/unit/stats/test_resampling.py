@@ -7,10 +7,11 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_seeds import over_users_and_seeds
 from real_values import PAIRS, seed_differences, values
 
 from harness.core.errors import MetricsError
-from harness.stats import estimates, paired_counts, parametric, resampling
+from harness.stats import paired_counts, parametric, resampling
 from harness.stats.estimates import Floats
 from harness.stats.resampling import bootstrap, randomisation
 
@@ -180,7 +181,7 @@ def test_users_and_seeds_drawn_together(pair: tuple[str, str]) -> None:
     rng = np.random.default_rng(4)
     means = [x[rng.integers(0, 5, 5)][:, rng.integers(0, 1090, 1090)].mean() for _ in range(4000)]
     assert np.std(means) > 1.1 * bootstrap(paired_counts.counted(x.mean(axis=0))).standard_error
-    assert np.std(means) == pytest.approx(estimates.users_by_seeds(x).standard_error, rel=0.25)
+    assert np.std(means) == pytest.approx(over_users_and_seeds(x).standard_error, rel=0.25)
 
 
 @pytest.mark.parametrize("resamples", [0, -1])

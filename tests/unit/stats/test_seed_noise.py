@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
+import statsmodels.api
+from made_seeds import crossed, over_users_and_seeds
 from numpy.random import default_rng
 
 from harness.stats.estimates import paired_t
@@ -99,3 +102,51 @@ def test_seeds_needed_have_the_power_that_they_promise() -> None:
 
 def test_no_number_of_seeds_makes_up_for_too_few_users() -> None:
     assert seeds_needed(0.01, 1e-4, 4.0, fixed_variance=1e-4).likely == MORE_SEEDS
+
+
+def test_users_and_seeds_by_hand() -> None:
+    # Two seeds, two users: S = var([1, 3]) / 2 = 1, U = var([1.5, 2.5]) / 2 = 1/4, R = 1 / (2 * 2); U + S - R = 1.
+    found = over_users_and_seeds(np.array([[1.0, 1.0], [2.0, 4.0]]))
+    assert (found.mean, found.standard_error) == pytest.approx((2, 1))
+    assert found.df == pytest.approx(1 / (0.25**2 + 1))
+
+
+def test_users_and_seeds_is_that_of_a_mixed_model() -> None:
+    d = crossed(default_rng(11), 4, 12, 0.5, mean=0.3)
+    table = pd.DataFrame(
+        {"y": d.ravel(), "seed": np.repeat(np.arange(4), 12), "user": np.tile(np.arange(12), 4), "one": 1}
+    )
+    model = statsmodels.api.MixedLM.from_formula(
+        "y ~ 1", groups="one", re_formula="0", vc_formula={"seed": "0 + C(seed)", "user": "0 + C(user)"}, data=table
+    )
+    fit = model.fit(reml=True)
+    found = over_users_and_seeds(d)
+    assert found.mean == pytest.approx(fit.params["Intercept"], abs=1e-6)
+    assert found.standard_error == pytest.approx(fit.bse["Intercept"], rel=1e-3)
+
+
+@pytest.mark.parametrize("seed_sd", [0.0, 0.02, 0.1])
+def test_users_and_seeds_covers_the_truth_where_the_test_over_users_does_not(seed_sd: float) -> None:
+    rng, covered, naive, n = default_rng(6), 0, 0, 1500
+    for _ in range(n):
+        d = crossed(rng, 5, 200, seed_sd, mean=0.5)
+        found, over_users = over_users_and_seeds(d), paired_t(d.mean(axis=0))
+        covered += found.low <= 0.5 <= found.high
+        naive += over_users.low <= 0.5 <= over_users.high
+    assert 0.93 <= covered / n <= 0.975
+    if seed_sd == 0.1:
+        assert naive / n < 0.7
+
+
+def test_without_a_seed_effect_only_users_count() -> None:
+    d = np.tile(default_rng(1).random(50), (3, 1))
+    found, over_users = over_users_and_seeds(d), paired_t(d[0])
+    assert (found.low, found.high) == pytest.approx((over_users.low, over_users.high))
+    assert found.basis == "users"  # no spread seen is no spread known
+
+
+def test_one_seed_and_no_spread_at_all_have_the_interval_over_users() -> None:
+    one = default_rng(1).random((1, 50))
+    assert over_users_and_seeds(one).basis == "users"
+    none = over_users_and_seeds(np.full((3, 4), 0.25))
+    assert (none.low, none.high, none.standard_error) == (0.25, 0.25, 0)
