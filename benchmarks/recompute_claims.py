@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from recompute_formulas import (
     Row,
     Run,
     Sources,
-    distinct,
     metric,
     needed,
     noise_of,
+    noisier_half,
     reach_of,
     rest_of,
     seeds_text,
@@ -32,18 +32,17 @@ METHODS = {"holm": "holm", "bonferroni": "bonferroni", "benjamini-hochberg": "fd
 
 def pair(sources: Sources, row: Row) -> tuple[list[Run], list[Run]] | None:
     """The trainings of both systems with the seeds that both have; None where there are none."""
-    sides = [sources.all_runs(sources.cells[row["dataset"], row[side], row["metric"]]) for side in ("better", "worse")]
+    sides = [sources.trainings(sources.cells[row["dataset"], row[side], row["metric"]]) for side in ("better", "worse")]
     if not all(sides):
         return None
     for one, other in ((0, 1), (1, 0)):
         if sides[one][0].seed is None:
-            runs = distinct(sides[other])
+            runs = sides[other]
             found = (runs, sides[one] * len(runs))
             return found if other == 0 else (found[1], found[0])
     seeds = [run.seed for run in sides[0] if any(run.seed == other.seed for other in sides[1])]
     both = [[next(run for run in side if run.seed == seed) for seed in seeds] for side in sides]
-    kept = {run.seed for side in both for run in distinct(side)}
-    return ([r for r in both[0] if r.seed in kept], [r for r in both[1] if r.seed in kept]) if seeds else None
+    return (both[0], both[1]) if seeds else None
 
 
 def exact_sign_flip(d: Floats) -> float | None:
@@ -80,7 +79,7 @@ def claim_row(sources: Sources, row: Row) -> dict[str, object]:
     d = better - worse
     by_user, n_users = d.mean(axis=0), d.shape[1]
     random = [side for side in found if side[0].seed is not None]
-    own = [x for side in random if (x := noise_of(np.stack([metric(r, row["metric"]) for r in distinct(side)])))]
+    own = [x for side in random if (x := noise_of(np.stack([metric(r, row["metric"]) for r in side])))]
     signs = {int(np.sign(x)) if abs(x) > ROUNDING else 0 for x in d.mean(axis=1)}
     wins, losses = int((by_user > ROUNDING).sum()), int((by_user < -ROUNDING).sum())
     hits = len(d) == 1 and bool(np.isin(better, (0, 1)).all() and np.isin(worse, (0, 1)).all())
@@ -134,11 +133,10 @@ def spreads(
 ) -> tuple[list[tuple[float, float]], float]:
     """Variance and degrees of freedom with either noise, and the smallest p allowed."""
     n, n_users = d.shape
-    pool = sorted([*own, *others(sources, row)])
-    half = pool[len(pool) // 2 :]
-    mean_half = float(np.mean([x.variance for x in half]))
+    pool = [*own, *sources.pool(row, row["better"], row["worse"])]
+    half = noisier_half(pool)
     rest, parts = rest_of(d) / (n * n_users), [x.variance / x.n for x in own]
-    between = [(sum(parts), welch(parts, own)), (mean_half * sum(1 / x.n for x in own), sum(x.df for x in half))]
+    between = [(sum(parts), welch(parts, own)), (half.variance * sum(1 / x.n for x in own), half.df)]
     ways = [with_seeds(users, n_users - 1.0, max(0.0, s - rest), s, df) for s, df in between]
     fewest = min(x.n for x in own)
     exact = 2 / math.comb(2 * fewest, fewest) if len(own) > 1 else 2.0 ** (1 - fewest)
@@ -149,17 +147,6 @@ def with_seeds(users: float, df_users: float, seeds: float, between: float, df: 
     """Variance of the mean and its degrees of freedom after Satterthwaite."""
     total = users + seeds
     return (total, total**2 / (users**2 / df_users + between**2 / df)) if seeds > 0 else (total, df_users)
-
-
-def others(sources: Sources, row: Row) -> Iterator[Noise]:
-    """The noise of the table's other random systems that no command line put in."""
-    put_in = {r["better"] for r in sources.claims if r["claimed_by"] == "nobody"}
-    for (dataset, system, name), cell in sources.cells.items():
-        if (dataset, name) != (row["dataset"], row["metric"]) or system in (row["better"], row["worse"], *put_in):
-            continue
-        runs = sources.trainings(cell)
-        if runs and (found := noise_of(np.stack([metric(run, name) for run in runs]))):
-            yield found
 
 
 def mid_p(wins: int, losses: int) -> float:

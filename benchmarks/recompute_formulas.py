@@ -49,12 +49,19 @@ class Sources:
         self._ranks: dict[str, Run] = {}
 
     def trainings(self, row: Row) -> list[Run]:
-        """The runs of a cell in the order of the table; of those with equal ranks the first."""
-        return distinct([self._run(key) for key in row["runs"].split(";") if key])
-
-    def all_runs(self, row: Row) -> list[Run]:
-        """The runs of a cell, repeated ones included."""
+        """The runs of a cell in the order of the table, which names none whose ranks an earlier one has."""
         return [self._run(key) for key in row["runs"].split(";") if key]
+
+    def pool(self, row: Row, *apart: str) -> list[Noise]:
+        """The noise of the random systems beside a cell, without `apart` and without losses that were put in."""
+        put_in = {r["better"] for r in self.claims if r["claimed_by"] == "nobody"}
+        found = []
+        for (dataset, system, name), cell in self.cells.items():
+            if (dataset, name) == (row["dataset"], row["metric"]) and system not in (*apart, *put_in):
+                runs = self.trainings(cell)
+                if runs and (noise := noise_of(np.stack([metric(run, name) for run in runs]))):
+                    found.append(noise)
+        return found
 
     def _run(self, key: str) -> Run:
         if key not in self._ranks:
@@ -74,15 +81,6 @@ def read(path: Path) -> list[Row]:
     """Rows of a CSV file."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def distinct(runs: Sequence[Run]) -> list[Run]:
-    """Runs without those whose ranks an earlier one has."""
-    kept: list[Run] = []
-    for run in runs:
-        if not any(np.array_equal(run.above, k.above) and np.array_equal(run.tied, k.tied) for k in kept):
-            kept.append(run)
-    return kept
 
 
 def metric(run: Run, name: str) -> Floats:
@@ -121,11 +119,29 @@ def reach_of(noises: Sequence[Noise]) -> float:
     return float(stats.t.ppf(0.975, welch(parts, noises)) * math.sqrt(sum(parts)))
 
 
+def noisier_half(pool: Sequence[Noise]) -> Noise:
+    """The mean variance of the noisier half, rounded up."""
+    half = sorted(pool)[len(pool) // 2 :]
+    return Noise(float(np.mean([x.variance for x in half])), sum(x.df for x in half), sum(x.n for x in half))
+
+
+def scales(df: float) -> tuple[float, float, float]:
+    """What the variance is multiplied by: as it is, and at the ends of its 80 % interval."""
+    return 1.0, df / float(stats.chi2.ppf(0.9, df)), df / float(stats.chi2.ppf(0.1, df))
+
+
+def beyond(distance: float, noise: Noise, systems: int, least: int) -> list[int]:
+    """Seeds until a distance lies outside the prediction interval: likely, low, high."""
+    n = np.arange(max(least, 3), CAP)
+    reach = stats.t.ppf(0.975, systems * (n - 1)) * np.sqrt(noise.variance * (1 + 1 / n))
+    return [int(next(iter(n[reach * math.sqrt(scale) < distance]), CAP)) for scale in scales(noise.df)]
+
+
 def needed(distance: float, variance: float, df: float, fixed: float, alpha: float) -> tuple[int, int, int]:
     """Seeds that would settle it: likely, low, high."""
     n = np.arange(3, CAP)
     found = []
-    for scale in (1.0, df / stats.chi2.ppf(0.9, df), df / stats.chi2.ppf(0.1, df)):
+    for scale in scales(df):
         spread = np.sqrt(fixed + variance * scale / n)
         enough = n[(stats.t.ppf(1 - alpha, n - 1) + stats.t.ppf(POWER, n - 1)) * spread <= distance]
         found.append(int(enough[0]) if len(enough) else CAP)
@@ -151,19 +167,29 @@ def value_row(sources: Sources, row: Row) -> dict[str, object]:
     found: dict[str, object] = {"mean": mean, "low": mean - half, "high": mean + half, "n_seeds": n}
     if not row["published"]:
         return {**found, "verdict": "unpublished"}
-    return {**found, **held(sources, row, mean, by_user, n_users, None if seedless else noise_of(values), seedless)}
+    noise = None if seedless else noise_of(values)
+    pool = [*sources.pool(row, row["system"]), *([noise] if noise else [])]
+    return {**found, **held(sources, row, mean, by_user, n_users, noise, pool, seedless)}
 
 
 def held(
-    sources: Sources, row: Row, mean: float, by_user: float, n_users: int, noise: Noise | None, seedless: bool
+    sources: Sources,
+    row: Row,
+    mean: float,
+    by_user: float,
+    n_users: int,
+    noise: Noise | None,
+    pool: Sequence[Noise],
+    seedless: bool,
 ) -> dict[str, object]:
     """A value against the printed one."""
     printed, margin = float(row["published"]), sources.limit(float(row["published"]))
     half_unit, off = 0.5 * 10.0 ** -len(row["published"].partition(".")[2]), abs(mean - printed)
     error, df, reach = by_user, n_users - 1.0, float(stats.t.ppf(0.975, n_users - 1) * by_user * math.sqrt(2))
-    users = noise is None or noise.n < 3
+    users, far = noise is None or noise.n < 3, True
     if noise is not None and noise.n >= 3:
         error, df, reach = math.sqrt(noise.variance / noise.n), noise.df, reach_of([noise])
+        far = beyond_noise(off - half_unit - ROUNDING, noise, pool)
     if seedless:
         error, reach, users = 0.0, 0.0, False
         p = float(off > margin + ROUNDING)
@@ -171,13 +197,18 @@ def held(
         p = float(stats.t.sf((margin + ROUNDING - off) / error, df)) if error > 0 else 1.0
     known = seedless or error > 0
     equal, outside, predicted = known and p < 0.05, known and p > 0.95, off <= reach + half_unit + ROUNDING
-    word = "differs" if outside and not predicted else "inconclusive"
+    differs = outside and not predicted and far
+    word = "differs" if differs else "inconclusive"
     word = "consistent" if predicted and known and reach <= 4 * margin else word
     word = "reproduced" if equal else word
-    settled, seeds = equal or (outside and not predicted), None
-    if noise is not None and not settled:
+    seeds = None
+    if noise is not None and not equal and not differs:
         seeds = needed(abs(margin - off), noise.variance, noise.df, 0.0, 0.05)
-        seeds = (CAP, CAP, CAP) if off > margin and off - half_unit <= 1.96 * math.sqrt(noise.variance) else seeds
+        if off > margin:
+            least, half = math.ceil(7 / len(pool)), noisier_half(pool)
+            both = beyond(off - half_unit, half, (len(pool) + 1) // 2, least), beyond(off - half_unit, noise, 1, least)
+            likely, low, high = map(max, seeds, *both)
+            seeds = likely, low, high
     ninety = float(stats.t.ppf(0.95, df)) * error
     return {
         "difference": mean - printed, "margin": margin, "tost_p": p, "tost_low": mean - ninety,
@@ -185,3 +216,10 @@ def held(
         "prediction_low": mean - reach, "prediction_high": mean + reach, **seeds_text(seeds),
         "verdict": f"{word} by users only" if users and word != "inconclusive" else word,
     }  # fmt: skip
+
+
+def beyond_noise(off: float, noise: Noise, pool: Sequence[Noise]) -> bool:
+    """Whether a printed value is beyond what one more training may give, by either estimate of the noise."""
+    q = 0.975 if len(pool) > 1 else 0.995
+    reaches = (stats.t.ppf(q, x.df) * math.sqrt(x.variance * (1 + 1 / noise.n)) for x in (noise, noisier_half(pool)))
+    return sum(x.n for x in pool) >= 7 and off > max(reaches)
