@@ -3,9 +3,10 @@
     python benchmarks/recompute.py results/tables/li2023/table2/full
 
 It imports nothing of the harness: NumPy, SciPy and statsmodels only, with the formulas of docs/statistics.md. It reads
-table.csv and table-claims.csv in the folder, the ranks and records that they name, and the recipe's margin, correction
-and claims. What is drawn at random (p_randomisation where it is not exact, the bootstrap interval) is checked within
-the error of drawing. A table that is not judged has no tests against printed values, and none are recomputed.
+table.csv, table-claims.csv and table-replication.csv in the folder, the ranks and records that they name, and the
+recipe's margin, correction, claims and what it names of the paper. What is drawn at random (p_randomisation where it is
+not exact, the bootstrap interval) is checked within the error of drawing. A table that is not judged has no tests
+against printed values, and none are recomputed.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from typing import Any
 
 import numpy as np
 from recompute_claims import claim_row, corrected
-from recompute_formulas import Row, Sources, value_row
+from recompute_formulas import Row, Sources, degree, read, value_row
 
 UNJUDGED = ("mean", "low", "high", "n_seeds", "difference")
 NUMBERS = (
     "gain", "relative", "paper_relative", "t", "p", "d_z", "low", "high", "n_users", "n_seeds", "wins", "ties",
     "losses", "p_mcnemar", "d_z_low", "d_z_high", "detectable", "p_users_seeds", "margin", "paper_gain",
-    "prediction_low", "prediction_high", "size", "trainings", "p_adjusted", "p_equal_adjusted", "overruled_by_seeds",
+    "prediction_low", "prediction_high", "size", "effect_ratio", "delta_relative_improvement", "trainings",
+    "p_adjusted", "p_equal_adjusted", "overruled_by_seeds",
     "seeds_to_settle", "seeds_to_settle_low", "seeds_to_settle_high", "verdict",
 )  # fmt: skip
 
@@ -82,12 +84,16 @@ def check(root: Path, folder: Path) -> Iterator[str]:
         judged = [c for c in NUMBERS if c != "verdict" or row["verdict"] != "not judged"]
         yield from differences(where, row, found, judged)
         yield from drawn(where, row, found)
+    path = folder / "table-replication.csv"
+    for row in read(path) if path.exists() else ():
+        as_a_whole = degree(sources, row["dataset"], row["metric"])
+        yield from differences(f"{row['dataset']}, {row['metric']}", row, as_a_whole, list(as_a_whole))
 
 
 def main() -> int:
     """Recompute the tables of some folders."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("folders", nargs="+", type=Path, help="with table.csv and table-claims.csv")
+    parser.add_argument("folders", nargs="+", type=Path, help="with table.csv, table-claims.csv, table-replication.csv")
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="has recipes/ and results/runs/")
     asked = parser.parse_args()
     found = [line for folder in asked.folders for line in check(asked.root, folder)]

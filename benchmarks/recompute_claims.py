@@ -228,3 +228,6 @@ def size_up(found: dict[str, Any], printed: Sequence[str], few: bool) -> None:
     word = ("unclear" if found["prediction"] >= abs(found["gain"]) else "as printed") if near else word
     found["paper_gain"], found["size"] = paper, "unclear" if few else word
     found["paper_relative"] = paper / float(printed[1]) if float(printed[1]) else ""
+    found["effect_ratio"] = found["gain"] / paper if paper else ""
+    known = found["relative"] != "" and found["paper_relative"] != ""
+    found["delta_relative_improvement"] = found["paper_relative"] - found["relative"] if known else ""

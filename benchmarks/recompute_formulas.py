@@ -223,3 +223,18 @@ def beyond_noise(off: float, noise: Noise, pool: Sequence[Noise]) -> bool:
     q = 0.975 if len(pool) > 1 else 0.995
     reaches = (stats.t.ppf(q, x.df) * math.sqrt(x.variance * (1 + 1 / noise.n)) for x in (noise, noisier_half(pool)))
     return sum(x.n for x in pool) >= 7 and off > max(reaches)
+
+
+def degree(sources: Sources, dataset: str, name: str) -> dict[str, object]:
+    """All values of a metric against the printed ones; of systems with one printed value the one further off."""
+    found: dict[str, tuple[float, float]] = {}
+    for (of, system, metric_name), row in sources.cells.items():
+        if (of, metric_name) == (dataset, name) and row["published"] and row["runs"]:
+            ours = float(np.mean([metric(run, name).mean() for run in sources.trainings(row)]))
+            both = (ours, float(row["published"]))
+            place = json.dumps(sources.recipe["systems"][system].get("published"), sort_keys=True)
+            found[place] = max(found.get(place, both), both, key=lambda pair: abs(pair[0] - pair[1]))
+    ours_all, printed = zip(*found.values(), strict=True)
+    tau = float(stats.kendalltau(ours_all, printed).statistic) if len(found) > 1 else math.nan
+    rmse = math.sqrt(np.mean(np.square(np.subtract(ours_all, printed))))
+    return {"values": len(found), "rmse": rmse, "kendall_tau": tau if math.isfinite(tau) else ""}

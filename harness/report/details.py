@@ -10,6 +10,7 @@ from harness.report import rounding
 from harness.report.verdict_words import seeds_needed
 from harness.report.view_model import ABSENT, ValueTestLine
 from harness.stats.parametric import SignedRanks
+from harness.tables import replication
 from harness.tables.build import ClaimRow, Comparison, Table
 
 DETAILS = ("t", "p", "p random.", "p McNemar", "p Wilcoxon", "bootstrap 95 %", "d_z [95 %]", "detectable", "w/t/l")
@@ -22,6 +23,8 @@ def of_verdict(row: ClaimRow, c: Comparison) -> tuple[str, ...]:
         rounding.p_value(c.p_equal_adjusted),
         f"±{rounding.fine(c.margin)}",
         row.size or ABSENT,
+        _factor(replication.effect_ratio(row)),
+        rounding.percent(replication.delta_relative_improvement(row)) or ABSENT,
         seeds_needed(c.needed) or ABSENT,
     )
 
@@ -78,6 +81,18 @@ def value_tests(table: Table, dataset: str) -> Iterator[ValueTestLine]:
             )
             ours, paper = rounding.metric(cell.estimate.mean), printed(cell.published)
             yield ValueTestLine(label, row.metric, ours, paper, texts, cell.verdict)
+
+
+def degrees(table: Table, dataset: str) -> Iterator[tuple[str, ...]]:
+    """How near each metric's values come to the printed ones as a whole."""
+    for degree in replication.degrees(table):
+        if degree.dataset == dataset:
+            rmse = rounding.metric(degree.rmse)
+            yield degree.metric, str(degree.n_values), rmse, _factor(degree.tau)
+
+
+def _factor(value: float | None) -> str:
+    return ABSENT if value is None else rounding.plain(value, 2)
 
 
 def _ends(written: Callable[[float], str], low: float, high: float) -> str:

@@ -88,6 +88,7 @@ def _dataset(table: Table, dataset: DatasetSpec) -> DatasetView:
         f"{rounding.count(n_users)} users" if n_users else "no usable run",
         tuple(_value_blocks(table, dataset.key)),
         tuple(details.value_tests(table, dataset.key)),
+        tuple(details.degrees(table, dataset.key)),
         (*(note for note in notes if note), *paper_marks.lines(table, dataset.key)),
         _claim_lines(table, dataset.key, own=False),
         _claim_lines(table, dataset.key, own=True),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ABSENT = "–"
-CLAIM_TESTS = ("p users × seeds", "p equal", "margin", "size", "seeds that would settle it")
+CLAIM_TESTS = (
+    "p users × seeds", "p equal", "margin", "size", "effect ratio", "Δ rel. improvement", "seeds that would settle it",
+)  # fmt: skip
 VALUE_TESTS = (
     "90 % interval", "over", "margin", "p (TOST)", "one more training, 95 %", "seeds that would settle it",
 )  # fmt: skip
@@ -145,6 +147,7 @@ class DatasetView:
     """All that a table shows of one dataset; `slug` is its key in letters, digits and hyphens.
 
     Attributes:
+        degrees: for each metric: its name, how many printed values, their root mean square error, Kendall's tau.
         own: comparisons of losses that the command line put in, which are no claims.
         keys: each system's runs by seed, by the first digits of their keys.
     """
@@ -154,6 +157,7 @@ class DatasetView:
     users: str
     values: tuple[ValueBlock, ...]
     value_tests: tuple[ValueTestLine, ...]
+    degrees: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
     claims: tuple[ClaimLine, ...]
     own: tuple[ClaimLine, ...]

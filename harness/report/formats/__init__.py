@@ -27,4 +27,5 @@ def _files(table: Table, name: str) -> dict[str, str]:
         return {".tex": latex.render(table)}
     if name == "html":
         return {".html": html.render(table)}
-    return {".csv": csv.values(table), "-claims.csv": csv.claims(table)}
+    found = {".csv": csv.values(table), "-claims.csv": csv.claims(table), "-replication.csv": csv.replication(table)}
+    return {end: text for end, text in found.items() if text}

@@ -1,4 +1,4 @@
-"""A table's numbers for other programs: one row for each cell, and one for each claim, with eight decimals.
+"""A table's numbers for other programs: one row for each cell, each claim and each metric, with eight decimals.
 
 Eight decimals can be rounded again and are the same on every machine, which the last digits of a float are not.
 """
@@ -16,6 +16,7 @@ from harness.report.sentences import signature
 from harness.stats.printed_value import ValueTest
 from harness.stats.seed_noise import MORE_SEEDS, SeedsNeeded
 from harness.tables.build import Cell, ClaimRow, Comparison, Row, Table, Training
+from harness.tables.replication import degrees, delta_relative_improvement, effect_ratio
 
 VALUE_COLUMNS = (
     "artifact", "dataset", "metric", "system", "mean", "low", "high", "interval_over", "n_seeds", "published",
@@ -27,9 +28,10 @@ CLAIM_COLUMNS = (
     "p", "p_adjusted", "d_z", "low", "high", "interval_over", "n_users", "n_seeds", "wins", "ties", "losses",
     "overruled_by_seeds", "p_randomisation", "p_mcnemar", "bootstrap_low", "bootstrap_high", "d_z_low", "d_z_high",
     "detectable", "p_users_seeds", "p_equal_adjusted", "margin", "paper_gain", "prediction_low", "prediction_high",
-    "size", "trainings", "seeds_to_settle", "seeds_to_settle_low", "seeds_to_settle_high", "verdict", "claimed_by",
-    "signature",
+    "size", "effect_ratio", "delta_relative_improvement", "trainings", "seeds_to_settle", "seeds_to_settle_low",
+    "seeds_to_settle_high", "verdict", "claimed_by", "signature",
 )  # fmt: skip
+DEGREE_COLUMNS = ("artifact", "dataset", "metric", "values", "rmse", "kendall_tau", "signature")
 
 
 def values(table: Table) -> str:
@@ -45,6 +47,12 @@ def claims(table: Table) -> str:
     A comparison that nobody claims is one of a loss that the command line put in.
     """
     return _text(table, CLAIM_COLUMNS, [_claim(row, marked(table.spec, row)) for row in table.claims])
+
+
+def replication(table: Table) -> str:
+    """One row for each metric of each dataset with printed values; "" where there is none."""
+    rows = [(d.dataset, d.metric, d.n_values, d.rmse, d.tau) for d in degrees(table)]
+    return _text(table, DEGREE_COLUMNS, rows) if rows else ""
 
 
 def _value(row: Row, cell: Cell) -> tuple[object, ...]:
@@ -84,14 +92,15 @@ def _claim(row: ClaimRow, mark: str) -> tuple[object, ...]:
     c, head = row.comparison, (row.dataset, row.claim.metric, row.claim.better, row.claim.worse)
     end = (row.verdict, "nobody" if row.claim.own else "recipe")
     if c is None:
-        return (*head, "", "", row.paper_relative, mark, *("",) * 23, row.paper_gain, *("",) * 7, *end)
+        return (*head, "", "", row.paper_relative, mark, *("",) * 23, row.paper_gain, *("",) * 9, *end)
     return (*head, c.gain, c.relative, row.paper_relative, mark, *_tested(c), *_settled(row, c), *end)
 
 
 def _settled(row: ClaimRow, c: Comparison) -> tuple[object, ...]:
     """What the verdict and the size rest on."""
     ends = (c.gain - c.prediction, c.gain + c.prediction)
-    sizes = (c.margin, row.paper_gain, *ends, row.size or "", c.n_trainings)
+    degree = (effect_ratio(row), delta_relative_improvement(row))
+    sizes = (c.margin, row.paper_gain, *ends, row.size or "", *degree, c.n_trainings)
     return (_p(c.p), _p(c.p_equal_adjusted), *sizes, *_seeds(c.needed))
 
 
