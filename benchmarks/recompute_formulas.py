@@ -186,18 +186,18 @@ def held(
     printed, margin = float(row["published"]), sources.limit(float(row["published"]))
     half_unit, off = 0.5 * 10.0 ** -len(row["published"].partition(".")[2]), abs(mean - printed)
     error, df, reach = by_user, n_users - 1.0, float(stats.t.ppf(0.975, n_users - 1) * by_user * math.sqrt(2))
-    users, far = noise is None or noise.n < 3, True
+    users, far = noise is None or noise.n < 3, reach
     if noise is not None and noise.n >= 3:
         error, df, reach = math.sqrt(noise.variance / noise.n), noise.df, reach_of([noise])
-        far = beyond_noise(off - half_unit - ROUNDING, noise, pool)
+        far = beyond_noise(noise, pool)
     if seedless:
-        error, reach, users = 0.0, 0.0, False
+        error, reach, users, far = 0.0, 0.0, False, 0.0
         p = float(off > margin + ROUNDING)
     else:
         p = float(stats.t.sf((margin + ROUNDING - off) / error, df)) if error > 0 else 1.0
     known = seedless or error > 0
     equal, outside, predicted = known and p < 0.05, known and p > 0.95, off <= reach + half_unit + ROUNDING
-    differs = outside and not predicted and far
+    differs = outside and off > far + half_unit + ROUNDING
     word = "differs" if differs else "inconclusive"
     word = "consistent" if predicted and known and reach <= 4 * margin else word
     word = "reproduced" if equal else word
@@ -213,16 +213,17 @@ def held(
     return {
         "difference": mean - printed, "margin": margin, "tost_p": p, "tost_low": mean - ninety,
         "tost_high": mean + ninety, "tost_over": "nothing" if seedless else "users" if users else "seeds",
-        "prediction_low": mean - reach, "prediction_high": mean + reach, **seeds_text(seeds),
+        "prediction_low": mean - reach, "prediction_high": mean + reach,
+        "differs_beyond": far if math.isfinite(far) else "", **seeds_text(seeds),
         "verdict": f"{word} by users only" if users and word != "inconclusive" else word,
     }  # fmt: skip
 
 
-def beyond_noise(off: float, noise: Noise, pool: Sequence[Noise]) -> bool:
-    """Whether a printed value is beyond what one more training may give, by either estimate of the noise."""
+def beyond_noise(noise: Noise, pool: Sequence[Noise]) -> float:
+    """How far off one more training may be, by either estimate of the noise; infinite with too few trainings."""
     q = 0.975 if len(pool) > 1 else 0.995
     reaches = (stats.t.ppf(q, x.df) * math.sqrt(x.variance * (1 + 1 / noise.n)) for x in (noise, noisier_half(pool)))
-    return sum(x.n for x in pool) >= 7 and off > max(reaches)
+    return float(max(reaches)) if sum(x.n for x in pool) >= 7 else math.inf
 
 
 def degree(sources: Sources, dataset: str, name: str) -> dict[str, object]:

@@ -77,6 +77,7 @@ def value_tests(table: Table, dataset: str) -> Iterator[ValueTestLine]:
                 f"±{rounding.fine(test.margin)}",
                 rounding.p_value(test.p),
                 _ends(rounding.metric, test.prediction_low, test.prediction_high),
+                f"±{rounding.fine(test.beyond)}" if math.isfinite(test.beyond) else ABSENT,
                 seeds_needed(test.needed) or ABSENT,
             )
             ours, paper = rounding.metric(cell.estimate.mean), printed(cell.published)

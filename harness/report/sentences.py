@@ -32,9 +32,10 @@ INTERVAL = (
 )
 TEST_CAPTION = (
     "90 % interval and p of the two one-sided tests against printed ± margin, over seeds, with one or two seeds over "
-    "users; the 95 % interval in which one more training of ours would lie; how many seeds would settle an open "
-    "verdict with 80 % probability, with the range that the noise known so far allows. RMSE: root mean square of ours "
-    "- printed, over systems. Kendall's tau: of the two orders of systems, 1 where they are the same."
+    "users; the 95 % interval in which one more training of ours would lie; how far off a value must be to differ, by "
+    "the noise of the noisier half of the table's systems too; how many seeds would settle an open verdict with 80 % "
+    "probability, with the range that the noise known so far allows. RMSE: root mean square of ours - printed, over "
+    "systems. Kendall's tau: of the two orders of systems, 1 where they are the same."
 )
 WORDS = (
     "Not significant: no difference, where the gain lies within the margin of 0; otherwise its direction, where every "

@@ -53,7 +53,8 @@ class ValueTest:
         equivalent: by the two tests.
         predicted: some value that rounds to the printed one lies within the prediction interval.
         narrow: the prediction interval reaches no further than `WIDEST` margins to each side.
-        differs: the 90 % interval lies wholly outside the margin, and the printed value beyond `_largest_reach`.
+        beyond: how far off a value must be to differ, rounding aside; see `_largest_reach`.
+        differs: the 90 % interval lies wholly outside the margin, and the printed value further off than `beyond`.
         needed: seeds that would settle it; None where it is settled, or nothing is known of the noise.
     """
 
@@ -67,6 +68,7 @@ class ValueTest:
     equivalent: bool
     predicted: bool
     narrow: bool
+    beyond: float
     differs: bool
     needed: SeedsNeeded | None
 
@@ -112,6 +114,7 @@ def hold_against(
         equivalent,
         off <= reach + printed.half + ROUNDING,
         known and reach <= WIDEST * printed.margin,
+        most,
         differs,
         None if equivalent or differs or noise is None else _needed(off, printed, noise, pool),
     )

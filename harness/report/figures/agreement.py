@@ -1,28 +1,40 @@
-"""Ours against the paper's: for each system our mean with its interval, each seed, and the printed value."""
+"""Ours against the paper's: for each system our mean, each seed, the printed value, and what the verdict rests on.
+
+A bold line is the 90 % interval of the two one-sided tests, a thin one that in which one more training would lie.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness.report import rounding
 from harness.report.figures import style as look
 from harness.report.figures.data import FigureData
 from harness.report.figures.page import sheet
-from harness.tables.build import Cell, DatasetSpec, Row, Table
+from harness.stats.estimates import ALPHA
+from harness.tables.build import Cell, DatasetSpec, Row, Table, TableSpec
 
 SIGNS = {
     "reproduced": "✓", "consistent": "≈", "differs": "≠", "inconclusive": "?", "reproduced by users only": "(✓)",
     "consistent by users only": "(≈)", "differs by users only": "(≠)",
 }  # fmt: skip
+Over = Literal["seeds", "users", "nothing"]
+_MEANS: dict[Over, str] = {
+    "seeds": "our mean, 90 % interval over seeds", "users": "our mean, 90 % interval over users",
+    "nothing": "our value, nothing random",
+}  # fmt: skip
 _OURS = look.BLUE
+BOLD, THIN = 2.2, 0.7  # widths of the two intervals
+_DIFFERS = "A value differs only beyond the noise of the other systems too, which is not drawn."
 _HALF = 0.36  # of a row, covered by its band
 
 
@@ -59,7 +71,7 @@ def _panel(axes: Axes, table: Table, row: Row) -> None:
         axes.set_xticks([])
     for place, cell in enumerate(row.cells):
         axes.axhline(place, color=look.FAINT, linewidth=0.6, zorder=0)
-        _row(axes, place, cell, _seed_values(table, row, cell.system), table.spec.margin_relative)
+        _row(axes, place, cell, _seed_values(table, row, cell.system), table.spec)
         if cell.estimate and table.spec.system(cell.system).is_floor:
             axes.axvline(cell.estimate.mean, color=look.GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
 
@@ -72,18 +84,42 @@ def users_of(table: Table, dataset: DatasetSpec) -> str:
 
 def _ends(table: Table, row: Row) -> tuple[float, float]:
     """Ends of a panel's axis."""
-    bands = [band for cell in row.cells if (band := _band(cell, table.spec.margin_relative))]
+    bands = [band for cell in row.cells if (band := _band(cell, table.spec))]
     points = [value for cell in row.cells for value in _seed_values(table, row, cell.system)]
     points += [cell.estimate.mean for cell in row.cells if cell.estimate] + [end for band in bands for end in band]
     return look.limits(points, _intervals(row), least=0.0, narrowest=0.002)
 
 
 def _intervals(row: Row) -> list[tuple[float, float]]:
-    return [(cell.estimate.low, cell.estimate.high) for cell in row.cells if cell.estimate]
+    found = [interval for cell in row.cells for interval in (_deciding(cell), _one_more(cell))]
+    return [interval for interval in found if interval]
 
 
-def _row(axes: Axes, place: int, cell: Cell, seeds: Sequence[float], margin: float) -> None:
-    band = _band(cell, margin)
+def _deciding(cell: Cell) -> tuple[float, float] | None:
+    """The 90 % interval on which the verdict rests, or would: over seeds, over users, or the value itself."""
+    if cell.test:
+        return cell.test.low, cell.test.high
+    if cell.estimate is None:
+        return None
+    half = float(stdtrit(cell.estimate.df, 1 - ALPHA)) * cell.estimate.standard_error
+    return cell.estimate.mean - half, cell.estimate.mean + half
+
+
+def _one_more(cell: Cell) -> tuple[float, float] | None:
+    """Where one more training of ours would lie, if that is of interest."""
+    test = cell.test
+    return (test.prediction_low, test.prediction_high) if test and test.over != "nothing" else None
+
+
+def _over(cell: Cell) -> Over:
+    """What the deciding interval allows to vary."""
+    if cell.test:
+        return cell.test.over
+    return "users" if cell.estimate is not None and cell.estimate.basis == "users" else "seeds"
+
+
+def _row(axes: Axes, place: int, cell: Cell, seeds: Sequence[float], spec: TableSpec) -> None:
+    band = _band(cell, spec)
     if band and cell.published:
         axes.add_patch(
             Rectangle((band[0], place - _HALF), band[1] - band[0], 2 * _HALF, color=look.BAND, linewidth=0, zorder=0.5)
@@ -100,15 +136,17 @@ def _row(axes: Axes, place: int, cell: Cell, seeds: Sequence[float], margin: flo
         return
     if len(seeds) > 1:
         axes.plot(seeds, [place + 0.24] * len(seeds), **_SEED, label="_seed")
-    look.interval(axes, place, cell.estimate.low, cell.estimate.high, _OURS)
-    axes.plot([cell.estimate.mean], [place], **_mean_style(cell), label="_mean")
+    for interval, width in ((_one_more(cell), THIN), (_deciding(cell), BOLD)):
+        if interval:
+            look.interval(axes, place, *interval, _OURS, width)
+    axes.plot([cell.estimate.mean], [place], **_mean_style(_over(cell)), label="_mean")
 
 
-def _band(cell: Cell, margin: float) -> tuple[float, float] | None:
+def _band(cell: Cell, spec: TableSpec) -> tuple[float, float] | None:
     """What counts as the paper's value: the recipe's margin around the printed number."""
     if cell.published is None:
         return None
-    half = margin * abs(cell.published.value)
+    half = spec.margin(cell.published.value)
     return cell.published.value - half, cell.published.value + half
 
 
@@ -123,25 +161,24 @@ _SEED: dict[str, Any] = {"marker": "o", "markersize": 2.4, "color": look.SKY, "m
                          "zorder": 2}  # fmt: skip
 
 
-def _mean_style(cell: Cell | None) -> dict[str, Any]:
-    """Filled where the interval allows for other seeds, open where it is over users alone."""
-    users = cell is not None and cell.estimate is not None and cell.estimate.basis == "users"
-    return {"marker": "o", "markersize": 4.4, "color": "white" if users else _OURS, "markeredgecolor": _OURS,
+def _mean_style(over: Over) -> dict[str, Any]:
+    """Open where the interval is over users alone, else filled."""
+    return {"marker": "o", "markersize": 4.4, "color": "white" if over == "users" else _OURS, "markeredgecolor": _OURS,
             "markeredgewidth": 1.0, "linestyle": "none", "zorder": 4}  # fmt: skip
 
 
 def _legend(table: Table, rows: Sequence[Row]) -> list[Artist]:
     cells = [cell for row in rows for cell in row.cells]
     found: list[Artist] = []
-    for basis in ("seeds", "users"):
-        some = [cell for cell in cells if cell.estimate and (cell.estimate.basis == "users") == (basis == "users")]
-        if some:
-            found.append(_line(f"our mean, 95 % interval over {basis}", _mean_style(some[0])))
+    given = {_over(cell) for cell in cells if cell.estimate}
+    found += [_line(label, _mean_style(over)) for over, label in _MEANS.items() if over in given]
+    if any(cell.test and cell.test.over != "nothing" for cell in cells):
+        found.append(Line2D([], [], color=_OURS, linewidth=THIN, label="one more training, 95 %"))
     if any(cell.estimate and cell.estimate.n_seeds > 1 for cell in cells):
         found.append(_line("one seed", _SEED))
     if any(cell.published for cell in cells):
         found.append(_line("the paper's value", _PAPER))
-        found.append(Patch(color=look.BAND, label=f"± {100 * table.spec.margin_relative:g} % of it and its rounding"))
+        found.append(Patch(color=look.BAND, label=_margin(table.spec)))
     floors = [
         s.label for s in table.spec.columns if s.is_floor and any(c.system == s.key and c.estimate for c in cells)
     ]
@@ -156,8 +193,14 @@ def _key(table: Table, rows: Sequence[Row]) -> str:
     given = {cell.verdict for row in rows for cell in row.cells}
     told = [f"{sign} {verdict}" for verdict, sign in SIGNS.items() if verdict in given]
     parts = [f"At the right edge, the verdict: {', '.join(told)}."] if told else []
+    parts += [_DIFFERS] if given & {"differs", "inconclusive"} else []
     parts += [look.CUT] if any(look.cut(_ends(table, row), _intervals(row)) for row in rows) else []
     return " ".join(parts)
+
+
+def _margin(spec: TableSpec) -> str:
+    relative = f"± {100 * spec.margin_relative:g} % of it" if spec.margin_relative else ""
+    return relative or f"± {spec.margin_absolute:g}"
 
 
 def _line(label: str, style: dict[str, Any]) -> Line2D:

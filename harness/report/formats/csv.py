@@ -21,7 +21,7 @@ from harness.tables.replication import degrees, delta_relative_improvement, effe
 VALUE_COLUMNS = (
     "artifact", "dataset", "metric", "system", "mean", "low", "high", "interval_over", "n_seeds", "published",
     "difference", "margin", "tost_p", "tost_low", "tost_high", "tost_over", "prediction_low", "prediction_high",
-    "seeds_to_settle", "seeds_to_settle_low", "seeds_to_settle_high", "verdict", "runs", "signature",
+    "differs_beyond", "seeds_to_settle", "seeds_to_settle_low", "seeds_to_settle_high", "verdict", "runs", "signature",
 )  # fmt: skip
 CLAIM_COLUMNS = (
     "artifact", "dataset", "metric", "better", "worse", "gain", "relative", "paper_relative", "paper_significant", "t",
@@ -66,8 +66,8 @@ def _value(row: Row, cell: Cell) -> tuple[object, ...]:
 def _held(test: ValueTest | None) -> tuple[object, ...]:
     """Against the printed value."""
     if test is None:
-        return ("",) * 10
-    ends = (test.low, test.high, test.over, test.prediction_low, test.prediction_high)
+        return ("",) * 11
+    ends = (test.low, test.high, test.over, test.prediction_low, test.prediction_high, test.beyond)
     return (test.margin, _p(test.p), *ends, *_seeds(test.needed))
 
 
@@ -81,7 +81,7 @@ def _training(line: Training, n_beside: int) -> tuple[object, ...]:
     told, unit = line.published, {"minutes": SECONDS["min"], "seconds": SECONDS["s"]}.get(line.fact)
     paper = "" if told is None else f"{told.seconds / unit:.8g}" if unit else _printed(told)
     ours = (line.dataset, line.fact, line.system, line.mean, *("",) * 4)
-    return (*ours, paper, *("",) * 11, "not judged", "", *("",) * n_beside)
+    return (*ours, paper, *("",) * 12, "not judged", "", *("",) * n_beside)
 
 
 def _printed(number: Published | None) -> str:
@@ -124,7 +124,7 @@ def _p(p: float) -> str:
 
 def _field(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
-        return ""  # t and d_z have no value without a spread
+        return ""  # t and d_z have no value without a spread, and no distance is enough with too few seeds
     if isinstance(value, float):
         text = f"{value:.8f}"
         return text.lstrip("-") if not text.strip("-0.") else text

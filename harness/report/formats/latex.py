@@ -33,6 +33,7 @@ _COMMANDS = {
     "°": r"$^{\circ}$",
     "↓": r"$^{\downarrow}$",
     "∞": r"$\infty$",
+    "Δ": r"$\Delta$",
     "†": r"\dag{}",
     "‡": r"\ddag{}",
     "→": r"$\rightarrow$",

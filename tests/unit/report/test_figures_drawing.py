@@ -13,6 +13,8 @@ from made_tables import hits, published, run, spec
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from scipy import stats
 
 from harness.core.results import Published
 from harness.report.figures import FigureData, agreement, cost, learning_curves, page, style
@@ -89,14 +91,37 @@ def test_the_sign_of_the_verdict_stands_at_the_right_edge(value: float, sign: st
     assert at_edge == [sign]
 
 
+def test_the_bold_line_is_the_interval_that_decides_and_the_thin_one_that_of_one_more_training() -> None:
+    """The bar was the 95 % interval of the mean: it covered a value that was said to differ."""
+    runs = [run("a", s, hits(n, 100)) for s, n in ((1, 20), (2, 21), (3, 22))] + [run("b", 1, hits(30, 100))]
+    found = data(spec(), runs, [published("a", 0.2)])
+    (figure,) = drawn(agreement.draw, found)
+    a, b = row_of(found, "HIT@10").cells[1:]
+    lines = {line.get_linewidth(): tuple(line.get_xdata()) for line in solid(figure, place=1)}
+    assert a.test
+    assert lines[agreement.BOLD] == (a.test.low, a.test.high)
+    assert lines[agreement.THIN] == (a.test.prediction_low, a.test.prediction_high)
+    assert a.test.low < 0.21 < a.test.high
+    (unpublished,) = solid(figure, place=2)
+    assert b.estimate
+    ends = stats.t.interval(0.9, 99, 0.3, b.estimate.standard_error)
+    assert tuple(unpublished.get_xdata()) == pytest.approx(ends)
+
+
+def solid(figure: Figure, place: int) -> list[Line2D]:
+    """The intervals that are drawn in a row."""
+    lines = [line for line in figure.axes[0].lines if tuple(line.get_ydata()) == (place, place)]
+    return [line for line in lines if line.get_linewidth() in (agreement.BOLD, agreement.THIN)]
+
+
 def test_an_interval_that_would_squeeze_all_else_is_cut_and_marked() -> None:
-    runs = [run("a", s, hits(n, 100)) for s, n in ((1, 10), (2, 14))]
+    runs = [run("a", s, hits(n, 100)) for s, n in ((1, 8), (2, 10), (3, 14))]
     (figure,) = drawn(agreement.draw, data(spec(), runs, [published("a", 0.1)]))
     axes = figure.axes[0]
     assert axes.get_xlim()[1] < 0.25
     assert len(points(axes, "cut")) == 2
     assert any(style.CUT in t.get_text().replace("\n", " ") for t in texts(figure))
-    (uncut,) = drawn(agreement.draw, data(spec(), [run("a", 1, hits(10, 100))], [published("a", 0.1)]))
+    (uncut,) = drawn(agreement.draw, data(spec(), [run("a", 1, hits(50, 100))], [published("a", 0.5)]))
     assert points(uncut.axes[0], "cut") == []
 
 
