@@ -61,7 +61,7 @@ def statement(request: TableRequest, results: Sequence[RunResult]) -> list[str]:
     if cut and len(block) == len(versions):
         return [f"{SUBJECT}: unchanged since {since}, where the history of this clone is cut; before that, unknown."]
     told = f"last changed in {since}" if since else "changed since the last commit, and not committed"
-    earlier = [record for record in records if is_earlier(record, now, since)]
+    earlier = [record for record in records if is_earlier(record, request.recipe.artifact, now, since)]
     if not earlier:
         return [f"{SUBJECT}: {told}, before all {len(records)} runs."]
     changed = f"{SUBJECT}: {told}; {len(earlier)} of {len(records)} runs ended before that."
@@ -107,9 +107,12 @@ def unchanged(versions: Sequence[Version], now: Criteria) -> list[Version]:
     return block
 
 
-def is_earlier(record: StoredRecord, now: Criteria, since: Version | None) -> bool:
-    """Whether a run ended under other criteria: by the hash in its record or, where it has none, by its date."""
-    if record.criteria:
+def is_earlier(record: StoredRecord, artifact: str, now: Criteria, since: Version | None) -> bool:
+    """Whether a run ended under other criteria: by the hash in its record or, where it has none, by its date.
+
+    The hash of a run that was first made for another artifact is that of the other recipe and says nothing here.
+    """
+    if record.criteria and record.artifact == artifact:
         return record.criteria != now.sha256
     return since is None or not record.ended or datetime.datetime.fromisoformat(record.ended) < since.when
 

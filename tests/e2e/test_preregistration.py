@@ -29,11 +29,11 @@ def committed(project: Project, date: str) -> str:
     return git(project.folder, "rev-parse", "--short=12", "HEAD")
 
 
-def lines(project: Project) -> list[str]:
+def lines(project: Project, artifact: str = ASKED[0]) -> list[str]:
     """What the table says of its criteria, each line as a sentence."""
-    done = project.run("report", *ASKED, "--format", "md")
+    done = project.run("report", artifact, *ASKED[1:], "--format", "md")
     assert done.returncode in (0, 1), done.stderr
-    (folder,) = (project.folder / "results" / "tables" / "toy" / "table").iterdir()
+    (folder,) = (project.folder / "results" / "tables" / artifact).iterdir()
     text = (folder / "table.md").read_text(encoding="utf-8")
     assert SUBJECT in text
     found = [line.removeprefix("- ").replace("\\", "").replace("&gt;", ">") for line in text.splitlines()]
@@ -91,6 +91,18 @@ def test_records_without_the_hash_go_by_their_date(toy: Project) -> None:
     toy.replace("recipes/toy/table.yaml", "relative: 0.1", "relative: 0.2")
     committed(toy, "2037-01-01T00:00:00+00:00")
     assert lines(toy)[0].endswith("1 of 1 runs ended before that.")
+
+
+def test_a_run_made_for_another_artifact_goes_by_its_date(toy: Project) -> None:
+    """Its hash is that of the other recipe's claims and margin: the table said that they had changed after the run."""
+    text = (toy.folder / "recipes/toy/table.yaml").read_text(encoding="utf-8")
+    other = text.replace("artifact: toy/table", "artifact: toy/other").replace("relative: 0.1", "relative: 0.2")
+    (toy.folder / "recipes/toy/other.yaml").write_text(other, encoding="utf-8")
+    commit = committed(toy, "2020-01-02T00:00:00+00:00")
+    assert lines(toy, "toy/other") == [f"{SUBJECT}last changed in {commit} (2020-01-02 00:00 UTC), before all 1 runs."]
+    toy.replace("recipes/toy/other.yaml", "relative: 0.2", "relative: 0.3")
+    committed(toy, "2037-01-01T00:00:00+00:00")
+    assert lines(toy, "toy/other")[0].endswith("1 of 1 runs ended before that.")
 
 
 def test_without_git_and_where_the_history_is_cut(toy: Project, tmp_path: Path) -> None:
