@@ -156,7 +156,9 @@ def note_line(spec: TableSpec, note: Note) -> str:
         "repeated seeds": lambda s, n: f"Identical ranks, so they count as one seed: {_seeded(s, n)}.",
         "ties": lambda s, n: f"‡ {n.metric}: tied scores would change a printed digit of {_bounded(s, n)}.",
         "tie rule": lambda s, n: f"‡ {n.metric}, {_against(s, n)}: {n.text}.",
-        "floor": lambda s, n: f"{n.metric}: significantly below {_floor(s, n)}: {_valued(s, n)}.",
+        "floor": lambda s, n: (
+            f"{n.metric}: significantly below {_floor(s, n)}{', ' * bool(n.text)}{n.text}: {_valued(s, n)}."
+        ),
         "paper floor": lambda s, n: (
             f"{n.metric}: the {s.published_in}'s own numbers below {_floor(s, n)}: {_valued(s, n)}."
         ),

@@ -96,17 +96,22 @@ def best_floor(spec: TableSpec, row: Row) -> tuple[float, str] | None:
 
 
 def _below_floor(spec: TableSpec, row: Row, tests: Mapping[tuple[str, str], Comparison]) -> Iterator[Note]:
-    """Systems significantly below the best floor, and the paper's numbers below it. The first value is the floor's."""
+    """Systems significantly below the best floor, and the paper's numbers below it. The first value is the floor's.
+
+    Systems of which too few trainings tell stand in a note of their own, as "by users only".
+    """
     best = best_floor(spec, row)
     if best is None:
         return
     floor, name = best
     others = [cell for cell in row.cells if not spec.system(cell.system).is_floor]
     found = [(c, tests[c.system, row.metric]) for c in others if c.estimate]
-    ours = [(c.system, c.estimate.mean) for c, t in found if c.estimate and t.significant and t.gain > 0]
+    below = [(c, t) for c, t in found if t.significant and t.gain > 0]
     papers = [(c.system, c.published.value) for c in others if c.published and _prints_below(c.published, floor)]
-    if ours:
-        yield Note("floor", row.dataset, metric=row.metric, values=((name, floor), *ours))
+    for few, text in ((False, ""), (True, "by users only")):
+        ours = [(c.system, c.estimate.mean) for c, t in below if c.estimate and t.by_users_only is few]
+        if ours:
+            yield Note("floor", row.dataset, metric=row.metric, text=text, values=((name, floor), *ours))
     if papers:
         yield Note("paper floor", row.dataset, metric=row.metric, values=((name, floor), *papers))
 

@@ -14,7 +14,10 @@ from harness.tables.build import build_table
 from harness.tables.model import NO_SEED, Note, Table, TableSpec
 from harness.tables.verdicts import judge_table
 
-Place = tuple[str, str, str, str]  # dataset, metric, system, and the worse system of a claim or ""
+Place = tuple[str, str, str, str]  # dataset, metric, system, and the worse system of a claim, FLOOR or ""
+#: In the place of a worse system: whether a system is said to lie below the best floor.
+FLOOR = "floor"
+BELOW, ABOVE = "significantly below the floor", "not"
 
 
 def judged_table(spec: TableSpec, results: Sequence[RunResult], published: Sequence[Published] = ()) -> Table:
@@ -30,9 +33,9 @@ def judged_table(spec: TableSpec, results: Sequence[RunResult], published: Seque
         verdicts(judge_table(build_table(spec, results, published, ties))) for ties in ("pessimistic", "optimistic")
     )
     turned = [
-        note(place, verdict, last[place], first[place])
+        note(place, verdict, last.get(place, ABOVE), first.get(place, ABOVE))
         for place, verdict in verdicts(table).items()
-        if {last[place], first[place]} != {verdict}
+        if {last.get(place, ABOVE), first.get(place, ABOVE)} != {verdict}
     ]
     return replace(table, notes=(*table.notes, *turned))
 
@@ -43,11 +46,14 @@ def note(place: Place, verdict: str, last: str, first: str) -> Note:
     others = [(other, end) for other, end in ((last, "last"), (first, "first")) if other != verdict]
     told = " and ".join(f"{other} with the held-out item {end} among equal scores" for other, end in others)
     text = f"{verdict}, but {told}"
-    return Note("tie rule", dataset, system, metric, text=text, values=((worse, NO_SEED),) if worse else ())
+    named = ((worse, NO_SEED),) if worse and worse != FLOOR else ()
+    return Note("tie rule", dataset, system, metric, text=text, values=named)
 
 
 def verdicts(table: Table) -> dict[Place, str]:
-    """Every verdict of a table by its place."""
+    """Every verdict of a table by its place, with the systems that it says lie below the best floor."""
     found: dict[Place, str] = {(r.dataset, r.metric, c.system, ""): c.verdict for r in table.rows for c in r.cells}
     claims = {(row.dataset, row.claim.metric, row.claim.better, row.claim.worse): row.verdict for row in table.claims}
-    return {**found, **claims}
+    floors = [note for note in table.notes if note.kind == "floor"]
+    below = {(n.dataset, n.metric, system, FLOOR): BELOW for n in floors for system, _ in n.values[1:]}
+    return {**found, **claims, **below}

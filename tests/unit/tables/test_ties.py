@@ -9,7 +9,7 @@ from made_tables import hits, published, run, spec
 
 from harness.core.results import Ranks, RunResult
 from harness.report.sentences import note_line
-from harness.tables.model import Table
+from harness.tables.model import SystemSpec, Table
 from harness.tables.ties import judged_table
 from harness.tables.verdicts import judge_table
 
@@ -55,3 +55,24 @@ def test_ties_that_turn_no_verdict_add_no_line_and_change_nothing() -> None:
     assert lines(few, "ties")
     assert not lines(few, "tie rule")
     assert judge_table(few).claims == few.claims
+
+
+def test_below_the_floor_only_by_the_tie_rule_says_so() -> None:
+    """Scores of b are equal for most users: 0 by the rule for ties, above popularity with the other one."""
+    three = spec(systems=(*spec().systems, SystemSpec("c", "C")), claims=())
+    others = [run(name, seed, hits(80 + 3 * seed, 100)) for name in "ac" for seed in (1, 2, 3)]
+    unlucky = [run("b", seed, tied(hits(92 + seed, 100), 92, 40)) for seed in (1, 2, 3)]
+    table = judged_table(three, [run("pop", None, hits(40, 100)), *others, *unlucky])
+    assert lines(table, "floor") == ["HIT@10: significantly below Popularity (0.4000): B 0.0200."]
+    first = "with the held-out item first among equal scores"
+    assert lines(table, "tie rule") == [f"‡ HIT@10, B: significantly below the floor, but not {first}."]
+    bad = [run("b", seed, hits(2 + seed, 100, first=50)) for seed in (1, 2, 3)]
+    table = judged_table(three, [run("pop", None, tied(hits(40, 100), 2, 30)), *others, *bad])
+    assert lines(table, "ties")
+    assert lines(table, "floor")
+    assert not lines(table, "tie rule")
+
+
+def test_below_the_floor_by_one_training_is_by_users_only() -> None:
+    table = judged_table(spec(seeds=(1,)), [run("pop", None, hits(40, 100)), run("b", 1, hits(2, 100))])
+    assert lines(table, "floor") == ["HIT@10: significantly below Popularity (0.4000), by users only: B 0.0200."]
