@@ -19,13 +19,16 @@ from harness.core.results import Claim, Ranks, RunResult
 from harness.recipes import recipe
 from harness.runs import store
 from harness.runs.store import Record
-from harness.runs.validation import disagreements
+from harness.runs.validation import disagreements, marks
 from harness.stats.metrics import parse
-from harness.tables.build import DatasetSpec, SystemSpec, Table, TableSpec
+from harness.tables.build import ClaimVerdict, DatasetSpec, Note, SystemSpec, Table, TableSpec
 from harness.tables.ties import judged_table
 
 KEY = re.compile(r"[0-9a-f]{4,20}")
 USUAL = ("HIT@10", "NDCG@10")
+BY_USERS_ONLY: dict[ClaimVerdict, ClaimVerdict] = {
+    "better": "better by users only", "worse": "worse by users only", "no difference": "no difference by users only",
+}  # fmt: skip
 
 
 def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = False) -> Table:
@@ -33,6 +36,7 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
 
     Raises:
         StoreError: no such record, or one without ranks. MetricsError: other users.
+        ArgumentError: one run, or runs of two datasets or of two protocols.
     """
     found = [usable(store.find_record(config, key)) for key in (a, b)]
     records = [record for record, _ in found]
@@ -49,6 +53,7 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
     if len({record.content["dataset"] for record in records}) > 1:
         shown = " and ".join(str(record.content["dataset"]) for record in records)
         raise ArgumentError("compare", f"the runs are of different datasets: {shown}", "name two of one dataset")
+    n_trained = sum(record.typed.seed is not None for record in records)
     spec = TableSpec(
         artifact="compare",
         title=f"{names[0]} against {names[1]}",
@@ -59,8 +64,10 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
         compared=True,
         wilcoxon=wilcoxon,
         signature={"upstream": " and ".join(dict.fromkeys(upstreams)), **protocol(results)},
+        footnotes=other_protocols(results, n_trained == len(records)),
     )
-    return judged_table(spec, results)
+    table = judged_table(spec, results)
+    return of_one_training(table) if n_trained else table
 
 
 def systems(request: TableRequest, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = False) -> Table:
@@ -157,7 +164,30 @@ def as_result(record: Record, ranks: Ranks, dataset: str) -> RunResult:
     """A record as a run without seed: it stands for nothing but itself."""
     key, typed = record.typed.key, record.typed
     lines = disagreements(ranks, typed.printed or {}, typed.disagreements)
-    return RunResult(key, dataset, key, None, "finished", ranks=ranks, disagreements=lines)
+    return RunResult(key, dataset, key, None, "finished", ranks=ranks, disagreements=lines, marks=marks(typed))
+
+
+def of_one_training(table: Table) -> Table:
+    """The table of single runs with words that say so: nothing in it knows of another seed."""
+    claims = tuple(replace(row, verdict=BY_USERS_ONLY.get(row.verdict, row.verdict)) for row in table.claims)
+    notes = (*table.notes, *(Note("one seed", dataset.key) for dataset in table.spec.datasets))
+    return replace(table, claims=claims, notes=notes)
+
+
+def other_protocols(results: Sequence[RunResult], trained: bool) -> tuple[str, ...]:
+    """A line that says where the ranks of two runs came about in different ways, none where they did not.
+
+    Args:
+        trained: both are; a baseline without training ranks in its own way, so of it only the ranking must be the same.
+    Raises:
+        ArgumentError: they are of another split, or one of them is of sampled candidates.
+    """
+    first, second = (dict(r.ranks.protocol) if r.ranks else {} for r in results)
+    names = [n for n in sorted({*first, *second}) if first.get(n) != second.get(n) and (trained or n == "ranking")]
+    other = "; ".join(f"{name} {first.get(name, 'unknown')} against {second.get(name, 'unknown')}" for name in names)
+    if {"split", "ranking"} & {*names}:
+        raise ArgumentError("compare", f"the runs' protocols differ: {other}", "name two of one protocol")
+    return (f"The runs differ in protocol, so a difference may come from it: {other}.",) if names else ()
 
 
 def protocol(results: Sequence[RunResult]) -> dict[str, str]:

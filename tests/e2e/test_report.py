@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 
+import numpy as np
 import pytest
 from projects import Project
+
+from harness.runs.keys import hashed
 
 Check = Callable[[subprocess.CompletedProcess[str], int], str]
 
@@ -99,6 +105,44 @@ def test_two_runs_are_compared_by_their_keys(reproduced: Project, one_error: Che
     assert "users only" in done.stdout or "inconclusive" in done.stdout
     assert "is compared with itself" in one_error(reproduced.run("compare", keys[0], keys[0]), 2)
     assert "are one run" in one_error(reproduced.run("compare", keys[0], keys[0][:8]), 2)
+
+
+def changed(folder: Path, threads: int, protocol: dict[str, str], **facts: object) -> str:
+    """A copy of a record under a key of its own, with another protocol and other facts; its key."""
+    content = json.loads((folder / "record.json").read_text())
+    content["inputs"]["threads"] = threads
+    content |= {"key": hashed(content["format"], content["inputs"]), **facts}
+    content["protocol"] = {**content["protocol"], **protocol}
+    copy = folder.parent / content["key"]
+    shutil.copytree(folder, copy)
+    with np.load(copy / "ranks-test.npz") as file:
+        arrays = dict(file)
+    arrays["protocol"] = np.array(json.dumps({**json.loads(str(arrays["protocol"])), **protocol}))
+    np.savez_compressed(copy / "ranks-test.npz", **arrays)
+    (copy / "record.json").write_text(json.dumps(content))
+    return str(content["key"])
+
+
+def test_single_runs_say_what_keeps_them_from_being_compared(reproduced: Project, one_error: Check) -> None:
+    """Other protocols were compared without a word, marks were lost, and one training gave an unqualified "better"."""
+    records = {p.parent: json.loads(p.read_text()) for p in (reproduced.results / "runs").glob("*/record.json")}
+    folders = {r["system"]: folder for folder, r in records.items() if r["seed"] in (42, None)}
+    first, second = folders["factorised/gbce"].name, folders["factorised/ce-all"]
+    text = " ".join(reproduced.run("compare", first, second.name).stdout.split())
+    assert "One seed: no interval" in text
+    floor = reproduced.run("compare", first, folders["popularity"].name)
+    assert "better by users only" in " ".join(floor.stdout.split())
+    copies = [
+        changed(second, 91, {"seen": "zeroed"}, training={"moved": False, "nonfinite": 0}),
+        changed(second, 92, {"ranking": "sampled"}),
+    ]
+    text = " ".join(reproduced.run("compare", first, copies[0]).stdout.split())
+    assert "§ factorised/ce-all, seed 42: the weights never moved." in text
+    assert "The runs differ in protocol, so a difference may come from it: seen excluded against zeroed." in text
+    told = one_error(reproduced.run("compare", first, copies[1]), 2)
+    assert "protocols differ: ranking full against sampled" in told
+    for key in copies:
+        shutil.rmtree(second.parent / key)
 
 
 def test_mistakes_of_compare_are_told(reproduced: Project, one_error: Check) -> None:
