@@ -45,7 +45,8 @@ class Sources:
         self.recipe: dict[str, Any] = yaml.safe_load((root / "recipes" / f"{artifact}.yaml").read_text("utf-8"))
         self.runs = root / "results" / "runs"
         self.margin = {"relative": 0.0, "absolute": 0.0, **self.recipe.get("margin", {"relative": 0.05})}
-        self.cells = {(r["dataset"], r["system"], r["metric"]): r for r in self.values if r["metric"] != "minutes"}
+        ranked = [r for r in self.values if r["metric"].partition("@")[0] in ("HIT", "NDCG", "MRR")]
+        self.cells = {(r["dataset"], r["system"], r["metric"]): r for r in ranked}
         self._ranks: dict[str, Run] = {}
 
     def trainings(self, row: Row) -> list[Run]:

@@ -52,6 +52,12 @@ class Estimate(NamedTuple):
     df: float
     basis: Basis
 
+    @property
+    def ninety(self) -> tuple[float, float]:
+        """Ends of the 90 % interval, which goes with two one-sided tests at 5 %."""
+        half = float(stdtrit(self.df, 1 - ALPHA)) * self.standard_error
+        return self.mean - half, self.mean + half
+
 
 @dataclass(frozen=True)
 class TestResult:

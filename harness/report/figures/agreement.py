@@ -14,13 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness.report import rounding
 from harness.report.figures import style as look
 from harness.report.figures.data import FigureData
 from harness.report.figures.page import sheet
-from harness.stats.estimates import ALPHA
 from harness.tables.build import Cell, DatasetSpec, Row, Table, TableSpec
 
 SIGNS = {
@@ -99,10 +97,7 @@ def _deciding(cell: Cell) -> tuple[float, float] | None:
     """The 90 % interval on which the verdict rests, or would: over seeds, over users, or the value itself."""
     if cell.test:
         return cell.test.low, cell.test.high
-    if cell.estimate is None:
-        return None
-    half = float(stdtrit(cell.estimate.df, 1 - ALPHA)) * cell.estimate.standard_error
-    return cell.estimate.mean - half, cell.estimate.mean + half
+    return cell.estimate.ninety if cell.estimate else None
 
 
 def _one_more(cell: Cell) -> tuple[float, float] | None:

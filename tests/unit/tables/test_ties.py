@@ -45,7 +45,7 @@ def test_a_verdict_that_turns_with_the_tie_rule_says_so() -> None:
     assert claim.verdict == "opposite direction"
     first = "with the held-out item first among equal scores"
     assert lines(table, "tie rule") == [
-        f"‡ HIT@10, B: consistent, but differs {first}.",
+        f"‡ HIT@10, B: consistent, but inconclusive {first}.",
         f"‡ HIT@10, B > A: opposite direction, but direction only {first}.",
     ]
 
