@@ -18,6 +18,7 @@ from harness.executors.backends import Backend, DockerBackend, LocalBackend
 from harness.executors.options import ExecutionOptions
 from harness.recipes import extra_losses, loss_catalogue
 from harness.recipes.datasets import Dataset
+from harness.recipes.joined import is_joined
 from harness.recipes.papers import significance
 from harness.recipes.papers.published import published_numbers, unprinted_metrics
 from harness.recipes.recipe import Recipe, load_datasets, load_recipe, only_counts
@@ -44,6 +45,11 @@ class TableRequest:
     def artifact(self) -> str:
         """The artifact that the name stands for."""
         return self.config.file.aliases.get(self.name, self.name)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the artifact joins the tables of several recipes."""
+        return is_joined(self.config.root, self.artifact)
 
     @property
     def only_counts(self) -> bool:
@@ -88,15 +94,13 @@ class TableRequest:
         """`local` or `docker`."""
         return self.execution_options.executor or self.config.executor
 
-    @cached_property
-    def backend(self) -> Backend:
-        """Packages of the runs, and what carries them out.
+    def backend(self, name: str) -> Backend:
+        """The packages of an environment, and what carries runs out in it.
 
         Raises:
             ConfigError: an environment that harness.toml lacks.
         """
-        config, options = self.config, self.execution_options
-        name, device = self.recipe.environment, self.settings.device
+        config, options, device = self.config, self.execution_options, self.settings.device
         if self.executor == "docker":
             gpus = options.gpus or ("all" if device == "cuda" else "none")
             return DockerBackend(config, name, device, gpus, self.settings.threads, options.making)
@@ -116,9 +120,10 @@ class TableRequest:
     @cached_property
     def workspace(self) -> Workspace:
         """Makes what runs need."""
-        return Workspace(
-            self.config, self.recipe, self.backend, self.settings.threads, self.execution_options.timeout_s
-        )
+        recipe, threads, timeout_s = self.recipe, self.settings.threads, self.execution_options.timeout_s
+        names = {system.environment for system in recipe.systems.values() if system.environment}
+        others = {name: self.backend(name) for name in sorted(names)}
+        return Workspace(self.config, recipe, self.backend(recipe.environment), threads, timeout_s, others)
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -152,13 +157,14 @@ class TableRequest:
 
     def execution(self, observer: Observer) -> Execution:
         """What carries out the runs of this request."""
-        seen: dict[str, Any] = {}
+        seen: dict[str, dict[str, Any]] = {}
 
-        def resolved() -> Mapping[str, Any]:
-            if not seen:
+        def resolved(run: Run) -> Mapping[str, Any]:
+            if run.environment not in seen:
                 machine = describe_machine(self.config.base_env, self.settings.device)
-                seen.update(**self.backend.facts, **machine, harness=own_version(self.config))
-            return seen
+                facts = {**self.workspace.backend_of(run).facts, **machine, "harness": own_version(self.config)}
+                seen[run.environment] = facts
+            return seen[run.environment]
 
         return Execution(
             self.store,

@@ -69,7 +69,7 @@ def select_comparable(
         MetricsError: if two results stand for the same system and seed.
     """
     runs = _asked_for(spec, dataset, results)
-    usable, gaps = _usable(runs, dataset)
+    usable, gaps = _usable(spec, runs, dataset)
     users = next(iter(usable.values())).users if usable else np.array([], dtype=np.int64)
     ranks = {place: _reordered(own, users) for place, own in usable.items()}
     values = {(*place, m): metrics.per_user(own, m, ties) for place, own in ranks.items() for m in spec.metrics}
@@ -92,7 +92,9 @@ def _repeated(ranks: Mapping[Place, Ranks]) -> dict[Place, int | None]:
     return found
 
 
-def _usable(runs: dict[Place, RunResult], dataset: DatasetSpec) -> tuple[dict[Place, Ranks], list[Gap]]:
+def _usable(
+    spec: TableSpec, runs: dict[Place, RunResult], dataset: DatasetSpec
+) -> tuple[dict[Place, Ranks], list[Gap]]:
     """Ranks of the runs that can be compared with most others, and a gap for each other run."""
     gaps = [_gap(run) for run in runs.values() if run.status != "finished"]
     usable: dict[Place, Ranks] = {}
@@ -100,7 +102,7 @@ def _usable(runs: dict[Place, RunResult], dataset: DatasetSpec) -> tuple[dict[Pl
     for place, run in runs.items():
         if run.status == "finished":
             try:
-                usable[place], fits[place] = _checked(run, dataset)
+                usable[place], fits[place] = _checked(spec, run, dataset)
             except MetricsError as error:
                 gaps.append(_gap(run, error.what))
     trained = [fit for (_, seed), fit in fits.items() if seed is not None]
@@ -145,7 +147,7 @@ def _gap(run: RunResult, reason: str = "") -> Gap:
     return Gap(run.dataset, run.system, run.seed, status, text, run.key)
 
 
-def _checked(run: RunResult, dataset: DatasetSpec) -> tuple[Ranks, Fit]:
+def _checked(spec: TableSpec, run: RunResult, dataset: DatasetSpec) -> tuple[Ranks, Fit]:
     """The run's ranks and what must be the same in all runs of the dataset: users and protocol.
 
     Raises:
@@ -157,7 +159,12 @@ def _checked(run: RunResult, dataset: DatasetSpec) -> tuple[Ranks, Fit]:
     metrics.check(ranks)
     if dataset.users is not None and len(ranks.users) != dataset.users:
         raise MetricsError(run.key, f"has {len(ranks.users)} users, the recipe states {dataset.users}")
-    return ranks, (np.sort(ranks.users).tobytes(), tuple(sorted(ranks.protocol.items())))
+    words = [*ranks.protocol.items()]
+    for metric in spec.metrics:
+        own = metrics.of_view(ranks, metric)
+        view = metrics.parse(metric).view
+        words += [(f"{view} {name}", word) for name, word in own.protocol.items() if view]
+    return ranks, (np.sort(ranks.users).tobytes(), tuple(sorted({*words})))
 
 
 def _odd_one_out(fit: Fit, common: Fit, *, trained: bool) -> str:
@@ -179,4 +186,5 @@ def _reordered(ranks: Ranks, users: Users) -> Ranks:
         return ranks
     rows = in_order_of(users, ranks.users, np.arange(len(users), dtype=np.float64)).astype(np.int64)
     above, tied, candidates = (column[rows] for column in (ranks.above, ranks.tied, ranks.candidates))
-    return replace(ranks, users=users, above=above, tied=tied, candidates=candidates)
+    views = {name: _reordered(own, users) for name, own in ranks.views.items()}
+    return replace(ranks, users=users, above=above, tied=tied, candidates=candidates, views=views)
