@@ -45,14 +45,17 @@ WILCOXON = (
     "Wilcoxon: signed ranks of users' differences, zeros left out; it asks about ranks and not about the mean, and "
     "where marked ! there are more than 1,000 users: believe the t-test."
 )
-DETAILS = (
+CLAIM_TEST_CAPTION = (
     "p users × seeds: the test above, uncorrected. p equal: that the gain lies within ± margin of 0, corrected alike. "
     "Size: our gain against the printed one, by the interval for one more pair of trainings. Effect ratio: our gain "
-    "over the printed one. Δ rel. improvement: the printed gain in percent minus ours. The rest is over users, "
-    "each by its mean over seeds. t, p: the paired t-test, uncorrected. p random.: sign-flip randomisation, "
-    "by 10,000 draws where marked ʳ, else exact. McNemar: where the metric is 0 or 1. d_z: mean over standard "
-    "deviation of users' differences. Detectable: the smallest true gain that would be found with 80 % power at 5 %, "
-    "over what the interval above is over. w/t/l: users whom the first serves better, equally well, worse."
+    "over the printed one. Δ rel. improvement: the printed gain in percent minus ours."
+)
+DETAILS = (
+    "Over users, each by its mean over seeds. t, p: the paired t-test, uncorrected. p random.: sign-flip "
+    "randomisation, by 10,000 draws where marked ʳ, else exact. McNemar: where the metric is 0 or 1. d_z: mean over "
+    "standard deviation of users' differences. Detectable: the smallest true gain that would be found with 80 % power "
+    "at 5 %, over what the interval of the claim is over. w/t/l: users whom the first serves better, equally well, "
+    "worse."
 )
 
 

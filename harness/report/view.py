@@ -48,6 +48,7 @@ def view(table: Table) -> TableView:
         sentences.claim_caption(table) + paper_marks.caption(table),
         "comparison" if table.spec.compared else "put in, no claim of the paper",
         sentences.own_caption(table),
+        sentences.CLAIM_TEST_CAPTION,
         sentences.detail_caption(table.spec),
         tuple(details.DETAILS[i] for i in shown),
         table.spec.footnotes,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 ABSENT = "–"
+LONG_NAME = 24  # letters
 CLAIM_TESTS = (
     "p users × seeds", "p equal", "margin", "size", "effect ratio", "Δ rel. improvement", "seeds that would settle it",
 )  # fmt: skip
@@ -111,7 +113,7 @@ class ClaimLine:
 
 @dataclass(frozen=True)
 class SeedRow:
-    """A system's metric for each seed with the epochs run, then least to greatest and the paper's."""
+    """A system's metric for each seed with the epochs run, then their range and the paper's."""
 
     system: str
     cells: tuple[str, ...]
@@ -195,6 +197,7 @@ class TableView:
     claim_caption: str
     own_title: str
     own_caption: str
+    claim_test_caption: str
     detail_caption: str
     detail_titles: tuple[str, ...]
     footnotes: tuple[str, ...]
@@ -204,6 +207,19 @@ class TableView:
     mark: str
     published_in: str
     beside: tuple[str, ...]
+
+    @property
+    def has_paper(self) -> bool:
+        """Whether any value is printed somewhere."""
+        return any(cell.paper != ABSENT for line in self._lines() for cell in line.cells)
+
+    @property
+    def has_long_names(self) -> bool:
+        """Whether names of systems need lines of their own where space is short."""
+        return max((len(line.system) for line in self._lines()), default=0) > LONG_NAME
+
+    def _lines(self) -> Iterator[ValueLine]:
+        return (line for dataset in self.datasets for block in dataset.values for line in block.lines)
 
     @property
     def value_titles(self) -> tuple[str, ...]:

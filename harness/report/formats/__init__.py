@@ -24,7 +24,7 @@ def _files(table: Table, name: str) -> dict[str, str]:
     if name == "md":
         return {".md": markdown.render(table)}
     if name == "tex":
-        return {".tex": latex.render(table)}
+        return {".tex": latex.render(table), "-tabular.tex": latex.tabular(table)}
     if name == "html":
         return {".html": html.render(table)}
     found = {".csv": csv.values(table), "-claims.csv": csv.claims(table), "-replication.csv": csv.replication(table)}

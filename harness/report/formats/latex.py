@@ -60,3 +60,8 @@ def _spelt_out(sign: str) -> str:
 def render(table: Table) -> str:
     """The table as LaTeX floats, one for each dataset's values, claims and seeds."""
     return rendered("table.tex.j2", escape, table=view(table))
+
+
+def tabular(table: Table) -> str:
+    """All values as one bare tabular, for a float and a caption of the reader's own."""
+    return rendered("tabular.tex.j2", escape, table=view(table))

@@ -159,7 +159,7 @@ def _claims(first: str, lines: Sequence[ClaimLine], seen: TableView) -> Grid:
 
 def _seeds(block: SeedBlock, seen: TableView) -> Grid:
     grid = _grid(f"{block.metric} (epochs)")
-    for title in (*map(str, block.seeds), "least to greatest", seen.published_in):
+    for title in (*map(str, block.seeds), "range", seen.published_in):
         grid.add_column(title, justify="right", no_wrap=True)
     for row in block.rows:
         grid.add_row(Text(row.system), *map(Text, (*row.cells, row.range, row.paper)))

@@ -21,8 +21,7 @@ from harness.tables.verdicts import judge_table
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = sorted((ROOT / "results").rglob("table.tex"))
-DOCUMENT = """\\documentclass{article}
-\\usepackage[a4paper,margin=2cm]{geometry}
+DOCUMENT = """\\documentclass[%s]{article}
 \\usepackage{booktabs}
 \\begin{document}
 A paper of mine. \\input{table.tex} And on it goes.
@@ -30,13 +29,13 @@ A paper of mine. \\input{table.tex} And on it goes.
 """
 
 
-def compiled(text: str, folder: Path) -> str:
+def compiled(text: str, folder: Path, options: str) -> str:
     """TeX's log of a document that reads the table; TeX Live must be there if HARNESS_TEX says `required`."""
     if not shutil.which("pdflatex"):
         assert os.environ.get("HARNESS_TEX") != "required", "pdflatex is not installed"
         pytest.skip("pdflatex is not installed (texlive-latex-base, texlive-latex-recommended)")
     (folder / "table.tex").write_text(text, encoding="utf-8")
-    (folder / "document.tex").write_text(DOCUMENT, encoding="utf-8")
+    (folder / "document.tex").write_text(DOCUMENT % options, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=300)
     log = (folder / "document.log").read_text(errors="replace")
@@ -45,9 +44,12 @@ def compiled(text: str, folder: Path) -> str:
     return log
 
 
-def check(text: str, folder: Path) -> None:
-    """It compiles, every letter has a glyph, and nothing sticks out of the page by more than a letter or two."""
-    log = compiled(text, folder)
+def check(text: str, folder: Path, options: str = "") -> None:
+    """It compiles, every letter has a glyph, and nothing sticks out of the text by more than a letter or two.
+
+    Without options the class has one column of 345 points, the width that Springer's proceedings have.
+    """
+    log = compiled(text, folder, options)
     assert "Missing character" not in log
     out = [float(points) for points in re.findall(r"Overfull \\hbox \((\d+\.\d+)pt", log)]
     assert max(out, default=0.0) < 12, log
@@ -80,6 +82,43 @@ def test_tables_of_any_size_compile(n_systems: int, n_metrics: int, tmp_path: Pa
 
 def test_awkward_names_gaps_and_failures_compile(tmp_path: Path) -> None:
     check(latex.render(judge_table(build_table(*awkward()))), tmp_path)
+
+
+def test_a_table_fits_two_columns(tmp_path: Path) -> None:
+    check(latex.render(sized(12, 2)), tmp_path, "twocolumn")
+
+
+@pytest.mark.parametrize("options", ["", "twocolumn"])
+def test_the_bare_tabular_fits_a_float_of_the_reader_s_own(options: str, tmp_path: Path) -> None:
+    text = latex.tabular(judge_table(build_table(*awkward())))
+    assert [r"\begin{table" in text, r"\caption" in text, text.count(r"\begin{tabular}")] == [False, False, 1]
+    check(f"\\begin{{table*}}\\caption{{Mine.}}\\footnotesize {text}\\end{{table*}}", tmp_path, options)
+
+
+def test_the_bare_tabular_has_every_dataset_metric_and_verdict() -> None:
+    table = judge_table(build_table(*awkward()))
+    text = latex.tabular(table)
+    assert [text.count(rf"\emph{{Data \& more, {metric}}}") for metric in ("HIT@10", "NDCG@10")] == [1, 1]
+    rows = [line for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    told = [c.verdict for row in table.rows for c in row.cells if c.verdict != "unpublished"]
+    assert sorted(line.split(" & ")[4].removesuffix(r" \\") for line in rows[1:] if " & --" not in line) == sorted(
+        verdict.replace("by users only", "(u)") for verdict in told if verdict not in ("not run", "failed")
+    )
+
+
+def test_without_printed_values_there_are_no_columns_for_them() -> None:
+    runs = [run(s, 1, ranks([10] * 100)) for s in ("a", "b")]
+    text = latex.tabular(judge_table(build_table(spec(), runs)))
+    assert r"\begin{tabular}{lr@{\hspace{14pt}}}" in text
+    assert " & ours \\\\\n" in text
+    assert "paper" not in text.partition(r"\begin{tabular}")[2]
+
+
+def test_verdicts_are_words() -> None:
+    """A bare ? stood for "inconclusive", and a plain sign for each other word."""
+    text = latex.render(judge_table(build_table(*awkward())))
+    assert "& inconclusive" in text
+    assert not re.search(r"& \(?(\?|\$=\$|\$\\neq\$|\$\\approx\$)", text)
 
 
 def test_losses_put_in_compile(tmp_path: Path) -> None:
