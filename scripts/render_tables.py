@@ -101,8 +101,10 @@ def render(python: str) -> None:
     kept = subprocess.run(
         ["git", "ls-files", "-z", TABLES_FOLDER], cwd=ROOT, capture_output=True, text=True, check=True
     )
+    tracked = kept.stdout.split("\0")
     for path in (ROOT / TABLES_FOLDER).rglob("*.*"):  # of some tables only a few figures are kept
-        if path.is_file() and str(path.relative_to(ROOT)) not in kept.stdout.split("\0"):
+        is_table = path.name == "gaps.json" or path.name.startswith("table")
+        if path.is_file() and not is_table and str(path.relative_to(ROOT)) not in tracked:
             path.unlink()
 
 
