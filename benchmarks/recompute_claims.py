@@ -87,9 +87,17 @@ def claim_row(sources: Sources, row: Row) -> dict[str, object]:
         "n_users": n_users, "n_seeds": len(d), "wins": wins, "losses": losses, "ties": n_users - wins - losses,
         "relative": d.mean() / worse.mean() if worse.mean() else "", "p_mcnemar": mid_p(wins, losses) if hits else "",
         "prediction": reach_of(own), "own": own, "direction": signs.pop() if len(signs) == 1 else 0,
-        "trainings": (min(x.n for x in own) if len(own) == len(random) else 1) if random else 0, "by_user": by_user,
+        "trainings": trainings(sources, row, own, len(random)), "by_user": by_user,
         **over_users(by_user), **over_both(sources, row, d, own, sources.limit(float(worse.mean()))),
     }  # fmt: skip
+
+
+def trainings(sources: Sources, row: Row, own: Sequence[Noise], n_random: int) -> int:
+    """How many stand behind a claim; released weights are one, and 0 says that nothing is random."""
+    systems = [sources.recipe["systems"].get(row[side], {}) for side in ("better", "worse")]
+    if any(system.get("checkpoint") and not system.get("seeded", True) for system in systems):
+        return 1
+    return (min(x.n for x in own) if len(own) == n_random else 1) if n_random else 0
 
 
 def over_users(by_user: Floats) -> dict[str, object]:

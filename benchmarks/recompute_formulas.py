@@ -234,7 +234,7 @@ def degree(sources: Sources, dataset: str, name: str) -> dict[str, object]:
         if (of, metric_name) == (dataset, name) and row["published"] and row["runs"]:
             ours = float(np.mean([metric(run, name).mean() for run in sources.trainings(row)]))
             both = (ours, float(row["published"]))
-            place = json.dumps(sources.recipe["systems"][system].get("published"), sort_keys=True)
+            place = json.dumps(sources.recipe["systems"].get(system, {}).get("published"), sort_keys=True)
             found[place] = max(found.get(place, both), both, key=lambda pair: abs(pair[0] - pair[1]))
     ours_all, printed = zip(*found.values(), strict=True)
     tau = float(stats.kendalltau(ours_all, printed).statistic) if len(found) > 1 else math.nan

@@ -56,7 +56,8 @@ def system_spec(key: str, system: System) -> SystemSpec:
     told = {} if isinstance(system, AddedSystem) else system.loss_options
     options = {name: float(value) for name, value in told.items() if not isinstance(value, str)}
     published = system.published.text if system.published else ""
-    return SystemSpec(key, system.label, system.floor, published, system.model, system.loss, options)
+    given = system.checkpoint and not system.seeded
+    return SystemSpec(key, system.label, system.floor, published, system.model, system.loss, options, given)
 
 
 def signature(request: TableRequest) -> dict[str, str]:

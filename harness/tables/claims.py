@@ -147,17 +147,21 @@ def comparison(spec: TableSpec, sample: ComparableRuns, claim: Claim, pool: Nois
         1.0,
         margin,
         prediction_half(own),
-        _n_trainings(own, len(random)),
+        _n_trainings(own, len(random), given=any(spec.system(s).trained_once for s in (claim.better, claim.worse))),
         count_wins(by_user),
         tuple(SeedGain(seed, t.mean, t.p) for seed, t in zip(seeds, tests, strict=True)),
         compare(better.mean(axis=0), worse.mean(axis=0), Options(wilcoxon=spec.wilcoxon)),
     )
 
 
-def _n_trainings(own: Sequence[Noise], n_random: int) -> int:
-    """0 where nothing is random, 1 where nothing is known of the noise of one system, else how many there are."""
-    if not n_random:
-        return 0
+def _n_trainings(own: Sequence[Noise], n_random: int, *, given: bool) -> int:
+    """0 where nothing is random, 1 where nothing is known of the noise of one system, else how many there are.
+
+    Args:
+        given: weights of one training are given, whose noise is unknown although nothing here is random.
+    """
+    if given or not n_random:
+        return int(given)
     return min(n.n for n in own) if len(own) == n_random else 1
 
 

@@ -47,6 +47,7 @@ class SystemSpec:
         is_floor: it is the baseline that everything should beat.
         model, loss: what is the same in systems that differ in options of their loss alone.
         options: of the loss, those that are numbers.
+        trained_once: its weights are given and come from one training, so that nothing random is left to repeat.
     """
 
     key: str
@@ -56,6 +57,7 @@ class SystemSpec:
     model: str = ""
     loss: str = ""
     options: Mapping[str, float] = field(default_factory=dict)
+    trained_once: bool = False
 
 
 @dataclass(frozen=True)

@@ -242,3 +242,14 @@ def test_open_verdicts_say_how_many_seeds_would_settle_them() -> None:
     settled = judged([20, 21, 20, 20, 20], [40, 41, 40, 40, 40], 0.202, 0.402)
     assert settled.claims[0].comparison is not None
     assert settled.claims[0].comparison.needed is None
+
+
+def test_released_weights_are_one_training_although_nothing_is_random() -> None:
+    """Two files of weights gave an unqualified "supported", which says nothing of other trainings."""
+    runs = [run("a", None, hits(10, 100)), run("b", None, hits(60, 100))]
+    exact = judge_table(build_table(spec(), runs))
+    assert [row.verdict for row in exact.claims] == ["supported"]
+    systems = tuple(replace(system, trained_once=system.key != "pop") for system in spec().systems)
+    released = judge_table(build_table(spec(systems=systems), runs, [published("a", 0.1)]))
+    assert [row.verdict for row in released.claims] == ["supported by users only"]
+    assert (verdicts(released)[1], exit_code(released)) == ("reproduced", 1)
