@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.core.results import SECONDS
-from harness.report import details, paper_marks, rounding, sentences, verdict_words
+from harness.report import captions, details, paper_marks, rounding, sentences, verdict_words
 from harness.report.view_model import (
     ABSENT,
     ClaimLine,
@@ -44,11 +44,11 @@ def view(table: Table) -> TableView:
         verdict_words.summary(table),
         tuple(_with_details(dataset, shown) for dataset in datasets),
         sentences.value_caption(table),
-        sentences.TEST_CAPTION,
+        captions.TEST_CAPTION,
         sentences.claim_caption(table) + paper_marks.caption(table),
         "comparison" if table.spec.compared else "put in, no claim of the paper",
         sentences.own_caption(table),
-        sentences.CLAIM_TEST_CAPTION,
+        captions.CLAIM_TEST_CAPTION,
         sentences.detail_caption(table.spec),
         tuple(details.DETAILS[i] for i in shown),
         table.spec.footnotes,

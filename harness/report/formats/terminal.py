@@ -54,7 +54,8 @@ def blocks(table: Table, *, details: bool = False) -> list[RenderableType]:
     for dataset in seen.datasets:
         parts += _dataset(dataset, seen)
         if details:
-            parts += [_details(seen, [*dataset.claims, *dataset.own]), Text(seen.detail_caption, style="dim")]
+            told = f"{seen.claim_test_caption} {seen.detail_caption}"
+            parts += [_details(seen, [*dataset.claims, *dataset.own]), Text(told, style="dim")]
     if not table.spec.compared:
         parts.append(Text(seen.claim_caption, style="dim"))
     if seen.own_caption:
