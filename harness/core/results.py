@@ -25,6 +25,7 @@ PRINTED_FACTS: dict[TrainingFact, str] = {
     "best epoch": "best_epoch",
 }
 Status = Literal["finished", "failed", "missing"]
+NOT_RUN = "not run"  # the reason of a missing run for which nothing else is known
 
 
 @dataclass(frozen=True, eq=False)

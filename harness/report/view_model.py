@@ -210,8 +210,10 @@ class TableView:
 
     @property
     def has_paper(self) -> bool:
-        """Whether any value is printed somewhere."""
-        return any(cell.paper != ABSENT for line in self._lines() for cell in line.cells)
+        """Whether any value, or any time or best epoch, is printed somewhere."""
+        return any(
+            text != ABSENT for line in self._lines() for text in (*(c.paper for c in line.cells), *line.training[1::2])
+        )
 
     @property
     def has_long_names(self) -> bool:

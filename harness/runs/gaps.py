@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.core.errors import HarnessError, StoreError
 from harness.core.files import json_text
-from harness.core.results import RunResult
+from harness.core.results import NOT_RUN, RunResult
 from harness.runs.record_model import parse_json
 
 FILE = "gaps.json"
@@ -46,6 +46,7 @@ def reasons(kept: Mapping[str, str], met: Mapping[str, HarnessError], root: Path
 
 
 def written(results: Iterable[RunResult]) -> bytes | None:
-    """The file for these runs; None where no run is missing for a reason."""
-    found = {result.key: result.reason for result in results if result.status == "missing" and result.reason}
+    """The file for these runs; None where no run is missing for a reason of its own."""
+    missing = [result for result in results if result.status == "missing" and result.reason]
+    found = {result.key: result.reason for result in missing if result.reason != NOT_RUN}
     return json_text(found).encode() if found else None

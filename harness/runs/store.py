@@ -19,7 +19,7 @@ from filelock import FileLock
 from harness.core.config import Config
 from harness.core.errors import ArgumentError, MetricsError, StoreError
 from harness.core.files import disk_errors, json_text, remove_tree, write_whole
-from harness.core.results import Ranks, RunResult, Status
+from harness.core.results import NOT_RUN, Ranks, RunResult, Status
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_ranks
@@ -150,7 +150,7 @@ class Store:
             record = self.read(run.key)
         except StoreError as error:
             return Stored("failed", error.what, kept=isinstance(error, LaterFormatError))
-        return Stored("missing", "not run") if record is None else judge(record, run)
+        return Stored("missing", NOT_RUN) if record is None else judge(record, run)
 
     def find(self, prefix: str) -> Record:
         """The one record whose key, or former key where no key does, starts with `prefix`.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from harness.core.errors import MetricsError
-from harness.core.results import Ranks, RunResult, Status
+from harness.core.results import NOT_RUN, Ranks, RunResult, Status
 from harness.stats import metrics
 from harness.stats.estimates import Floats, Users, in_order_of
 from harness.tables.claim_model import Gap
@@ -57,7 +57,7 @@ class ComparableRuns:
         """Why the system has no counted run: its first failure, or that it was not run."""
         own = [gap for gap in self.gaps if gap.system == system]
         failed = [gap for gap in own if gap.status == "failed"]
-        return (failed or own or [Gap(self.dataset, system, None, "missing", "not run")])[0]
+        return (failed or own or [Gap(self.dataset, system, None, "missing", NOT_RUN)])[0]
 
 
 def select_comparable(
@@ -135,13 +135,13 @@ def _absent(spec: TableSpec, dataset: DatasetSpec, runs: dict[Place, RunResult])
         absent: list[int | None] = [seed for seed in spec.seeds if (system, seed) not in runs]
         if len(absent) == len(spec.seeds):
             absent = [None]
-        gaps += [Gap(dataset.key, system, seed, "missing", "not run") for seed in absent]
+        gaps += [Gap(dataset.key, system, seed, "missing", NOT_RUN) for seed in absent]
     return gaps
 
 
 def _gap(run: RunResult, reason: str = "") -> Gap:
     status: Status = "missing" if run.status == "missing" else "failed"
-    text = reason or run.reason or ("not run" if status == "missing" else "failed without a reason")
+    text = reason or run.reason or (NOT_RUN if status == "missing" else "failed without a reason")
     return Gap(run.dataset, run.system, run.seed, status, text, run.key)
 
 

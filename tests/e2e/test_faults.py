@@ -140,12 +140,12 @@ def await_child(project: Project) -> int:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 kB."""
+    """A file system of 128 kB."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
     folder = tmp_path / "small"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)], capture_output=True)
     if done.returncode:
         pytest.skip("no small file system can be mounted here")
     yield folder
@@ -154,7 +154,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_full_disk_loses_nothing_finished(project: Project, one_error: Check, small_disk: Path) -> None:
     full = Project(project.folder, {**project.env, "HARNESS_RESULTS": str(small_disk)})
-    (small_disk / "ballast").write_bytes(b"x" * 60_000)
+    (small_disk / "ballast").write_bytes(b"x" * 125_000)
     message = one_error(full.run("reproduce", "demo", *FEW), 3)
     assert "No space left" in message
     assert "finished runs are kept" in message
