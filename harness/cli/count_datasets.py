@@ -5,10 +5,12 @@ from __future__ import annotations
 from rich.text import Text
 
 from harness.cli.console import console, grid_of
-from harness.commands import count_datasets
+from harness.commands import count_datasets, request_file
+from harness.commands.request_file import RequestFile
 from harness.core.config import Config
 from harness.recipes.papers.dataset_sizes import SizeTable
 from harness.report import dataset_sizes
+from harness.report.formats import KEPT
 from harness.runs.store import Store
 
 STYLES = {"reproduced": "", "differs": "bold red", "not counted": "dim"}
@@ -25,7 +27,7 @@ def reproduce(config: Config, artifact: str) -> int:
     store = Store(config.results, config.cache)
     folder = store.table_folder(artifact, "full")
     made = {f"table{end}": text.encode() for end, text in dataset_sizes.files(table).items()}
-    store.write_table(folder, made)
+    request_file.write(store, folder, made, RequestFile(artifact=artifact, formats=KEPT))
     shown = folder.relative_to(config.root) if folder.is_relative_to(config.root) else folder
     console().print(Text(f"\nWritten: {shown}/{', '.join(made)}", style="bold"), soft_wrap=True)
     return 0 if set(table.verdicts) == {"reproduced"} else 1

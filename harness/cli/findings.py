@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import typer
@@ -15,7 +15,6 @@ from harness.cli.console import NARROWEST, console
 from harness.core.errors import ArgumentError, near_misses
 from harness.findings.collect import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, Finding
-from harness.findings.own_runs import MetricRow, PairingRow, TwinRow, VariantRow
 from harness.recipes.papers.rounding import Verdict
 from harness.report.findings import Section, counted, overview, sections, to_csv, to_markdown
 
@@ -33,10 +32,13 @@ def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None
         ArgumentError: no such paper, kind or format.
         RecipeError: a paper's file has mistakes.
     """
+    from harness.commands.record_findings import own_rows
+    from harness.core.config import load
+
     for flag, value, known in (("--kind", kind, KINDS), ("--format", form, FORMATS)):
         if value and value not in known:
             raise ArgumentError(flag, f"unknown {flag.strip('-')} {value!r}", near_misses(value, known))
-    found = collect(root, *own_rows(root))
+    found = collect(root, *own_rows(load(root)))
     if paper and paper not in (papers := papers_of(found)):
         raise ArgumentError("--paper", f"unknown paper {paper!r}", near_misses(paper, papers))
     found = chosen(found, paper, kind)
@@ -48,18 +50,6 @@ def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None
         out = Console(width=NARROWEST, highlight=False, color_system=None) if form == "txt" else console()
         for part in blocks(found, everything):
             out.print(part)
-
-
-def own_rows(
-    root: Path,
-) -> tuple[Iterable[MetricRow], Iterable[PairingRow], Iterable[VariantRow], Iterable[TwinRow]]:
-    """What the project's records show, none where there is no harness.toml to say where they lie."""
-    from harness.commands import record_findings
-    from harness.core.config import load
-
-    config = load(root)
-    metrics, tests = record_findings.metric_rows(config), record_findings.pairing_rows(config)
-    return metrics, tests, record_findings.variant_rows(config), record_findings.twin_rows(config)
 
 
 def blocks(findings: Sequence[Finding], everything: bool) -> Iterator[RenderableType]:

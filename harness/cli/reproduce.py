@@ -11,6 +11,7 @@ from rich.text import Text
 from harness.cli.console import console
 from harness.cli.progress import Progress
 from harness.commands import reproduce as workflow
+from harness.commands.request_file import FIGURES
 from harness.commands.table_request import TableRequest
 from harness.core.errors import HarnessError
 
@@ -65,7 +66,7 @@ def print_table(table: Table, written: Sequence[Path], root: Path) -> None:
     out = console()
     for block in terminal.blocks(table):
         out.print(block)
-    folder = next((path.parent for path in written if path.parent.name != workflow.FIGURES), written[0].parents[1])
+    folder = next((path.parent for path in written if path.parent.name != FIGURES), written[0].parents[1])
     shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
     drawn = [path for path in written if path.parent != folder]
     names = ", ".join(path.name for path in written if path.parent == folder)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.commands import request_file
 from harness.commands.table_request import TableRequest
 from harness.commands.table_spec import table_spec
 from harness.core.errors import StoreError
@@ -21,7 +22,13 @@ SUM, FIRST = "sum_of_probabilities", "mean_predicted_probability@1"  # what reci
 
 
 def write(request: TableRequest, dataset: str) -> list[Path]:
-    """Write both figures and their numbers for one dataset; the files.
+    """Write both figures and their numbers for one dataset; the files. Raises: as `drawn`."""
+    drawing = request_file.Drawing(kind="calibration", dataset=dataset)
+    return request_file.keep(request, drawn(request, dataset), drawings=(drawing,))
+
+
+def drawn(request: TableRequest, dataset: str) -> dict[str, bytes]:
+    """Both figures and their numbers for one dataset, by name of file.
 
     Raises:
         ArgumentError: no such dataset. StoreError: no run reported predicted probabilities.
@@ -41,7 +48,7 @@ def write(request: TableRequest, dataset: str) -> list[Path]:
     if not means:
         fix = f"`harness reproduce {request.name}` runs what is lacking; not every recipe reports them"
         raise StoreError(request.recipe.artifact, f"no run on {dataset} reported predicted probabilities", fix)
-    return save(request, dataset, ranks, means, absent)
+    return laid_out(request, dataset, ranks, means, absent)
 
 
 def by_rank(label: str, event: Mapping[str, Any] | None, told: Published | None) -> list[shown.ByRank]:
@@ -66,14 +73,14 @@ def calibrated(
     return [shown.Calibrated(label, tuple(event["precision"]), tuple(event["probability"]), theory, printed)]
 
 
-def save(
+def laid_out(
     request: TableRequest,
     dataset: str,
     ranks: Sequence[shown.ByRank],
     means: Sequence[shown.Calibrated],
     absent: Sequence[str],
-) -> list[Path]:
-    """Draw, and write beside the table."""
+) -> dict[str, bytes]:
+    """What was reported, drawn and as CSV."""
     said = signature(table_spec(request))
     words = [
         request.data[dataset].label,
@@ -84,10 +91,10 @@ def save(
     place = "; ".join(words)
     files: dict[str, bytes] = {}
     if ranks:
-        drawn = shown.by_rank_figure(ranks, f"Predicted probability by rank ({place})", said)
-        files |= {f"probabilities-{dataset}{ending}": content for ending, content in drawn.items()}
+        figure = shown.by_rank_figure(ranks, f"Predicted probability by rank ({place})", said)
+        files |= {f"probabilities-{dataset}{ending}": content for ending, content in figure.items()}
         files[f"probabilities-{dataset}.csv"] = shown.by_rank_table(ranks, said).encode()
-    drawn = shown.calibration_figure(means, f"Predicted probability and precision ({place})", said)
-    files |= {f"calibration-{dataset}{ending}": content for ending, content in drawn.items()}
+    figure = shown.calibration_figure(means, f"Predicted probability and precision ({place})", said)
+    files |= {f"calibration-{dataset}{ending}": content for ending, content in figure.items()}
     files[f"calibration-{dataset}.csv"] = shown.calibration_table(means, said).encode()
-    return request.keep(files)
+    return files

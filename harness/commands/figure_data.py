@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.core.files import canonical_json, sha256_bytes
 from harness.core.results import Claim, Published, RunResult
 from harness.executors.run_folder import RunFolder
 from harness.report.figures.data import Curve, FigureData
+from harness.report.formats import csv
 from harness.runs.probe_output import read_events
 from harness.runs.store import Store
 from harness.stats.estimates import Floats
@@ -37,6 +39,30 @@ def figure_data(
     found = (curve(run, read_events(RunFolder(store.folder(run.key)).events), run.key in counted) for run in runs)
     curves = tuple(own for own in found if own is not None)
     return FigureData(table, differences(table.spec, results), curves, tuple(published))
+
+
+def digest(data: FigureData) -> str:
+    """SHA-256 of all that figures are drawn from; pixels and paths differ between libraries, this does not."""
+    curves = [
+        [c.dataset, c.system, c.seed, c.metric, c.chosen, c.counted, *map(numbers, (c.epochs, c.values, c.losses))]
+        for c in data.curves
+    ]
+    drawn = {
+        "table": sha256_bytes(csv.values(data.table).encode()),
+        "claims": sha256_bytes(csv.claims(data.table).encode()),
+        "differences": sorted(
+            [dataset, claim.better, claim.worse, claim.metric, numbers(values)]
+            for (dataset, claim), values in data.differences.items()
+        ),
+        "curves": curves,
+        "published": [vars(number) for number in data.published],
+    }
+    return sha256_bytes(canonical_json(drawn).encode())
+
+
+def numbers(values: Floats) -> str:
+    """SHA-256 of numbers to 12 digits: the last ones of a float are the processor's."""
+    return sha256_bytes(",".join(f"{value:.12g}" for value in values).encode())
 
 
 def differences(spec: TableSpec, results: Sequence[RunResult]) -> dict[tuple[str, Claim], Floats]:

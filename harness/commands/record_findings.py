@@ -35,6 +35,13 @@ PUBLISHED, RELEASED = "as-published", "as-released"
 OWN_WORDS = ("data", "dataset", "out", "batches", "listed")  # options that each code base has a value of its own for
 
 
+def own_rows(
+    config: Config,
+) -> tuple[Iterator[MetricRow], Iterator[PairingRow], Iterator[VariantRow], Iterator[TwinRow]]:
+    """What the project's records show."""
+    return metric_rows(config), pairing_rows(config), variant_rows(config), twin_rows(config)
+
+
 def metric_rows(config: Config) -> Iterator[MetricRow]:
     """One row for each metric that a finished run printed; where ties allow what was printed, it counts as found."""
     for record in Store(config.results, config.cache).records:

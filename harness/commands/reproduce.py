@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from harness.commands import figure_data
+from harness.commands import figure_data, request_file
 from harness.commands.preregistration import with_statement
+from harness.commands.request_file import FIGURES
 from harness.commands.table_request import TableRequest
 from harness.commands.table_spec import table_spec
 from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
@@ -19,8 +21,6 @@ from harness.runs.plan import Run
 from harness.runs.runner import Execution, Observer
 from harness.tables.build import Table, build_table
 from harness.tables.ties import judged_table
-
-FIGURES = "figures"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def reproduce(request: TableRequest, observer: Observer) -> Reproduction:
     ready = execution.prepare_workspace(missing)
     execution.execute(ready)
     results = load_results(request, execution)
-    table = with_statement(request, judged_table(spec, results, request.published), results)
+    table = judged(request, results)
     return Reproduction(table, results, execution.gaps, publish(request, table, results))
 
 
@@ -67,8 +67,13 @@ def report(request: TableRequest, formats: Sequence[str]) -> Reproduction:
     if all(result.status == "missing" for result in results):
         fix = f"`harness reproduce {request.name}` makes them; `harness plan {request.name}` shows what it would run"
         raise StoreError(request.recipe.artifact, "no record of this table yet", fix)
-    table = with_statement(request, judged_table(table_spec(request), results, request.published), results)
+    table = judged(request, results)
     return Reproduction(table, results, {}, publish(request, table, results, formats))
+
+
+def judged(request: TableRequest, results: Sequence[RunResult]) -> Table:
+    """The judged table of these runs."""
+    return with_statement(request, judged_table(table_spec(request), results, request.published), results)
 
 
 def load_results(request: TableRequest, execution: Execution | None = None) -> list[RunResult]:
@@ -94,7 +99,7 @@ def with_reason(result: RunResult, reason: str) -> RunResult:
 def publish(
     request: TableRequest, table: Table, results: Sequence[RunResult], formats: Sequence[str] = render.KEPT
 ) -> list[Path]:
-    """Write the table in these formats; its files.
+    """Write the table in these formats, and how it was asked for; its files.
 
     Args:
         results: that the table was built from, for its figures.
@@ -102,18 +107,33 @@ def publish(
     Raises:
         ArgumentError: an unknown format. StoreError: the disk is full or not writable.
     """
-    known = (*render.FORMATS, FIGURES)
+    made = rendered(request, table, results, formats)
+    figures = tuple(name.removeprefix(f"{FIGURES}/") for name in made.files if name.startswith(f"{FIGURES}/"))
+    return request_file.keep(request, made.files, formats=tuple(formats), figures=figures, figure_data=made.figure_data)
+
+
+class Rendered(NamedTuple):
+    """A table's files by name, None for one that is to go, and the SHA-256 of what its figures are drawn from."""
+
+    files: dict[str, bytes | None]
+    figure_data: str
+
+
+def rendered(request: TableRequest, table: Table, results: Sequence[RunResult], formats: Sequence[str]) -> Rendered:
+    """The files of a table; see `publish`."""
+    known = request_file.ALL_FORMATS
     if unknown := [name for name in formats if name not in known]:
         raise ArgumentError("--format", f"unknown format {unknown[0]!r}", near_misses(unknown[0], known))
     texts = render.files(table, [name for name in formats if name != FIGURES])
     files: dict[str, bytes | None] = {f"table{ending}": text.encode() for ending, text in texts.items()}
     files[gaps.FILE] = gaps.written(results)
-    if FIGURES in formats:
-        from harness.report import figures  # matplotlib takes longer to start than a finished table
+    if FIGURES not in formats:
+        return Rendered(files, "")
+    from harness.report import figures  # matplotlib takes longer to start than a finished table
 
-        drawn_from = figure_data.figure_data(table, results, request.store, request.published)
-        files |= {f"{FIGURES}/{name}": content for name, content in figures.files(drawn_from).items()}
-    return request.keep(files)
+    drawn_from = figure_data.figure_data(table, results, request.store, request.published)
+    files |= {f"{FIGURES}/{name}": content for name, content in figures.files(drawn_from).items()}
+    return Rendered(files, figure_data.digest(drawn_from))
 
 
 def reasons(request: TableRequest, runs: Sequence[Run]) -> dict[str, str]:

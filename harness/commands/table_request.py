@@ -110,6 +110,7 @@ class TableRequest:
             base_env=config.base_env,
             kind=options.environment,
             python=options.python or sys.executable,
+            versions=options.versions,
         )
         return LocalBackend(request, options.making)
 
@@ -129,15 +130,6 @@ class TableRequest:
     def folder(self) -> Path:
         """Where the table's files go."""
         return self.store.table_folder(self.recipe.artifact, self.variant)
-
-    def keep(self, files: Mapping[str, bytes | None]) -> list[Path]:
-        """Write files of the table by name, beside what is there, and remove those that are None; where they lie.
-
-        Raises:
-            StoreError: the disk is full or not writable.
-        """
-        self.store.write_table(self.folder, files)
-        return [self.folder / name for name, content in files.items() if content is not None]
 
     @property
     def stages(self) -> list[Run]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.commands import request_file
 from harness.commands.table_request import TableRequest
 from harness.commands.table_spec import table_spec
 from harness.core.errors import ArgumentError, StoreError
@@ -35,7 +36,13 @@ def steps(events: Iterable[Mapping[str, Any]], k: int) -> tuple[Step, ...]:
 
 
 def write(request: TableRequest, dataset: str, k: int) -> list[Path]:
-    """Write the figure and its numbers for one dataset; the files.
+    """Write the figure and its numbers for one dataset; the files. Raises: as `drawn`."""
+    drawing = request_file.Drawing(kind="timesteps", dataset=dataset, at=k)
+    return request_file.keep(request, drawn(request, dataset, k), drawings=(drawing,))
+
+
+def drawn(request: TableRequest, dataset: str, k: int) -> dict[str, bytes]:
+    """The figure and its numbers for one dataset, by name of file.
 
     Raises:
         ArgumentError: no such dataset, or k beyond what was counted. StoreError: no run reported time steps.
@@ -57,8 +64,7 @@ def write(request: TableRequest, dataset: str, k: int) -> list[Path]:
     title = f"{request.recipe.title} ({request.data[dataset].label})" + (
         f"; not run: {', '.join(absent)}" if absent else ""
     )
-    files = {
+    return {
         f"steps-{dataset}.svg": timesteps.svg(curves, k, title, said).encode(),
         f"steps-{dataset}.csv": timesteps.table(curves, k, said).encode(),
     }
-    return request.keep(files)

@@ -12,7 +12,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Request:
     Attributes:
         kind: `venv` or `inherit`; the environment's own by default.
         python: interpreter to inherit or to make the environment with.
+        versions: taken in place of asking that interpreter, which need not be there then; of a stored table.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Request:
     base_env: Mapping[str, str]
     kind: str = ""
     python: str = sys.executable
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def inherits(self) -> bool:
@@ -74,6 +76,8 @@ class Request:
     @cached_property
     def version(self) -> str:
         """Major and minor version of the interpreter, such as 3.11."""
+        if "python" in self.versions:
+            return ".".join(self.versions["python"].split(".")[:2])
         ours = os.path.samefile(self.program, sys.executable)
         return PYTHON if ours else capture([self.program, "-c", PRINT_VERSION], self.base_env).strip()
 
@@ -119,6 +123,8 @@ def identity(request: Request) -> dict[str, str]:
         if not request.lock.is_file():
             raise ConfigError(str(request.lock), "no such lock", "restore it from the repository")
         return {"lock": content_hash(request.lock), "python": request.version}
+    if request.versions:
+        return dict(request.versions)
     wanted = request.environment.packages
     have = packages(request.program, request.base_env, wanted)
     missing = [name for name in wanted if name not in have]

@@ -59,6 +59,10 @@ class Backend(Protocol):
     def facts(self) -> dict[str, object]:
         """What a record says of them."""
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the interpreter that a stored request must name, so that its keys are found elsewhere."""
+
     def variables(self, threads: int) -> dict[str, str]:
         """Environment variables of a run."""
 
@@ -113,6 +117,11 @@ class LocalBackend:
     def facts(self) -> dict[str, object]:
         """The packages."""
         return {"packages": venv.resolved(self.python, self.request.base_env)}
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The inherited ones, or the Python that chooses the lock."""
+        return dict(self.identity) if self.request.inherits else {"python": self.request.version}
 
     def variables(self, threads: int) -> dict[str, str]:
         """Those of this process, with what every run gets."""
@@ -204,6 +213,11 @@ class DockerBackend:
             "engine": self.executor.engine.name,
             "limits": {**vars(self.limits), "gpus": self.gpus},
         }
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """None: harness.toml names the Python of images."""
+        return {}
 
     def variables(self, threads: int) -> dict[str, str]:
         """Those of a container, none of this process."""

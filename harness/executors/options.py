@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from harness.core.config import EXECUTORS
 from harness.core.errors import ArgumentError, near_misses
@@ -20,6 +20,7 @@ class ExecutionOptions:
         python: interpreter to inherit, or to make environments with; on this machine only.
         executor: `local`, `docker`, or "" for what harness.toml says.
         gpus: of containers: `none`, `all`, numbers such as 0,1, or "" for all that a device needs.
+        versions: of an interpreter, to be taken in place of asking the one at hand: what a stored table was made with.
         making: is told before something that takes minutes begins.
     """
 
@@ -31,6 +32,7 @@ class ExecutionOptions:
     gpus: str = ""
     retry_failed: bool = False
     making: Callable[[str], None] = lambda _: None
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_options(options: ExecutionOptions, executor: str, device: str) -> None:

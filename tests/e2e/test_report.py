@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from projects import Project
 
+from harness.commands import request_file
+from harness.commands.made_again import make_again
+from harness.core.config import load
 from harness.runs.keys import hashed
 
 Check = Callable[[subprocess.CompletedProcess[str], int], str]
@@ -63,6 +66,18 @@ def test_report_writes_every_format_without_running(reproduced: Project) -> None
     assert all(f'<a id="{target[1:]}"></a>' in text for target in inner)
     figures = sorted(path.name for path in (folder / "figures").iterdir())
     assert {name.rpartition(".")[2] for name in figures} == {"svg", "pdf", "png"}
+
+
+def test_a_table_is_made_again_from_its_request(reproduced: Project) -> None:
+    reproduced.run("report", "demo", "--format", "md,tex,csv,html,figures")
+    reproduced.run("report", "demo", "--format", "csv")  # the other formats are still kept
+    folder = reproduced.results / "tables" / "demo" / "demo" / "full"
+    asked = request_file.read(folder / "request.json")
+    assert asked.formats == ("md", "tex", "csv", "html", "figures")
+    made = make_again(load(reproduced.folder, reproduced.env), asked)
+    assert made.figure_data == asked.figure_data
+    assert {name: (folder / name).read_bytes() for name in made.files} == made.files
+    assert sorted(name for name in made.files if "/" in name) == sorted(f"figures/{name}" for name in asked.figures)
 
 
 def test_report_without_records_says_what_to_do(project: Project, one_error: Check) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from harness.cli.findings import own_rows
 from harness.commands import compare, record_findings
+from harness.commands.record_findings import own_rows
 from harness.core.config import load
 from harness.findings.collect import collect
 from harness.findings.own_runs import records_findings
@@ -77,7 +77,7 @@ def test_a_printed_metric_that_its_ranks_do_not_give_is_found(project: Path) -> 
     content = json.loads(path.read_text(encoding="utf-8"))
     content["printed"]["HIT@10"] = "0.9999"
     path.write_text(json.dumps(content), encoding="utf-8")
-    found = [f for f in collect(project, *own_rows(project)) if f.verdict == "disagrees" and f.kind == "runs"]
+    found = [f for f in collect(project, *own_rows(load(project))) if f.verdict == "disagrees" and f.kind == "runs"]
     assert [f.reported for f in found] == ["0.9999"]
 
 

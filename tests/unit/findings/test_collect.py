@@ -28,7 +28,8 @@ from findings_expected import (
 from typer.testing import CliRunner
 
 from harness.cli.app import app
-from harness.cli.findings import own_rows
+from harness.commands.record_findings import own_rows
+from harness.core.config import load
 from harness.core.errors import ArgumentError
 from harness.findings.collect import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, TITLES, VERDICTS, Finding
@@ -148,7 +149,7 @@ def test_text_is_on_one_line_and_names_no_folder() -> None:
 
 
 def test_the_committed_document_is_up_to_date() -> None:
-    found = collect(ROOT, *own_rows(ROOT))
+    found = collect(ROOT, *own_rows(load(ROOT)))
     assert (ROOT / "docs" / "findings.md").read_text(encoding="utf-8") == to_markdown(found), (
         "run: harness findings --format md > docs/findings.md"
     )

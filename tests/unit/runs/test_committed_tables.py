@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from render_tables import TABLES
 
-from harness.cli.options import pairs, seed_list
+from harness.commands import request_file
 from harness.commands.reproduce import report
 from harness.commands.table_request import TableRequest
 from harness.core.config import load
 from harness.environments import venv
 from harness.environments.locks import content_hash
-from harness.executors.options import ExecutionOptions
+from harness.recipes.recipe import only_counts
 from harness.recipes.selection import Settings
 from harness.runs import gaps
 from harness.runs.overlay import Module, Overlay
@@ -33,20 +30,24 @@ from harness.upstreams.patches import series as patches
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = "cpu-linux-x86_64-py311"  # of the machine that the records were made on
-INHERITED = {"numpy": "2.4.6", "python": "3.11", "scipy": "1.17.1", "torch": "2.13.0+cpu", "tqdm": "4.70.1"}
 GAPS = {  # cells whose files nobody has, or that were left out to save time
-    "li2023/released": 16,
-    "li2023/fig1 --where dataset=lastfm,loss=bpr --set epochs=100 --environment inherit": 2,
-    "li2023/fig1 --where dataset=beauty-s3,loss=bpr --profile quick --environment inherit": 2,
-    "petrov2023/port-released": 2,
-    "klenitskiy2023/table2 --where dataset=beauty-b4r": 4,
+    "li2023/released/full": 16,
+    "li2023/fig1/dataset=lastfm,loss=bpr,epochs=100,inherit": 2,
+    "li2023/fig1/dataset=beauty-s3,loss=bpr,profile=quick,inherit": 2,
+    "petrov2023/port-released/full": 2,
+    "klenitskiy2023/table2/dataset=beauty-b4r": 4,
 }
+TABLES = [  # below results/tables; those that only count files have no runs
+    folder.relative_to(ROOT / "results/tables").as_posix()
+    for folder in request_file.folders(load(ROOT, {}))
+    if not only_counts(ROOT, "/".join(folder.parts[-3:-1]))
+]
 
 
 def identity(request: venv.Request) -> dict[str, str]:
     """What stood for an environment on the machine that the records were made on."""
     if request.inherits:
-        return INHERITED
+        return dict(request.versions)
     return {"lock": content_hash(ROOT / request.environment.locks[LOCK]), "python": "3.11"}
 
 
@@ -59,33 +60,29 @@ def _machine() -> Iterator[None]:
 
 
 @cache
-def job(words: str, root: Path = ROOT) -> TableRequest:
-    """The request that the words of a table's command make."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("artifact")
-    for name in ("where", "seeds", "profile", "set", "environment"):
-        parser.add_argument(f"--{name}", default="")
-    asked = parser.parse_args(shlex.split(words))
-    where = {name: tuple(value.split("|")) for name, value in pairs([asked.where], "--where").items()}
-    settings = Settings(where, seed_list(asked.seeds), asked.profile, options=pairs([asked.set], "--set"))
-    return TableRequest(load(root, {}), asked.artifact, settings, ExecutionOptions(environment=asked.environment))
+def job(name: str, root: Path = ROOT) -> TableRequest:
+    """The request of a committed table, in a project."""
+    return request_file.read(ROOT / "results/tables" / name / request_file.FILE).request(load(root, {}))
 
 
-@pytest.mark.parametrize("words", [words for words, _ in TABLES])
-def test_a_committed_table_needs_no_training(words: str) -> None:
-    asked = job(words)
+@pytest.mark.parametrize("name", TABLES)
+def test_a_committed_table_needs_no_training(name: str) -> None:
+    asked = job(name)
     missing = [run for run in asked.runs if asked.store.read(run.key) is None]
-    assert len(missing) == GAPS.get(words, 0), [run.label for run in missing]
+    assert len(missing) == GAPS.get(name, 0), [run.label for run in missing]
+    assert asked.folder == ROOT / "results/tables" / name
     told = gaps.read(asked.folder)
     assert set(told) <= {run.key for run in missing}
-    table = (asked.folder / "table.md").read_text(encoding="utf-8")
-    assert table.count("the mirror lacks") == len(told)  # a fresh clone has no mirror, and renders the same line
-    assert set(re.findall(r"runs/([0-9a-f]{20})\)", table)) == {run.key for run in asked.runs}
+    table = asked.folder / "table.md"
+    if table.is_file():  # of one folder only drawings are kept
+        text = table.read_text(encoding="utf-8")
+        assert text.count("the mirror lacks") == len(told)  # a fresh clone has no mirror, and renders the same line
+        assert set(re.findall(r"runs/([0-9a-f]{20})\)", text)) == {run.key for run in asked.runs}
 
 
 def test_every_committed_record_is_in_a_table() -> None:
-    there = {record.folder.name for record in job("li2023/table2").store.records}
-    assert there <= {run.key for words, _ in TABLES for run in job(words).runs}
+    there = {record.folder.name for record in job(TABLES[0]).store.records}
+    assert there <= {run.key for name in TABLES for run in job(name).runs}
 
 
 @pytest.fixture(scope="module")
@@ -105,16 +102,23 @@ def test_converted_line_ends_change_no_key(converted: Path, monkeypatch: pytest.
     def there(request: venv.Request) -> dict[str, str]:
         return identity(request) | {"lock": content_hash(converted / request.environment.locks[LOCK])}
 
-    expected = {words: [(run.key, run.modules) for run in job(words).runs] for words in FORMS if "inherit" not in words}
+    expected = {name: [(run.key, run.modules) for run in job(name).runs] for name in FORMS if "inherit" not in name}
     monkeypatch.setattr(venv, "identity", there)
-    for words, runs in expected.items():
-        assert [(run.key, run.modules) for run in job(words, converted).runs] == runs
+    for name, runs in expected.items():
+        assert [(run.key, run.modules) for run in job(name, converted).runs] == runs
 
 
 def test_patches_with_converted_line_ends_are_refused_before_they_are_applied(converted: Path) -> None:
     problems = patches.lint(patches.load(converted / "patches/s3rec"))
     assert problems
     assert all("lines end in CRLF" in problem for problem in problems)
+
+
+def forms() -> Iterator[TableRequest]:
+    """One table for each form of command."""
+    yield from map(job, FORMS)
+    for artifact, dataset in UNTRAINED:
+        yield TableRequest(load(ROOT, {}), artifact, Settings({"dataset": (dataset,)}, profile="quick"))
 
 
 def replan_runs(asked: TableRequest, overlay: Overlay) -> Sequence[Run]:
@@ -135,13 +139,13 @@ def changed(overlay: Overlay, name: str, before: str, behind: str = "") -> Overl
 
 # One table for each form of command: the upstream's own script, modules that run it, modules alone.
 FORMS = (
-    "li2023/table2 --where dataset=lastfm,model=sasrec --set patience=60 --seeds 42,43,44",
-    "li2023/fig1 --where dataset=lastfm --profile quick --environment inherit",
-    "li2023/fig3",
-    "petrov2023/table3 --where dataset=ml-1m --profile quick",
-    "petrov2023/port --where dataset=ml-1m --profile quick",
-    "klenitskiy2023/table2 --where dataset=beauty-6core --profile quick",
+    "li2023/table2/dataset=lastfm,model=sasrec,patience=60,seeds=42+43+44",
+    "li2023/fig1/dataset=lastfm,profile=quick,inherit",
+    "li2023/fig3/full",
+    "petrov2023/table3/dataset=ml-1m,profile=quick",
+    "petrov2023/port/dataset=ml-1m,profile=quick",
 )
+UNTRAINED = (("klenitskiy2023/table2", "beauty-6core"),)  # no table of these is committed yet
 MODULES = sorted(
     path.relative_to(ROOT / "patches/overlay").as_posix() for path in (ROOT / "patches/overlay").rglob("*.py")
 )
@@ -149,7 +153,7 @@ MODULES = sorted(
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_key_changes_with_behaviour_that_its_run_can_load_and_with_nothing_else(name: str) -> None:
-    for asked in map(job, FORMS):
+    for asked in forms():
         overlay = asked.workspace.pinned.overlay
         same = replan_runs(asked, changed(overlay, name, "# a comment\n\n", '# "docstrings" too\n\n'))
         assert [run.key for run in same] == [run.key for run in asked.runs]
@@ -160,7 +164,7 @@ def test_a_key_changes_with_behaviour_that_its_run_can_load_and_with_nothing_els
 
 def test_the_tables_of_the_last_test_load_nearly_every_module() -> None:
     """The others are the demonstration's, the sampler of its data, and what only makes data."""
-    loaded = {name for words in FORMS for run in job(words).runs for name in run.modules}
+    loaded = {name for asked in forms() for run in asked.runs for name in run.modules}
     left = {name.rpartition("/")[2] for name in set(MODULES) - loaded}
     assert len(left) <= 6, left
 
@@ -178,7 +182,7 @@ def test_a_report_and_a_plan_need_no_framework_and_start_nothing(monkeypatch: py
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(subprocess, "Popen", OnlyGit)
     monkeypatch.setattr(Store, "write_table", lambda _store, _folder, files: written.update(files))
-    asked = job("li2023/table2 --where dataset=lastfm --seeds 42,43,44,45,46")
+    asked = job("li2023/table2/dataset=lastfm,seeds=42+43+44+45+46")
     made = report(asked, ("md", "csv", "tex"))
     assert not made.table.gaps
     assert {"table.md", "table.csv", "table.tex", "gaps.json"} <= set(written)
