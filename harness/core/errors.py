@@ -56,6 +56,10 @@ class SourceError(HarnessError):
     """An upstream cannot be had at its pin."""
 
 
+class CommitGoneError(SourceError):
+    """The host of an upstream answers, and does not have the pinned commit."""
+
+
 class DatasetError(HarnessError):
     """A data file is missing or is not the one the recipe pins."""
 

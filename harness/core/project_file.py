@@ -136,6 +136,34 @@ class Docker(Strict):
     cpus: float = Field(default=0, ge=0)
 
 
+class Check(Strict):
+    """Settings of `harness check`.
+
+    Attributes:
+        artifacts: whose tables are looked at and whose runs are run again; none for every stored table.
+        prose: documents whose numbers must name their source.
+        speed: seconds of this machine for each recorded second, until the history knows better.
+        prefix_epochs: epochs of a rerun that does not go to the end.
+        near_users: share of users whose rank may move on a machine class not met before.
+        near_places: by how many places at most.
+        near_metric: difference that printed metrics may have there.
+        prefix_loss: relative difference that losses of epochs may have there.
+        quiet_nights: least mean number of nights between false alarms of all detectors together.
+        oldest_days: days after which the summary says that a system was not looked at.
+    """
+
+    artifacts: tuple[str, ...] = ()
+    prose: tuple[str, ...] = ("README.md",)
+    speed: float = Field(default=1.0, gt=0)
+    prefix_epochs: int = Field(default=3, ge=1)
+    near_users: float = Field(default=0.01, ge=0, le=1)
+    near_places: float = Field(default=2, ge=0)
+    near_metric: float = Field(default=1e-4, ge=0)
+    prefix_loss: float = Field(default=1e-5, ge=0)
+    quiet_nights: float = Field(default=1000, gt=1)
+    oldest_days: int = Field(default=14, ge=1)
+
+
 DOCKER_VARIABLES = {name: f"HARNESS_DOCKER_{name.upper()}" for name in Docker.model_fields}
 OPTIONAL = ("certificates", "proxy", "wheels", "address")  # an empty variable means none of it
 
@@ -157,6 +185,7 @@ class File(Strict):
     docker: Docker = Docker()
     mirrors: Mirrors = Mirrors()
     images: Images = Images()
+    check: Check = Check()
     environments: dict[str, Environment]
     upstreams: dict[str, Upstream]
     releases: dict[str, Release] = {}

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from harness.core.errors import ConfigError, SourceError, near_misses
+from harness.core.errors import CommitGoneError, ConfigError, SourceError, near_misses
 from harness.core.files import disk_errors, locked, remove_tree, write_whole
 from harness.core.git import Answer, blob_hash, last_line, must_git, run_git
 
@@ -82,9 +82,9 @@ def clone(pin: Pin, cache: Path, template: str | None) -> Path:
         ConfigError: for a wrong template.
         SourceError: if the mirror or the network is not there, or the commit is not in it.
     """
-    redirected = template is not None and not _is_local(pin.url)
+    redirected = template is not None and not is_local(pin.url)
     source = mirror_url(pin, template) if template is not None and redirected else pin.url
-    origin = str(_objects_of(pin, source, template if redirected else None)) if _is_local(source) else source
+    origin = str(_objects_of(pin, source, template if redirected else None)) if is_local(source) else source
     digest = hashlib.sha256(pin.url.encode()).hexdigest()[:8]
     target = cache / "clones" / f"{pin.name}-{digest}.git"
     with locked(target):
@@ -142,7 +142,7 @@ def _url_parts(url: str) -> tuple[str, str, str]:
     return host, owner, name
 
 
-def _is_local(url: str) -> bool:
+def is_local(url: str) -> bool:
     """Whether the address is a folder of this machine."""
     return url.startswith(("/", "file://", ".", "~")) or not re.match(r"[\w.+-]+(@[^:/]+)?:", url)
 
@@ -210,7 +210,7 @@ def _ensure_commit(target: Path, pin: Pin, origin: str) -> None:
     elif run_git(target, "show-ref", "--verify", "--quiet", ref).status:
         fetch = ("fetch", "--quiet", "--no-tags", "--depth=1", "--filter=blob:none", "origin")
         answer = run_git(target, *fetch, f"{pin.commit}:{ref}")
-        if "not our ref" in answer.err or "unadvertised object" in answer.err:
+        if any(words in answer.err for words in ("not our ref", "unadvertised object", "not found")):
             raise _not_in(pin, origin)
         if answer.status:
             what = f"cannot fetch from {origin}: {last_line(answer.err)}"
@@ -287,10 +287,10 @@ def _lacking(pin: Pin, folder: Path, entries: list[_Entry]) -> SourceError:
     return SourceError(pin.name, what, fix)
 
 
-def _not_in(pin: Pin, origin: str) -> SourceError:
+def _not_in(pin: Pin, origin: str) -> CommitGoneError:
     """The error for a commit that the origin does not have."""
     what = f"pin {pin.commit} is not in {origin}"
-    return SourceError(pin.name, what, f"update the mirror (git fetch in it), or check the pin against {pin.url}")
+    return CommitGoneError(pin.name, what, f"update the mirror (git fetch in it), or check the pin against {pin.url}")
 
 
 def _suggest_fix(pin: Pin) -> str:

@@ -57,8 +57,7 @@ def materialise(
         DatasetError: naming path, expected and found hash; nothing of a wrong file is kept.
         SourceError: if `read` cannot have a file.
     """
-    key = sha256_bytes(canonical_json(sorted([file.name, file.content] for file in files)).encode())
-    target = cache / "data" / key[:16]
+    target = place_of(files, cache)
     if _is_whole(target, files, recheck):
         return target
     with disk_errors(target):
@@ -72,6 +71,12 @@ def materialise(
     finally:
         remove_tree(scratch)
     return target
+
+
+def place_of(files: Sequence[PinnedFile], cache: Path) -> Path:
+    """The folder that holds these files, or would hold them."""
+    key = sha256_bytes(canonical_json(sorted([file.name, file.content] for file in files)).encode())
+    return cache / "data" / key[:16]
 
 
 def count_sequences(path: Path) -> Counts:

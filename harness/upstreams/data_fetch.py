@@ -111,8 +111,7 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
     Raises:
         SourceError, DatasetError: a file cannot be had, is another one, or is none that can be split and ranked.
     """
-    files = [data_cache.PinnedFile(path=f.name, content=f.content, name=f.name) for f in dataset.files]
-    folder = data_cache.materialise(files, read_file, config.cache, recheck=True)
+    folder = data_cache.materialise(pinned(dataset), read_file, config.cache, recheck=True)
     if dataset.layout == "other":
         return folder
     expected = data_cache.Counts(dataset.users, dataset.items, dataset.interactions)
@@ -121,6 +120,11 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
     check = data_cache.check_pairs if dataset.layout == "pairs" else data_cache.check_sequences
     check(folder / dataset.sequences, dataset.sequences)
     return folder
+
+
+def pinned(dataset: Dataset) -> list[data_cache.PinnedFile]:
+    """The files of a dataset, as the cache knows them."""
+    return [data_cache.PinnedFile(path=f.name, content=f.content, name=f.name) for f in dataset.files]
 
 
 def counted(dataset: Dataset, folder: Path) -> data_cache.Counts:

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from projects import PARTS, ROOT, Project, clean_env
-
-
-def fresh(folder: Path) -> Project:
-    """A new project in a folder that is not there yet."""
-    folder.mkdir()
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copyfile(source, folder / part)
-    return Project(folder, clean_env())
+from projects import ROOT, Project, fresh
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -52,3 +53,15 @@ def clean_env() -> dict[str, str]:
     """The environment without settings of the harness, one thread."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("HARNESS_")}
     return {**env, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+
+
+def fresh(folder: Path) -> Project:
+    """A new project in a folder that is not there yet."""
+    folder.mkdir()
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, folder / part)
+    return Project(folder, clean_env())

@@ -22,6 +22,7 @@ LEVELS = (
     ("environments", "recipes", "stats"),
     ("executors", "findings", "tables", "upstreams"),
     ("report", "runs"),
+    ("checks",),
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -60,7 +61,7 @@ THIRD_PARTY = {
     "jinja2": ("report.formats.templating",),
     "matplotlib": ("report.figures",),
     "numpy": ("commands", "core.results", "report", "runs", "stats", "tables"),
-    "packaging": ("environments",),
+    "packaging": ("checks.package_index", "environments"),
     "pydantic": (
         "commands.count_datasets",
         "commands.request_file",

@@ -1,0 +1,90 @@
+"""check.json, as check.schema.json says, and back from it; badge.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import date
+from typing import Any, TypeVar
+
+from harness.checks.outcome import Alarm, Check, Coverage, Item, Part, RunCheck
+from harness.core.errors import ArgumentError
+
+FORMAT = 1
+Kept = TypeVar("Kept")
+
+
+def content(check: Check) -> dict[str, Any]:
+    """A check as plain values of JSON."""
+    return {
+        "format": FORMAT,
+        "night": check.night,
+        "began": check.began,
+        "tier": check.tier,
+        "commit": check.commit,
+        "dirty": check.dirty,
+        "class": check.machine,
+        "exit": check.exit,
+        "strict": check.strict,
+        "budget_s": round(check.budget_s, 1),
+        "spent_s": round(check.spent_s, 1),
+        "cut": check.cut,
+        "parts": [
+            {"part": part.part, "outcome": part.outcome, "items": [values(item) for item in part.items]}
+            for part in check.parts
+        ],
+        "runs": [values(run) for run in check.runs],
+        "sets": [],
+        "alarms": [values(alarm) for alarm in check.alarms],
+        "coverage": values(check.coverage),
+    }
+
+
+def values(found: Item | RunCheck | Alarm | Coverage) -> dict[str, Any]:
+    """The fields of one finding; what the history keeps of a run beyond them is left out."""
+    made = {field.name: getattr(found, field.name) for field in fields(found) if field.name != "line"}
+    return {
+        name: list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
+        for name, value in made.items()
+    }
+
+
+def from_content(told: Mapping[str, Any]) -> Check:
+    """The check that `content` made.
+
+    Raises:
+        ArgumentError: it is none, or one of another format.
+    """
+    try:
+        if told["format"] != FORMAT:
+            raise ArgumentError("check.json", f"is of format {told['format']!r}, known: {FORMAT}", "update the harness")
+        return Check(
+            night=told["night"], began=told["began"], tier=told["tier"], commit=told["commit"], dirty=told["dirty"],
+            machine=told["class"],
+            parts=tuple(Part(p["part"], tuple(kept(Item, item) for item in p["items"])) for p in told["parts"]),
+            runs=tuple(kept(RunCheck, run) for run in told["runs"]),
+            alarms=tuple(kept(Alarm, alarm) for alarm in told["alarms"]),
+            coverage=kept(Coverage, told["coverage"]), budget_s=told["budget_s"], spent_s=told["spent_s"],
+            strict=told["strict"], cut=told["cut"],
+        )  # fmt: skip
+    except (KeyError, TypeError) as error:
+        raise ArgumentError("check.json", f"cannot be read: {error}", "name one that `harness check` wrote") from error
+
+
+def kept(kind: Callable[..., Kept], told: Mapping[str, Any]) -> Kept:
+    """One finding from its values."""
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+
+
+def badge(check: Check, today: date) -> dict[str, Any]:
+    """What a badge of shields.io shows: runs looked at in the last 30 days, and how old this night is."""
+    days = (today - date.fromisoformat(check.night)).days
+    age = "today" if days < 1 else "1 day ago" if days == 1 else f"{days} days ago"
+    looked = f"{check.coverage.in_30_days}/{check.coverage.runs}" if check.coverage.runs else "tables"
+    bad = check.exit in (1, 4)
+    return {
+        "schemaVersion": 1,
+        "label": "broken" if bad else "held",
+        "message": f"{looked}, {age}",
+        "color": "red" if bad else "yellow" if check.exit else "green",
+    }

@@ -1,0 +1,99 @@
+"""Part `data`: the files that records were made from still have their content, wherever they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.checks.outcome import Item, broken, held, left_out, unreachable
+from harness.checks.pins import is_remote
+from harness.checks.web import ask
+from harness.core.config import Config
+from harness.core.errors import SourceError
+from harness.core.yaml_files import parse
+from harness.recipes.datasets import DataFile
+from harness.recipes.recipe import DatasetFile
+from harness.runs.store import Store
+from harness.upstreams import data_cache, data_fetch
+from harness.upstreams.data_cache import content_of
+from harness.upstreams.pins import clone_of, pin_of
+
+FIX = "take the file from its pinned place again; what was made from another one is no longer comparable"
+
+
+def check(config: Config, store: Store, offline: bool, download: bool) -> Iterator[Item]:
+    """Every copy in the cache, then the origin of every file that some record was made from.
+
+    Args:
+        download: fetch what lies at a URL and hash it, rather than ask for its length.
+    """
+    used = {
+        (record.content["upstream"], content)
+        for record in store.records
+        for content in record.content["inputs"].get("data", {}).values()
+    }
+    for path in sorted((config.root / "recipes" / "data").glob("*.yaml")):
+        asked: set[str] = set()
+        for name, dataset in parse(path, DatasetFile).datasets.items():
+            folder = data_cache.place_of(data_fetch.pinned(dataset), config.cache)
+            for file in dataset.files:
+                if (folder / file.name).is_file():
+                    yield of_copy(f"{path.stem}/{name}: {file.name}", folder / file.name, file)
+                if (path.stem, file.content) in used and file.name not in asked:
+                    asked.add(file.name)
+                    yield of_file(config, path.stem, file, folder / file.name, offline, download)
+
+
+def of_copy(name: str, path: Path, file: DataFile) -> Item:
+    """A copy on this machine."""
+    if content_of(path.read_bytes(), file.content) == file.content:
+        return held(name, "copy at hand")
+    return broken(name, f"{path} has another content than {file.content[:12]}", "remove this copy; it is made again")
+
+
+def of_file(config: Config, upstream: str, file: DataFile, copy: Path, offline: bool, download: bool) -> Item:
+    """One file where it comes from: the user's folder, then its own place."""
+    name = f"{upstream}: {file.name}"
+    own = config.data / file.name
+    if own.is_file() and (file.url or file.source) and (found := of_copy(name, own, file)).code:
+        return found
+    if not file.path and not file.url:
+        return left_out(name, "is made by a generator when it is needed")
+    if file.url:
+        return left_out(name, "offline") if offline else of_url(config, name, file, copy, download)
+    source = file.source or upstream
+    url = (config.file.upstreams.get(source) or config.release(source)).url
+    if offline and is_remote(config, url):
+        return left_out(name, "offline")
+    try:
+        data = data_fetch.read(
+            config.model_copy(update={"data": config.cache / "none"}), file,
+            lambda: (clone_of(config, upstream), pin_of(config, upstream)),
+        )  # fmt: skip
+    except SourceError as error:
+        return unreachable(name, error)
+    content = content_of(data, file.content)
+    if content == file.content:
+        return held(name)
+    return broken(name, f"is {content[:20]}, expected {file.content[:20]}", FIX)
+
+
+def of_url(config: Config, name: str, file: DataFile, copy: Path, download: bool) -> Item:
+    """A file at a URL: its length by asking, or its content by fetching it."""
+    address = data_fetch.redirected(file.url, config.data_mirror) if config.data_mirror else file.url
+    try:
+        if download or "://" not in address:
+            data = data_fetch.download(file.url, config.data / file.name, config.data_mirror)
+            found = content_of(data, file.content)
+            return held(name) if found == file.content else broken(name, f"{address} has another content", FIX)
+        answer = ask(address, method="HEAD")
+    except SourceError as error:
+        return unreachable(name, error)
+    if not answer.found:
+        return broken(name, f"{address} answers with status {answer.status}", FIX, "gone")
+    told = answer.headers.get("content-length")
+    if not (told and copy.is_file()):
+        return held(name, "reachable; its length could not be compared")
+    if int(told) != copy.stat().st_size:
+        return broken(name, f"{address} has {int(told):,} bytes, the pinned file {copy.stat().st_size:,}", FIX)
+    return held(name, "reachable, of the same length")

@@ -1,0 +1,203 @@
+"""What a check found: items of parts, reruns, alarms, and the exit code that follows from all of them.
+
+Trouble of the surroundings is never a regression: it has an outcome and an exit code of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from harness.core.errors import HarnessError
+
+PARTS = (
+    "pins", "patches", "locks", "data", "images", "records", "tables", "findings", "prose", "self-test", "reruns",
+)  # fmt: skip
+ItemOutcome = Literal["held", "stale", "broken", "gone", "unchecked"]
+PartOutcome = Literal["held", "broken", "unchecked"]
+RunOutcome = Literal[
+    "held", "near", "left", "changed", "unsteady", "within seeds", "outside seeds", "failed", "unchecked"
+]
+AlarmState = Literal["opened", "open", "closed", "accepted"]
+BROKEN, SURROUNDINGS, FAILED = 1, 3, 4
+ORDER = (BROKEN, FAILED, SURROUNDINGS)  # with several, the first of these; wrong arguments are an exception before
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that was looked at.
+
+    Attributes:
+        what: what was found, "" where nothing is to be said.
+        fix: what to do, or a command that shows more.
+        code: exit code that it asks for.
+    """
+
+    name: str
+    outcome: ItemOutcome
+    what: str = ""
+    fix: str = ""
+    code: int = 0
+
+
+def held(name: str, what: str = "") -> Item:
+    """It is as it was."""
+    return Item(name, "held", what)
+
+
+def broken(name: str, what: str, fix: str = "", outcome: ItemOutcome = "broken") -> Item:
+    """It no longer is: `broken`, `stale` where it only has to be made again, `gone` where its source lost it."""
+    return Item(name, outcome, what, fix, BROKEN)
+
+
+def left_out(name: str, why: str, fix: str = "") -> Item:
+    """Nobody looked, on purpose or for want of something that this machine need not have."""
+    return Item(name, "unchecked", why, fix)
+
+
+def unreachable(name: str, error: HarnessError) -> Item:
+    """Nobody could look, because the surroundings failed."""
+    return Item(name, "unchecked", f"{error.where}: {error.what}", error.fix, SURROUNDINGS)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a check."""
+
+    part: str
+    items: tuple[Item, ...]
+
+    @property
+    def outcome(self) -> PartOutcome:
+        """`broken` if anything is; `unchecked` if something could not be looked at; else `held`."""
+        outcomes = {item.outcome for item in self.items}
+        if outcomes & {"broken", "stale", "gone"}:
+            return "broken"
+        return "unchecked" if "unchecked" in outcomes else "held"
+
+
+@dataclass(frozen=True)
+class RunCheck:
+    """One rerun and what came of it.
+
+    Attributes:
+        depth: `prefix` or `full`.
+        moved: users whose rank differs from the record's in any view.
+        places: by how many places at most.
+        delta: metric to difference from the record's, rerun minus record.
+        replaces: key of the record that it was compared with, where the run's own key has none.
+        changes: what differs in the inputs, and what in the course of the training.
+        again: a command that shows it.
+        code: exit code that it asks for.
+        line: what the history keeps of it beyond this, None for nothing.
+    """
+
+    key: str
+    upstream: str
+    dataset: str
+    system: str
+    seed: int | None
+    depth: str
+    outcome: RunOutcome
+    moved: int = 0
+    places: float = 0.0
+    delta: Mapping[str, float] = field(default_factory=dict)
+    replaces: str | None = None
+    changes: tuple[str, ...] = ()
+    again: str = ""
+    code: int = 0
+    line: Mapping[str, Any] | None = None
+
+    @property
+    def label(self) -> str:
+        """For messages: dataset, system, seed and depth."""
+        seed = "" if self.seed is None else f" seed {self.seed}"
+        return f"{self.dataset} {self.system}{seed} ({self.depth})"
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A detector's evidence that a stream changed.
+
+    Attributes:
+        onset: night at which the evidence began.
+        size: difference since then with its 95 % interval: middle, low, high.
+        power: the smallest shift that this stream would have shown in 90 nights, in words.
+    """
+
+    stream: str
+    metric: str
+    onset: str
+    state: AlarmState
+    size: tuple[float, float, float]
+    power: str = ""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of all was looked at lately.
+
+    Attributes:
+        runs: with a record, that a check may rerun.
+        oldest: night of the system that was not looked at for longest, "" where one never was.
+    """
+
+    runs: int = 0
+    in_7_days: int = 0
+    in_30_days: int = 0
+    oldest: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A whole check.
+
+    Attributes:
+        began: ISO time in UTC.
+        machine: the class of this machine.
+        cut: why the budget ended the reruns early, "" if it did not.
+    """
+
+    night: str
+    began: str
+    tier: str
+    commit: str
+    dirty: bool
+    machine: str
+    parts: tuple[Part, ...]
+    runs: tuple[RunCheck, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    coverage: Coverage = Coverage()
+    budget_s: float = 0.0
+    spent_s: float = 0.0
+    strict: bool = False
+    cut: str = ""
+
+    @property
+    def exit(self) -> int:
+        """The exit code; see `exit_code`."""
+        return exit_code(self.parts, self.runs, self.alarms, self.strict)
+
+
+def exit_code(
+    parts: Iterable[Part], runs: Iterable[RunCheck] = (), alarms: Iterable[Alarm] = (), strict: bool = False
+) -> int:
+    """0 all looked at held; 1 something no longer holds; 4 an upstream's run failed; 3 the surroundings broke.
+
+    Args:
+        strict: what was not looked at fails too.
+    """
+    items = [item for part in parts for item in part.items]
+    runs = list(runs)
+    codes = {item.code for item in items} | {run.code for run in runs}
+    codes |= {BROKEN for alarm in alarms if alarm.state in ("opened", "open")}
+    outcomes: set[str] = {item.outcome for item in items} | {run.outcome for run in runs}
+    if strict and "unchecked" in outcomes:
+        codes.add(BROKEN)
+    return next((code for code in ORDER if code in codes), 0)
+
+
+def asking(items: Sequence[Item | RunCheck]) -> int:
+    """How many of these ask for another exit code than 0."""
+    return sum(1 for item in items if item.code)

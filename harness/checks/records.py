@@ -1,0 +1,48 @@
+"""Part `records`: each record can be read, its key is that of its inputs, and its ranks give the metrics it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checks.outcome import Item, broken, held
+from harness.core.errors import StoreError
+from harness.runs.store import Record, Store, judge
+from harness.stats.metrics import agrees_with_printed
+
+FIX = "restore it from the repository, or run it again with --retry-failed"
+
+
+def check(store: Store) -> Iterator[Item]:
+    """Every folder below results/runs."""
+    owners: dict[str, str] = {}
+    for folder in sorted(path for path in (store.results / "runs").glob("*") if path.is_dir()):
+        key = folder.name
+        try:
+            record = store.read(key)
+        except StoreError as error:
+            yield broken(key, error.what, error.fix)
+            continue
+        if record is None:
+            yield broken(key, "has no record.json", FIX)
+            continue
+        what = damage(record)
+        for former in record.former_keys:
+            if (owner := owners.setdefault(former, key)) != key:
+                what = what or f"claims the former key {former}, as {owner} does"
+        yield broken(key, what, FIX) if what else held(key)
+
+
+def damage(record: Record) -> str:
+    """What is wrong with a record, "" if nothing is. A failed run that says so is none of it."""
+    content = record.typed
+    stored = judge(record)
+    if stored.status == "failed" and (content.status == "finished" or stored.reason != record.reason):
+        return stored.reason
+    if stored.ranks is None or not content.printed:
+        return ""
+    found = agrees_with_printed(stored.ranks, dict(content.printed))
+    if found and not content.disagreements:
+        return f"printed metrics do not follow from the ranks: {found[0]}"
+    if content.disagreements and not found:
+        return f"names a disagreement that its ranks do not have: {content.disagreements[0]}"
+    return ""

@@ -1,0 +1,125 @@
+"""`harness check`: arguments, a line for each part on the console, reports, and the exit code."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from harness.cli.console import console
+from harness.cli.options import Executor, Jobs, Project, Where, pairs
+from harness.core.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from harness.checks.outcome import Check, Part
+
+check_app = typer.Typer(
+    help="Does it still hold: pins, patches, locks, data, records, tables, numbers in prose, reruns.",
+    invoke_without_command=True,
+)
+STYLES = {"held": "green", "broken": "bold red", "unchecked": "yellow"}
+Names = Annotated[
+    str, typer.Option(help="pins,patches,locks,data,images,records,tables,findings,prose,self-test,reruns")
+]
+Artifacts = Annotated[list[str] | None, typer.Option("--artifact", help="whose tables and runs; repeatable")]
+Out = Annotated[Path | None, typer.Option(help="where reports go; .cache/check by default")]
+
+
+@check_app.callback()
+def check(
+    context: typer.Context,
+    tier: Annotated[str, typer.Option(help="smoke, nightly or weekly: parts, depth and budget")] = "nightly",
+    budget: Annotated[str, typer.Option(help="wall time of reruns: 90m, 2h; the tier's own by default")] = "",
+    artifact: Artifacts = None,
+    where: Where = None,
+    only: Names = "",
+    skip: Names = "",
+    depth: Annotated[str, typer.Option(help="of reruns: prefix, full or auto")] = "auto",
+    jobs: Jobs = None,
+    history: Annotated[Path | None, typer.Option(help="folder of the history; results/history by default")] = None,
+    out: Out = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="add nothing to the history")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="leave out what needs a network")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="what was not looked at fails too")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be looked at, and stop")] = False,
+    date: Annotated[str, typer.Option(help="night to schedule for: YYYY-MM-DD; today in UTC by default")] = "",
+    executor: Executor = "",
+    job: Annotated[str, typer.Option(help="address of the job that runs this, for the history")] = "",
+    project: Project = None,
+) -> None:
+    """Look at everything that was true and say what no longer is; nothing that is stored is changed."""
+    if context.invoked_subcommand:
+        return
+    from harness.commands import check as workflow
+    from harness.commands.check.options import DEPTHS, TIERS, Options, chosen_parts, day, seconds
+    from harness.core.config import load
+
+    parts = chosen_parts(tier, names(only), names(skip))
+    if depth not in DEPTHS:
+        raise ArgumentError("--depth", f"unknown depth {depth!r}", f"known: {', '.join(DEPTHS)}")
+    config = load(project)
+    options = Options(
+        tier=tier, parts=parts, budget_s=seconds(budget) if budget else TIERS[tier].budget_s,
+        night=day(date) if date else datetime.now(UTC).date(), out=out or config.cache / "check",
+        history=history or config.results / "history", artifacts=tuple(artifact or ()),
+        where={name: tuple(value.split("|")) for name, value in pairs(where, "--where").items()},
+        depth=depth, jobs=jobs or config.file.local.jobs, offline=offline, strict=strict, read_only=read_only,
+        executor=executor, job=job,
+    )  # fmt: skip
+    if dry_run:
+        for line in workflow.plan(options):
+            console().print(Text(line), soft_wrap=True)
+        return
+    found = workflow.run_check(config, options, told)
+    show(found, workflow.write_reports(found, options.out), config.root)
+    raise typer.Exit(found.exit)
+
+
+def names(text: str) -> list[str]:
+    """`a,b` as a list."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def told(part: Part) -> None:
+    """A line for a part that is done, and one for each of its items that asks for something."""
+    from harness.checks.markdown import counts
+
+    out = console(stderr=True)
+    line = Text.assemble((f"{part.outcome:<10}", STYLES[part.outcome]), f"{part.part:<10} {counts(part.items)}")
+    out.print(line, soft_wrap=True)
+    for item in (item for item in part.items if item.code):
+        out.print(Text(f"  {item.outcome}: {item.name}: {item.what}"), soft_wrap=True)
+        if item.fix:
+            out.print(Text(f"    fix: {item.fix}", style="dim"), soft_wrap=True)
+
+
+def show(found: Check, written: list[Path], root: Path) -> None:
+    """The sentence of the summary, and where the reports are."""
+    from harness.checks.markdown import sentence
+
+    out = console()
+    out.print(Text(sentence(found), style="bold"), soft_wrap=True)
+    folder = written[0].parent
+    shown = folder.relative_to(root) if folder.is_relative_to(root) else folder
+    out.print(Text(f"Written: {shown}/{', '.join(path.name for path in written)}"), soft_wrap=True)
+
+
+@check_app.command()
+def report(
+    file: Annotated[Path, typer.Argument(help="check.json of an earlier check", show_default=False)],
+    out: Out = None,
+) -> None:
+    """Write Markdown, JUnit and badge again from check.json; nothing is looked at."""
+    from harness.checks.as_json import from_content
+    from harness.commands import check as workflow
+
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArgumentError(str(file), f"cannot be read: {error}", "name a check.json") from error
+    found = from_content(content)
+    show(found, workflow.write_reports(found, out or file.parent), file.parent)

@@ -1,0 +1,76 @@
+"""Parts `tables` and `findings`: what is committed is what the committed records give, byte for byte."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from harness.checks.outcome import Item, broken, held, unreachable
+from harness.commands import request_file
+from harness.commands.made_again import make_again
+from harness.commands.record_findings import own_rows
+from harness.commands.request_file import FIGURES, FILE, RequestFile
+from harness.core.config import Config
+from harness.core.errors import HarnessError, StoreError
+from harness.findings.collect import collect
+from harness.report.findings import to_markdown
+
+TEXT = (".md", ".tex", ".csv", ".html")
+DIFF_LINES = 10
+FINDINGS = "docs/findings.md"
+
+
+def check_tables(config: Config, artifacts: Sequence[str]) -> Iterator[Item]:
+    """Every stored table, or those of some artifacts."""
+    for folder in request_file.folders(config, artifacts):
+        name = "/".join(folder.parts[-3:])
+        try:
+            asked = request_file.read(folder / FILE)
+            made = make_again(config, asked)
+        except StoreError as error:
+            yield broken(name, f"{error.where}: {error.what}", error.fix, "stale")
+        except HarnessError as error:
+            trouble = unreachable(name, error)
+            yield trouble if error.exit_code == trouble.code else broken(name, trouble.what, trouble.fix, "stale")
+        else:
+            yield compared(name, folder, asked, made.files, made.figure_data)
+
+
+def compared(name: str, folder: Path, asked: RequestFile, made: Mapping[str, bytes], figure_data: str) -> Item:
+    """One table: text by its bytes, figures by what they are drawn from."""
+    fix = f"`python scripts/render_tables.py '{folder}'`, or `git checkout` what was edited by hand"
+    expected = {n for n in made if not n.startswith(f"{FIGURES}/")} | {
+        f"{FIGURES}/{figure}" for figure in asked.figures
+    }
+    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {FILE}
+    if odd := sorted(expected ^ there):
+        state = "is missing" if odd[0] in expected else f"is not named by {FILE}"
+        return broken(name, f"{odd[0]} {state}", fix, "stale")
+    for file in sorted(n for n in made if n.endswith(TEXT) and n in there):
+        if (committed := (folder / file).read_bytes()) != made[file]:
+            return broken(
+                name, f"{file} is not what the records give\n{difference(committed, made[file])}", fix, "stale"
+            )
+    if asked.figures and asked.figure_data != figure_data:
+        return broken(name, "its figures were drawn from other data", fix, "stale")
+    return held(name)
+
+
+def difference(committed: bytes, made: bytes) -> str:
+    """The first lines of a diff from what is committed to what the records give."""
+    old, new = (content.decode(errors="replace").splitlines() for content in (committed, made))
+    lines = difflib.unified_diff(old, new, "committed", "from the records", lineterm="", n=0)
+    return "\n".join(line[:200] for line, _ in zip(lines, range(DIFF_LINES), strict=False))
+
+
+def check_findings(config: Config) -> Iterator[Item]:
+    """docs/findings.md."""
+    path = config.root / FINDINGS
+    made = to_markdown(collect(config.root, *own_rows(config)), everything=False).encode()
+    committed = path.read_bytes() if path.is_file() else b""
+    if committed == made:
+        yield held(FINDINGS)
+    else:
+        what = f"is not what the records and recipes give\n{difference(committed, made)}"
+        yield broken(FINDINGS, what, f"`harness findings --format md > {FINDINGS}`", "stale")
