@@ -123,3 +123,36 @@ def report(
         raise ArgumentError(str(file), f"cannot be read: {error}", "name a check.json") from error
     found = from_content(content)
     show(found, workflow.write_reports(found, out or file.parent), file.parent)
+
+
+@check_app.command()
+def numbers(
+    files: Annotated[list[Path] | None, typer.Argument(help="documents; those of harness.toml by default")] = None,
+    every: Annotated[bool, typer.Option("--all", help="also numbers that have a source")] = False,
+    project: Project = None,
+) -> None:
+    """List the numbers of documents that have no source, with cells that would print as each."""
+    from harness.checks.prose_numbers import listed
+    from harness.checks.prose_sources import Sources
+    from harness.core.config import load
+
+    config = load(project)
+    sources = Sources(config.root, config.results)
+    out = console()
+    for path in files or [config.root / name for name in config.file.check.prose]:
+        for found in listed(path.read_text(encoding="utf-8"), sources):
+            if every or found.state in ("no source", "does not agree"):
+                place = f"{path.name}:{found.number.line}: {found.number.text}{'%' * found.number.percent}"
+                could = f"; could be {' or '.join(found.could_be)}" if found.could_be else ""
+                out.print(Text(f"{place}: {found.state}{could}"), soft_wrap=True)
+
+
+@check_app.command()
+def write(project: Project = None) -> None:
+    """Write the tables between markers of the project's documents again."""
+    from harness.checks import prose
+    from harness.core.config import load
+
+    config = load(project)
+    for path in prose.write(config.root, config.file.check.prose, config.results):
+        typer.echo(f"written: {path}")

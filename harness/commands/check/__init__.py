@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from harness.checks import as_json, data, feed, images, junit, locks, markdown, patches, pins, records
+from harness.checks import as_json, data, feed, images, junit, locks, markdown, patches, pins, prose, records
 from harness.checks.outcome import Check, Item, Part, unreachable
 from harness.commands.check.options import Options
 from harness.commands.check.tables import check_findings, check_tables
@@ -33,6 +33,7 @@ def parts_of(config: Config, options: Options) -> Mapping[str, Callable[[], Iter
         "records": lambda: records.check(store_of(config, artifacts)),
         "tables": lambda: check_tables(config, artifacts),
         "findings": lambda: check_findings(config),
+        "prose": lambda: prose.check(config),
     }
 
 
