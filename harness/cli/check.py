@@ -15,7 +15,9 @@ from harness.cli.options import Executor, Jobs, Project, Where, pairs
 from harness.core.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from harness.checks.outcome import Check, Part
+    from harness.checks.outcome import Check, Part, RunCheck
+    from harness.commands.check.options import Options
+    from harness.core.config import Config
 
 check_app = typer.Typer(
     help="Does it still hold: pins, patches, locks, data, records, tables, numbers in prose, reruns.",
@@ -49,12 +51,14 @@ def check(
     date: Annotated[str, typer.Option(help="night to schedule for: YYYY-MM-DD; today in UTC by default")] = "",
     executor: Executor = "",
     job: Annotated[str, typer.Option(help="address of the job that runs this, for the history")] = "",
+    against: Annotated[
+        Path | None, typer.Option(help="compare the results with those in this folder instead; nothing is run")
+    ] = None,
     project: Project = None,
 ) -> None:
     """Look at everything that was true and say what no longer is; nothing that is stored is changed."""
     if context.invoked_subcommand:
         return
-    from harness.commands import check as workflow
     from harness.commands.check.options import DEPTHS, TIERS, Options, chosen_parts, day, seconds
     from harness.core.config import load
 
@@ -70,13 +74,31 @@ def check(
         depth=depth, jobs=jobs or config.file.local.jobs, offline=offline, strict=strict, read_only=read_only,
         executor=executor, job=job,
     )  # fmt: skip
-    if dry_run:
-        for line in workflow.plan(options):
-            console().print(Text(line), soft_wrap=True)
-        return
-    found = workflow.run_check(config, options, told)
-    show(found, workflow.write_reports(found, options.out), config.root)
-    raise typer.Exit(found.exit)
+    raise typer.Exit(print_plan(config, options) if dry_run else look(config, options, against))
+
+
+def print_plan(config: Config, options: Options) -> int:
+    """What would be looked at, on the console."""
+    from harness.commands.check import whole
+
+    for line in whole.plan(config, options):
+        console().print(Text(line), soft_wrap=True)
+    return 0
+
+
+def look(config: Config, options: Options, against: Path | None) -> int:
+    """Carry out a check, print and write what it found; the exit code."""
+    from harness.checks.history import History
+    from harness.commands import check as workflow
+    from harness.commands.check.against import compare_folders
+
+    if against:
+        found, nights = compare_folders(config, options, against), None
+    else:
+        found = workflow.run_check(config, options, told, reran)
+        nights = History(options.history).nights
+    show(found, workflow.write_reports(found, options.out, nights), config.root)
+    return found.exit
 
 
 def names(text: str) -> list[str]:
@@ -97,6 +119,14 @@ def told(part: Part) -> None:
             out.print(Text(f"    fix: {item.fix}", style="dim"), soft_wrap=True)
 
 
+def reran(run: RunCheck) -> None:
+    """A line for a rerun."""
+    style = "green" if run.outcome in ("held", "near", "within seeds") else "bold red" if run.code else "yellow"
+    what = "; ".join(run.changes[-2:])
+    line = Text.assemble((f"{run.outcome:<10}", style), f"{run.label} {run.key[:8]}{': ' * bool(what)}{what}")
+    console(stderr=True).print(line, soft_wrap=True)
+
+
 def show(found: Check, written: list[Path], root: Path) -> None:
     """The sentence of the summary, and where the reports are."""
     from harness.checks.markdown import sentence
@@ -113,7 +143,7 @@ def report(
     file: Annotated[Path, typer.Argument(help="check.json of an earlier check", show_default=False)],
     out: Out = None,
 ) -> None:
-    """Write Markdown, JUnit and badge again from check.json; nothing is looked at."""
+    """Write summary, JUnit XML and badge again from check.json; nothing is looked at."""
     from harness.checks.as_json import from_content
     from harness.commands import check as workflow
 
@@ -156,3 +186,63 @@ def write(project: Project = None) -> None:
     config = load(project)
     for path in prose.write(config.root, config.file.check.prose, config.results):
         typer.echo(f"written: {path}")
+
+
+HistoryFolder = Annotated[
+    Path | None, typer.Option("--history", help="folder of the history; results/history by default")
+]
+
+
+@check_app.command("history")
+def show_history(
+    name: Annotated[str, typer.Argument(help="a run's key, its beginning, or a system; all by default")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON lines")] = False,
+    history: HistoryFolder = None,
+    project: Project = None,
+) -> None:
+    """Show what was run again when, on which machine class, with which outcome."""
+    from harness.checks.history import History
+    from harness.commands.check.looking import chosen_lines
+    from harness.commands.check.looking import told as shown
+    from harness.core.config import load
+
+    config = load(project)
+    for line in chosen_lines(History(history or config.results / "history"), name):
+        typer.echo(json.dumps(dict(line), sort_keys=True) if as_json else shown(line))
+
+
+@check_app.command()
+def why(
+    key: Annotated[str, typer.Argument(help="a run's key or its beginning", show_default=False)],
+    history: HistoryFolder = None,
+    project: Project = None,
+) -> None:
+    """Show the last comparison of one run: users, places, course, machine, inputs."""
+    from harness.checks.history import History
+    from harness.commands.check.looking import why as explained
+    from harness.core.config import load
+
+    config = load(project)
+    for line in explained(config, History(history or config.results / "history"), key):
+        console().print(Text(line), soft_wrap=True)
+
+
+@check_app.command()
+def accept(
+    keys: Annotated[list[str], typer.Argument(help="runs' keys or their beginnings", show_default=False)],
+    because: Annotated[str, typer.Option(help="why the change is intended", show_default=False)],
+    machine: Annotated[str, typer.Option("--class", help="one machine class; every one by default")] = "",
+    date: Annotated[str, typer.Option(help="night of the acceptance: YYYY-MM-DD; today in UTC by default")] = "",
+    history: HistoryFolder = None,
+    project: Project = None,
+) -> None:
+    """Accept an intended change: the last rerun is what later ones must equal, and its alarms are closed."""
+    from harness.checks.history import History
+    from harness.commands.check import looking
+    from harness.commands.check.options import day
+    from harness.core.config import load
+
+    config = load(project)
+    night = day(date) if date else datetime.now(UTC).date()
+    for line in looking.accept(config, History(history or config.results / "history"), keys, because, machine, night):
+        typer.echo(f"accepted {line['key'][:8]} on {line['class']}, {line['depth']}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness.core.files import sha256_bytes
 from harness.core.results import Published
 from harness.environments import venv
 from harness.environments.machine import describe_machine, own_version
+from harness.environments.machine_class import class_facts, machine_class
 from harness.executors.backends import Backend, DockerBackend, LocalBackend
 from harness.executors.options import ExecutionOptions
 from harness.recipes import extra_losses, loss_catalogue
@@ -142,14 +144,26 @@ class TableRequest:
         folder = self.config.results / DEMONSTRATION if self.recipe.demonstration else self.config.results
         return Store(folder, self.config.cache)
 
-    def execution(self, observer: Observer) -> Execution:
-        """What carries out the runs of this request."""
+    @cached_property
+    def class_facts(self) -> dict[str, str]:
+        """What the machine class of these runs is made of; an image is built if need be."""
+        image = self.backend.facts.get("image") if self.executor != "local" else None
+        digest = str(image["id"]) if isinstance(image, dict) else ""
+        return class_facts(self.config.base_env, self.settings.device, self.executor, digest)
+
+    def execution(self, observer: Observer, allowed: Callable[[Run], float] = lambda _: math.inf) -> Execution:
+        """What carries out the runs of this request.
+
+        Args:
+            allowed: seconds that a run may take if it begins now, 0 if it must not.
+        """
         seen: dict[str, Any] = {}
 
         def resolved() -> Mapping[str, Any]:
             if not seen:
                 machine = describe_machine(self.config.base_env, self.settings.device)
                 seen.update(**self.backend.facts, **machine, harness=own_version(self.config))
+                seen["class"] = machine_class(self.class_facts)
             return seen
 
         return Execution(
@@ -160,6 +174,7 @@ class TableRequest:
             resolved,
             observer,
             self.execution_options.retry_failed,
+            allowed,
         )
 
     @property

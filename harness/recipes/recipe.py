@@ -35,6 +35,7 @@ class Recipe(Strict):
         beside: further published numbers to look at, by what a table calls the place where they stand.
         training: what its table shows of the trainings beside the paper's: `minutes` until the best epoch, `seconds` of
             the whole training, both as the upstream tells them, `best epoch`.
+        prefix: whether a shorter training is the beginning of a longer one: no schedule depends on its length.
         demonstration: it shows the machinery and proves nothing about a paper.
     """
 
@@ -55,6 +56,7 @@ class Recipe(Strict):
     checkpoints: Released | None = None
     pretraining: Pretraining | None = None
     epoch_cap: str = "epochs"
+    prefix: bool = True
     claims: tuple[ClaimText, ...] = ()
     own_loss: tuple[str, ...] = ()
     margin: Margin = Margin(relative=0.05)

@@ -7,6 +7,7 @@ record beside a work folder only does the last two.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,6 +58,7 @@ class Execution:
 
     Attributes:
         resolved: machine, packages and own commit for the records, asked for once and only if something runs.
+        allowed: seconds that a run may take if it begins now, 0 if it must not.
         gaps: runs that could not begin, with why; nothing of them is stored.
         found: finished runs that were there, so that nobody reads them twice.
     """
@@ -68,6 +70,7 @@ class Execution:
     resolved: Callable[[], Mapping[str, Any]]
     observer: Observer = field(default_factory=Observer)
     retry_failed: bool = False
+    allowed: Callable[[Run], float] = lambda _: math.inf
     gaps: dict[str, HarnessError] = field(default_factory=dict)
     found: dict[str, Stored] = field(default_factory=dict)
 
@@ -183,12 +186,15 @@ class Execution:
             yield prepared
 
     def try_prepare(self, run: Run) -> PreparedRun | None:
-        """The prepared run; None and a gap where its data or checkpoint cannot be had."""
+        """The prepared run; None where it must not begin, and a gap where its data or checkpoint is unavailable."""
+        if (seconds := self.allowed(run)) <= 0:
+            return None
         try:
-            return self.workspace.prepare(run, self.data[run.dataset])
+            prepared = self.workspace.prepare(run, self.data[run.dataset])
         except (SourceError, DatasetError) as error:
             self.gap(run, error)
             return None
+        return replace(prepared, timeout_s=min(prepared.timeout_s, seconds))
 
     def gap(self, run: Run, error: HarnessError) -> None:
         """Note a run that could not be carried out through no fault of its own; nothing of it is stored."""

@@ -60,7 +60,7 @@ THIRD_PARTY = {
     "git": ("core.git", "upstreams.embedded"),
     "jinja2": ("report.formats.templating",),
     "matplotlib": ("report.figures",),
-    "numpy": ("commands", "core.results", "report", "runs", "stats", "tables"),
+    "numpy": ("checks", "commands", "core.results", "report", "runs", "stats", "tables"),
     "packaging": ("checks.package_index", "environments"),
     "pydantic": (
         "commands.count_datasets",

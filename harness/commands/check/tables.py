@@ -12,7 +12,8 @@ from harness.commands.made_again import make_again
 from harness.commands.record_findings import own_rows
 from harness.commands.request_file import FIGURES, FILE, RequestFile
 from harness.core.config import Config
-from harness.core.errors import HarnessError, StoreError
+from harness.core.errors import HarnessError, SourceError, StoreError
+from harness.core.git import run_git
 from harness.findings.collect import collect
 from harness.report.findings import to_markdown
 
@@ -22,7 +23,14 @@ FINDINGS = "docs/findings.md"
 
 
 def check_tables(config: Config, artifacts: Sequence[str]) -> Iterator[Item]:
-    """Every stored table, or those of some artifacts."""
+    """Every stored table, or those of some artifacts.
+
+    Raises:
+        SourceError: a clone without its history, from which tables tell when criteria were fixed.
+    """
+    if run_git(config.root, "rev-parse", "--is-shallow-repository").text == "true":
+        fix = "`git fetch --unshallow`; in a workflow, check out with fetch-depth: 0"
+        raise SourceError("tables", "tell from Git's history when criteria were fixed, and this clone is cut off", fix)
     for folder in request_file.folders(config, artifacts):
         name = "/".join(folder.parts[-3:])
         try:
@@ -34,12 +42,13 @@ def check_tables(config: Config, artifacts: Sequence[str]) -> Iterator[Item]:
             trouble = unreachable(name, error)
             yield trouble if error.exit_code == trouble.code else broken(name, trouble.what, trouble.fix, "stale")
         else:
-            yield compared(name, folder, asked, made.files, made.figure_data)
+            files = {file: content for file, content in made.files.items() if content is not None}
+            yield compared(name, folder, asked, files, made.figure_data)
 
 
 def compared(name: str, folder: Path, asked: RequestFile, made: Mapping[str, bytes], figure_data: str) -> Item:
     """One table: text by its bytes, figures by what they are drawn from."""
-    fix = f"`python scripts/render_tables.py '{folder}'`, or `git checkout` what was edited by hand"
+    fix = f"`python scripts/render_tables.py '{short(folder)}'`, or `git checkout` what was edited by hand"
     expected = {n for n in made if not n.startswith(f"{FIGURES}/")} | {
         f"{FIGURES}/{figure}" for figure in asked.figures
     }
@@ -55,6 +64,11 @@ def compared(name: str, folder: Path, asked: RequestFile, made: Mapping[str, byt
     if asked.figures and asked.figure_data != figure_data:
         return broken(name, "its figures were drawn from other data", fix, "stale")
     return held(name)
+
+
+def short(folder: Path) -> str:
+    """A table's folder as one names it in the project's folder."""
+    return "/".join(folder.parts[-5:])
 
 
 def difference(committed: bytes, made: bytes) -> str:
