@@ -246,3 +246,22 @@ def accept(
     night = day(date) if date else datetime.now(UTC).date()
     for line in looking.accept(config, History(history or config.results / "history"), keys, because, machine, night):
         typer.echo(f"accepted {line['key'][:8]} on {line['class']}, {line['depth']}")
+
+
+@check_app.command("self-test")
+def self_test(
+    quick: Annotated[bool, typer.Option("--quick", help="only the cases that take seconds")] = False,
+    project: Project = None,
+) -> None:
+    """Check the checker: planted changes must be caught, clean runs let through; status 1 if one is not."""
+    from harness.checks.outcome import Part, exit_code
+    from harness.commands.check import self_test as cases
+    from harness.core.config import load
+
+    found = []
+    for item in cases.check(load(project), quick):
+        console().print(
+            Text.assemble((f"{item.outcome:<7}", STYLES[item.outcome]), f"{item.name}: {item.what}"), soft_wrap=True
+        )
+        found.append(item)
+    raise typer.Exit(exit_code([Part("self-test", tuple(found))]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.checks import as_json, feed, junit, markdown
 from harness.checks.outcome import Check
-from harness.commands.check import whole
+from harness.commands.check import self_test, whole
 from harness.commands.check.options import Options
 from harness.commands.check.whole import Reran, Told
 from harness.core.config import Config
@@ -17,7 +17,7 @@ from harness.core.files import json_text, write_whole
 
 def run_check(config: Config, options: Options, told: Told = lambda _: None, reran: Reran = lambda _: None) -> Check:
     """A whole check, the test of the checker itself included; see `whole.run_check`."""
-    return whole.run_check(config, options, told, reran)
+    return whole.run_check(config, options, told, reran, {"self-test": lambda: self_test.check(config, quick=True)})
 
 
 def write_reports(check: Check, out: Path, nights: Iterable[Mapping[str, object]] | None = None) -> list[Path]:

@@ -1,0 +1,295 @@
+"""The checker is checked: changes are planted in a copy of the demonstration, and each must have exactly its outcome.
+
+Everything happens in a folder that is removed again; no network, no upstream and no accepted record is touched.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from harness.checks import locks, simulated
+from harness.checks.outcome import Check, Item, broken, held
+from harness.commands.check import whole
+from harness.commands.check.options import Options
+from harness.commands.reproduce import reproduce
+from harness.commands.table_request import TableRequest
+from harness.core.config import Config
+from harness.core.files import write_whole
+from harness.executors.options import ExecutionOptions
+from harness.recipes.selection import Settings
+from harness.runs.runner import Observer
+from harness.runs.store import DEMONSTRATION
+
+PARTS = ("harness.toml", "patches", "recipes", "dockerfiles")
+NIGHT = date(2026, 1, 1)
+SYSTEM = "factorised/sampled-ce"
+SILENT = "http://127.0.0.1:9/simple"  # nobody listens at this port
+SLOWER = """
+import model as _model
+
+_step = _model.Adam.step
+
+
+def _slower(adam, parameters, gradients):
+    adam.rate = 0.01
+    _step(adam, parameters, gradients)
+
+
+_model.Adam.step = _slower
+"""
+FIX = "correct the checker before its other results are believed"
+
+
+@dataclass
+class Bench:
+    """A copy of the project with a small table of the demonstration, as made and then with something planted.
+
+    Attributes:
+        config: of the copy.
+        histories: how many were begun; each stands for a machine class of its own.
+    """
+
+    config: Config
+    histories: int = 0
+
+    def made(self) -> None:
+        """Make the table, and see it hold once, so that this machine's class is known."""
+        settings = Settings(where={"system": (SYSTEM,)}, seeds=(42,), profile="quick")
+        reproduce(TableRequest(self.config, "demo", settings, ExecutionOptions()), Observer())
+
+    def looked(self, *parts: str, system: str = "", keep: bool = False) -> Check:
+        """A check of some parts.
+
+        Args:
+            system: whose runs are run again; all by default.
+            keep: go on in the same history; a new one, which knows no machine class, by default.
+        """
+        self.histories += not keep
+        options = Options(
+            tier="nightly", parts=parts, budget_s=3600, night=NIGHT, out=self.config.cache / "out",
+            history=self.config.cache / f"history-{self.histories}", artifacts=("demo/demo",), depth="full",
+            where={"system": (system,)} if system else {}, offline=True,
+        )  # fmt: skip
+        return whole.run_check(self.config, options)
+
+    def edit(self, path: str, old: str, new: str) -> Callable[[], None]:
+        """Change a file of the copy; what undoes that. An old text of "" stands for the file's end."""
+        file = self.config.root / path
+        text = file.read_text(encoding="utf-8")
+        write_whole(file, text.replace(old, new, 1) if old else text + new)
+        return lambda: write_whole(file, text)
+
+    @property
+    def results(self) -> Path:
+        """The demonstration's results."""
+        return self.config.results / DEMONSTRATION
+
+
+@dataclass(frozen=True)
+class Case:
+    """A planted change.
+
+    Attributes:
+        expected: the outcome that it must have; for reruns of every run that is run again.
+        found: what it has.
+        quick: whether it is part of the short test.
+    """
+
+    name: str
+    expected: str
+    found: Callable[[Bench], str]
+    quick: bool = False
+
+
+def check(config: Config, quick: bool) -> Iterator[Item]:
+    """Every planted case in order.
+
+    Args:
+        quick: only those that take seconds.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-self-test-") as folder:
+        bench = Bench(copied(config, Path(folder)))
+        bench.made()
+        for case in CASES:
+            if case.quick or not quick:
+                found = case.found(bench)
+                good = found == case.expected
+                yield held(case.name, found) if good else broken(case.name, f"{found}, expected {case.expected}", FIX)
+
+
+def copied(config: Config, folder: Path) -> Config:
+    """The configuration of a copy of the project's own files."""
+    for name in PARTS:
+        source = config.root / name
+        copy = shutil.copytree if source.is_dir() else shutil.copyfile
+        copy(source, folder / name)
+    return config.model_copy(
+        update={"root": folder, "results": folder / "results", "cache": folder / ".cache", "data": folder / "data",
+                "git_mirror": None, "executor": "local"}
+    )  # fmt: skip
+
+
+def outcomes(found: Check) -> str:
+    """The outcomes of all reruns of a check, each once."""
+    return ", ".join(sorted({run.outcome for run in found.runs})) or "none"
+
+
+def planted(*edits: tuple[str, str, str], system: str = SYSTEM) -> Callable[[Bench], str]:
+    """What reruns give on a known machine class after edits of the copy."""
+
+    def found(bench: Bench) -> str:
+        first = outcomes(bench.looked("reruns", system=system))
+        undo = [bench.edit(*edit) for edit in edits]
+        try:
+            return outcomes(bench.looked("reruns", system=system, keep=True)) if first == "held" else f"{first} before"
+        finally:
+            for back in undo:
+                back()
+
+    return found
+
+
+def nothing(bench: Bench) -> str:
+    """What reruns give where nothing was planted, on a class not met before and then on one that is known."""
+    return ", ".join(dict.fromkeys(outcomes(bench.looked("reruns", keep=keep)) for keep in (False, True)))
+
+
+def of_part(part: str, plant: Callable[[Bench], Callable[[], None]]) -> Callable[[Bench], str]:
+    """What a part gives after a plant, with the exit code."""
+
+    def found(bench: Bench) -> str:
+        if (before := bench.looked(part)).exit:
+            return f"exit {before.exit} before"
+        undo = plant(bench)
+        try:
+            after = bench.looked(part)
+        finally:
+            undo()
+        bad = sorted({item.outcome for one in after.parts for item in one.items if item.code})
+        return f"{part}: {', '.join(bad)}, exit {after.exit}"
+
+    return found
+
+
+def another_byte(bench: Bench) -> Callable[[], None]:
+    """One byte of the data changes."""
+    file = next((bench.config.cache / "data").glob("*/data.txt"))
+    content = file.read_bytes()
+    file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    return lambda: write_whole(file, content)
+
+
+def another_blob(bench: Bench) -> Callable[[], None]:
+    """A patch that is made for another file than the upstream has."""
+    path = "patches/demo/0001-choose-the-loss.patch"
+    text = (bench.config.root / path).read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("index "))
+    return bench.edit(path, line, f"index {'0' * 40}..{line.partition('..')[2]}")
+
+
+def another_digit(bench: Bench) -> Callable[[], None]:
+    """A digit of the table changes."""
+    file = next((bench.results / "tables").rglob("table.csv"))
+    text = file.read_text(encoding="utf-8")
+    at = text.index("0.", text.index("HIT@10")) + 3
+    write_whole(file, text[:at] + str((int(text[at]) + 1) % 10) + text[at + 1 :])
+    return lambda: write_whole(file, text)
+
+
+def moved(users: Callable[[np.ndarray], np.ndarray]) -> Callable[[Bench], str]:
+    """What a rerun on a new machine class gives where these users of the record stood one place better.
+
+    Args:
+        users: chooses rows from the places above, in the view that metrics are printed from.
+    """
+
+    def found(bench: Bench) -> str:
+        for folder in (bench.results / "runs").iterdir():
+            file = folder / "ranks-test.npz"
+            content = file.read_bytes()
+            with np.load(io.BytesIO(content)) as stored:
+                columns = {name: stored[name] for name in stored.files}
+            rows = users(columns["above_printed"])
+            for name in [name for name in columns if name.startswith("above_")]:
+                columns[name][rows] -= 1
+            made = io.BytesIO()
+            np.savez_compressed(made, **columns)
+            file.write_bytes(made.getvalue())
+            try:
+                outcome = outcomes(bench.looked("reruns", system=SYSTEM))
+            finally:
+                file.write_bytes(content)
+            if outcome != "held":  # the record of the system that is run again, not the floor's
+                return outcome
+        return "held"
+
+    return found
+
+
+def silence(bench: Bench) -> str:
+    """What a lock gives where the index does not answer."""
+    config = bench.config.model_copy(update={"pip_args": ("--index-url", SILENT)})
+    environments = {"numpy": config.file.environments["numpy"]}
+    config = config.model_copy(update={"file": config.file.model_copy(update={"environments": environments})})
+    items = tuple(locks.check(config, offline=False, fresh=False))
+    return f"{', '.join(sorted({item.outcome for item in items}))}, exit {max(item.code for item in items)}"
+
+
+def failing(bench: Bench) -> str:
+    """What a run that fails gives, with the exit code."""
+    undo = bench.edit("patches/overlay/losses/in_numpy.py", "", "\nraise SystemExit(3)\n")
+    try:
+        found = bench.looked("reruns", system=SYSTEM)
+    finally:
+        undo()
+    return f"{outcomes(replace(found, runs=tuple(r for r in found.runs if r.system == SYSTEM)))}, exit {found.exit}"
+
+
+def detected(_: Bench) -> str:
+    """What the detectors give in 200 quarters: false alarms, and the nights until a drop of a fifth is found."""
+    calm = simulated.path_quarters(simulated.World(), 200, seed=1)
+    noisy = simulated.trend_quarters(0.2, simulated.SPREADS, 20, seed=2)
+    good = calm.share <= 0.05 and noisy.share == 1 and noisy.quantile(0.9) <= 3
+    return (
+        "few false alarms, a drop found in three nights"
+        if good
+        else f"{calm.share:.1%}, {noisy.quantile(0.9):g} nights"
+    )
+
+
+def far_behind(above: np.ndarray) -> np.ndarray:
+    """Five users far from any printed metric."""
+    return np.flatnonzero(above > 50)[:5]
+
+
+def just_outside(above: np.ndarray) -> np.ndarray:
+    """A user whose item stands right behind the first ten: one place better it was a hit, which is lost now."""
+    return np.flatnonzero(above == 10)[:1]
+
+
+LOSSES, PROBE = "patches/overlay/losses/in_numpy.py", "patches/overlay/probe.py"
+CASES = (
+    Case("1 nothing planted", "held", nothing, quick=True),
+    Case("2 another learning rate", "changed", planted((LOSSES, "", SLOWER)), quick=True),
+    Case("3 negatives drawn twice as often", "changed",
+         planted((LOSSES, "    # 1. Users that occur", "    n = 2 * n\n    # 1. Users that occur"))),
+    Case("4 ties broken the other way", "changed",
+         planted((PROBE, '= above, tied, candidates\n', '= above + tied - 1, tied * 0 + 1, candidates\n'),
+                 system="popularity"), quick=True),
+    Case("5 one byte of a dataset", "data: broken, exit 1", of_part("data", another_byte)),
+    Case("6 a patch that does not apply", "patches: broken, stale, exit 1", of_part("patches", another_blob)),
+    Case("7 one digit of a table", "tables: stale, exit 1", of_part("tables", another_digit), quick=True),
+    Case("8 five users moved by one place, new class", "near", moved(far_behind), quick=True),
+    Case("9 one hit lost, new class", "left", moved(just_outside), quick=True),
+    Case("10 an index that does not answer", "unchecked, exit 3", silence),
+    Case("11 a run that fails", "failed, exit 4", failing),
+    Case("12 detectors", "few false alarms, a drop found in three nights", detected),
+)  # fmt: skip
