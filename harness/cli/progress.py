@@ -22,7 +22,7 @@ from harness.report.rounding import duration
 from harness.runs.plan import Run
 from harness.runs.probe_output import is_number, read_events
 from harness.runs.runner import Observer
-from harness.runs.store import Record
+from harness.runs.stored import Record
 
 REFRESH_S = 1.0
 

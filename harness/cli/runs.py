@@ -17,7 +17,7 @@ from harness.core.errors import StoreError
 from harness.report import rounding
 from harness.runs import store
 from harness.runs.runner import Observer
-from harness.runs.store import Record
+from harness.runs.stored import Record
 
 
 def print_plan(request: TableRequest) -> None:
@@ -28,9 +28,9 @@ def print_plan(request: TableRequest) -> None:
     cost = estimate.Estimates(request.store, request.data)
     grid = grid_of("key", "dataset", "system", "seed", "state", "about")
     runs = [*request.stages, *request.runs]
-    failed = 0
+    judged, failed = request.store.look_up_all(runs).runs, 0
     for run in runs:
-        stored = request.store.look_up(run)
+        stored = judged[run.key]
         failed += stored.status == "failed" and run.key not in told
         state = told.get(run.key, stored.reason or "there")
         about = cost.seconds(run) if run.key in told else None

@@ -15,7 +15,7 @@ from harness.recipes import selection
 from harness.report.figures import calibration as shown
 from harness.report.sentences import signature
 from harness.runs.probe_output import read_events
-from harness.runs.store import Record
+from harness.runs.stored import Record
 
 SIGMOID = ("bce", "gbce")
 SUM, FIRST = "sum_of_probabilities", "mean_predicted_probability@1"  # what recipes/papers calls them
@@ -36,8 +36,9 @@ def drawn(request: TableRequest, dataset: str) -> dict[str, bytes]:
     selection.check_where(request.recipe, {"dataset": (dataset,)})
     told = {(p.system, p.metric): p for p in request.published if p.dataset == dataset and not p.beside}
     ranks, means, absent = [], [], []
+    judged = request.store.look_up_all(request.runs).runs
     for run in (r for r in request.runs if r.dataset == dataset and not request.recipe.systems[r.system].floor):
-        label, stored = request.recipe.systems[run.system].label, request.store.look_up(run)
+        label, stored = request.recipe.systems[run.system].label, judged[run.key]
         record = stored.record
         if record is None or stored.status != "finished":
             absent.append(label)

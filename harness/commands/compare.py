@@ -18,7 +18,7 @@ from harness.core.errors import ArgumentError, HarnessError, StoreError, near_mi
 from harness.core.results import Claim, Ranks, RunResult
 from harness.recipes import recipe
 from harness.runs import store
-from harness.runs.store import Record
+from harness.runs.stored import Record, judge
 from harness.runs.validation import disagreements, marks
 from harness.stats.metrics import parse
 from harness.tables.build import ClaimVerdict, DatasetSpec, Note, SystemSpec, Table, TableSpec
@@ -147,7 +147,7 @@ def usable(record: Record) -> tuple[Record, Ranks]:
     Raises:
         StoreError: it failed, or cannot be used.
     """
-    stored = store.judge(record)
+    stored = judge(record)
     if stored.ranks is None:
         why = stored.reason or "it made weights for others and has no ranks"
         raise StoreError(str(record.content["key"]), f"this run failed: {why}", "compare finished runs")

@@ -25,7 +25,8 @@ from harness.recipes import recipe as recipes
 from harness.recipes.recipe import Recipe
 from harness.recipes.selection import Settings
 from harness.runs.probe_output import read_ranks
-from harness.runs.store import Record, Store, judge
+from harness.runs.store import Store
+from harness.runs.stored import Record, judge
 from harness.stats import metrics
 from harness.stats.estimates import align
 from harness.stats.parametric import paired_p, unpaired_p

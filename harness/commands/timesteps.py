@@ -49,8 +49,9 @@ def drawn(request: TableRequest, dataset: str, k: int) -> dict[str, bytes]:
     """
     selection.check_where(request.recipe, {"dataset": (dataset,)})
     curves, absent = [], []
+    judged = request.store.look_up_all(request.runs).runs
     for run in (r for r in request.runs if r.dataset == dataset and not request.recipe.systems[r.system].floor):
-        label, stored = request.recipe.systems[run.system].label, request.store.look_up(run)
+        label, stored = request.recipe.systems[run.system].label, judged[run.key]
         usable = stored.record if stored.status == "finished" else None
         events = read_events(usable.folder / "events.jsonl") if usable else []
         if found := steps(events, k):

@@ -1,17 +1,21 @@
-"""Faults that ranks show by themselves: users, counts, protocol, constant scores; `runs.validation` asks for them."""
+"""Faults that ranks show, by themselves (users, counts, protocol, constant scores) and beside the other runs' ranks.
+
+`runs.validation` asks for them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from harness.core.results import Ranks
 from harness.runs.plan import Run
 from harness.runs.record_model import Fault
+from harness.stats.comparability import Place, Shared, shared, why_apart
 
 #: What a recipe's protocol and that of its runs' ranks must say alike. How seen items are treated is a sentence for
-#: people in recipes; runs of a dataset must report the same among themselves, which the table looks after.
+#: people in recipes; runs of a dataset must report the same among themselves, see `peer_fault`.
 COMPARED = ("split", "ranking")
 #: Scores count as constant where so many users have so many of their candidates tied with their held-out item.
 CONSTANT_USERS, CONSTANT_CANDIDATES = 0.9, 0.9
@@ -47,3 +51,21 @@ def score_faults(ranks: Ranks) -> Iterator[Fault]:
     if alike >= CONSTANT_USERS:
         share = f"{100 * CONSTANT_CANDIDATES:.0f} % of the candidates tie with the held-out item"
         yield Fault("metrics", f"scores are constant: at least {share} for {100 * alike:.0f} % of the users")
+
+
+def shared_by_dataset(runs: Iterable[tuple[Run, Ranks | None]]) -> dict[str, Shared]:
+    """What runs must have in common, by dataset; see `stats.comparability`.
+
+    Args:
+        runs: planned runs with the ranks of their records; those that have none say nothing.
+    """
+    found: dict[str, list[tuple[Place, Ranks]]] = {}
+    for run, ranks in runs:
+        if ranks is not None:
+            found.setdefault(run.dataset, []).append(((run.system, run.seed), ranks))
+    return {dataset: common for dataset, own in found.items() if (common := shared(own))}
+
+
+def peer_fault(run: Run, ranks: Ranks | None, common: Shared | None) -> str:
+    """Why a run that counts by itself cannot stand beside the others of its dataset, "" if it can."""
+    return why_apart((run.system, run.seed), ranks, common) if ranks is not None and common else ""

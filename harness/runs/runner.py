@@ -23,9 +23,11 @@ from harness.recipes.datasets import Dataset
 from harness.runs.plan import Run
 from harness.runs.record import build_record
 from harness.runs.record_model import parse_json, parse_record
-from harness.runs.store import Record, Store, Stored
+from harness.runs.store import Store
+from harness.runs.stored import Record, Stored
 from harness.runs.validation import Validation, validate_run
 from harness.runs.workspace import Workspace
+from harness.stats.comparability import Shared
 
 SHARED_POLL_S = 0.2
 
@@ -61,6 +63,7 @@ class Execution:
         allowed: seconds that a run may take if it begins now, 0 if it must not.
         gaps: runs that could not begin, with why; nothing of them is stored.
         found: finished runs that were there, so that nobody reads them twice.
+        common: what the runs of each dataset share that were there.
     """
 
     store: Store
@@ -73,17 +76,23 @@ class Execution:
     allowed: Callable[[Run], float] = lambda _: math.inf
     gaps: dict[str, HarnessError] = field(default_factory=dict)
     found: dict[str, Stored] = field(default_factory=dict)
+    common: Mapping[str, Shared] = field(default_factory=dict)
 
     def find_missing(self, runs: Sequence[Run]) -> list[Run]:
         """Runs without a usable record, each key once, those that others depend on before them."""
         unique = {run.key: run for run in runs}
-        missing = [run for run in unique.values() if not self.is_stored(run)]
+        judged = self.store.look_up_all(unique.values())
+        self.common = judged.common
+        missing = [run for run in unique.values() if not self.counts(run, judged.runs[run.key])]
         stages = {run.depends_on.key: run.depends_on for run in missing if run.depends_on}
         return [*(stage for stage in stages.values() if not self.is_stored(stage)), *missing]
 
     def is_stored(self, run: Run) -> bool:
         """Whether the store has this run; a failed or damaged one counts unless a retry was asked for."""
-        stored = self.store.look_up(run)
+        return self.counts(run, self.store.look_up(run, self.common.get(run.dataset)))
+
+    def counts(self, run: Run, stored: Stored) -> bool:
+        """Whether what the store holds of a run is all that is wanted of it; see `is_stored`."""
         if stored.status == "finished":
             self.found[run.key] = stored
             return not run.produces or self.workspace.made.path(run) is not None

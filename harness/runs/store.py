@@ -7,97 +7,32 @@ the kernel frees when its holder dies, makes two harnesses on one store share a 
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from filelock import FileLock
 
 from harness.core.config import Config
-from harness.core.errors import ArgumentError, MetricsError, StoreError
-from harness.core.files import disk_errors, json_text, remove_tree, write_whole
-from harness.core.results import NOT_RUN, Ranks, RunResult, Status
+from harness.core.errors import ArgumentError, StoreError
+from harness.core.files import disk_errors, write_whole
+from harness.core.results import NOT_RUN, RunResult
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
-from harness.runs.probe_output import read_ranks
-from harness.runs.record_model import FORMATS, End, StoredRecord, parse_json, parse_record
-from harness.runs.validation import disagreements, marks, record_fault
+from harness.runs.rank_faults import peer_fault, shared_by_dataset
+from harness.runs.record_folder import fill, settle
+from harness.runs.record_model import FORMATS, End, parse_json
+from harness.runs.stored import Judged, Record, Stored, judge
+from harness.runs.validation import disagreements, marks
+from harness.stats.comparability import Shared
 
 DEMONSTRATION = "demonstration"
 
 
-@dataclass(frozen=True)
-class Record:
-    """One record as it lies in the store.
-
-    Attributes:
-        content: record.json; see docs/records.md for its keys.
-    """
-
-    folder: Path
-    content: Mapping[str, Any]
-
-    @cached_property
-    def typed(self) -> StoredRecord:
-        """The content as typed values.
-
-        Raises:
-            ValueError: it is none that a run leaves; `Store.read` gives no such record.
-        """
-        return parse_record(self.content)
-
-    @property
-    def finished(self) -> bool:
-        """Whether it ended well; a failed run is kept with its fault. `judge` says whether it counts."""
-        return self.typed.status == "finished"
-
-    @property
-    def reason(self) -> str:
-        """Fault class and reason of a failed run, "" otherwise."""
-        fault = self.typed.fault
-        return f"{fault.kind}: {fault.reason}" if fault else ""
-
-    @property
-    def former_keys(self) -> list[str]:
-        """Keys under which earlier formats kept this record, or others with equal ranks that were merged into it."""
-        return [former.key for former in self.typed.formerly]
-
-
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """What the store holds of a run, judged.
-
-    Attributes:
-        reason: why it failed, cannot be used or is missing; "" where it is finished.
-        record: None where there is none, or none that can be read.
-        ranks: None unless finished; a run that made weights for others has none.
-        kept: whether it must not be replaced: a later version of the harness wrote it.
-    """
-
-    status: Status
-    reason: str = ""
-    record: Record | None = None
-    ranks: Ranks | None = None
-    kept: bool = False
-
-
 class LaterFormatError(StoreError):
     """A record that a later version of the harness wrote."""
-
-
-def judge(record: Record, run: Run | None = None) -> Stored:
-    """Whether a record counts, by `runs.validation`; see `record_fault` for `run`."""
-    ranks: Ranks | MetricsError
-    try:
-        ranks = read_ranks(RunFolder(record.folder).ranks("test"))
-    except MetricsError as error:
-        ranks = error
-    if reason := record_fault(run, record.typed, record.content, ranks):
-        return Stored("failed", reason, record)
-    return Stored("finished", "", record, None if isinstance(ranks, MetricsError) else ranks)
 
 
 class Store:
@@ -144,13 +79,31 @@ class Store:
             raise StoreError(str(folder), f"holds the record of another run, {found}", fix)
         return record
 
-    def look_up(self, run: Run) -> Stored:
-        """What the store holds of a planned run, judged; a record that cannot be read is a failed run."""
+    def look_up(self, run: Run, common: Shared | None = None) -> Stored:
+        """What the store holds of a planned run, judged; a record that cannot be read is a failed run.
+
+        Args:
+            common: what the runs of its dataset share, see `look_up_all`; None to judge it by itself.
+        """
         try:
             record = self.read(run.key)
         except StoreError as error:
             return Stored("failed", error.what, kept=isinstance(error, LaterFormatError))
-        return Stored("missing", NOT_RUN) if record is None else judge(record, run)
+        return Stored("missing", NOT_RUN) if record is None else judge(record, run, common)
+
+    def look_up_all(self, runs: Iterable[Run], known: Mapping[str, Stored] = MappingProxyType({})) -> Judged:
+        """What the store holds of planned runs, each judged beside the others of its dataset.
+
+        Args:
+            known: what was found of some of them before, by key.
+        """
+        wanted = {run.key: run for run in runs}
+        found = {key: known.get(key) or self.look_up(run) for key, run in wanted.items()}
+        common = shared_by_dataset((wanted[key], stored.ranks) for key, stored in found.items())
+        for key, run in wanted.items():
+            if reason := peer_fault(run, found[key].ranks, common.get(run.dataset)):
+                found[key] = Stored("failed", reason, found[key].record)
+        return Judged(found, common)
 
     def find(self, prefix: str) -> Record:
         """The one record whose key, or former key where no key does, starts with `prefix`.
@@ -220,7 +173,7 @@ class Store:
                 settle(target, temporary, replaced)
 
     def result(self, run: Run, known: Stored | None = None) -> RunResult:
-        """A planned run as tables see it; `known` is what `look_up` found of it before."""
+        """A planned run as tables see it; `known` is what was found of it before."""
         stored = known or self.look_up(run)
         name = (run.key, run.dataset, run.system, run.seed, stored.status, stored.reason, stored.ranks)
         if stored.record is None:
@@ -255,35 +208,6 @@ class Store:
                 path.unlink(missing_ok=True)
             elif not (path.is_file() and path.read_bytes() == content):
                 write_whole(path, content)
-
-
-def settle(target: Path, temporary: Path, replaced: Path) -> None:
-    """Leave one whole record: the one that was to be replaced comes back where none took its place."""
-    if replaced.exists() and not target.exists():
-        replaced.rename(target)
-    for remains in (temporary, replaced):
-        remove_tree(remains)
-
-
-def fill(folder: Path, content: Mapping[str, Any], left: RunFolder, symbols: Mapping[str, str]) -> None:
-    """Put a record's files into a folder."""
-    for path in sorted(left.path.glob("ranks-*.npz")):
-        shutil.copyfile(path, folder / path.name)
-    for path in (left.events, left.loss):
-        if path.is_file():
-            shutil.copyfile(path, folder / path.name)
-    if left.log.is_file():
-        (folder / left.log.name).write_text(clean_log(left.log.read_bytes(), symbols), encoding="utf-8")
-    (folder / "record.json").write_text(json_text(content), encoding="utf-8")
-
-
-def clean_log(raw: bytes, symbols: Mapping[str, str]) -> str:
-    """A log without folders of this machine, and with only the last state of each progress bar."""
-    text = raw.decode("utf-8", errors="replace").replace("\r\n", "\n")
-    text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    for path, symbol in sorted(symbols.items(), key=lambda item: -len(item[0])):
-        text = text.replace(path, symbol)
-    return text
 
 
 def find_record(config: Config, key: str) -> Record:

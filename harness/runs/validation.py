@@ -4,7 +4,8 @@ A run counts only if its command ended with 0, its ranks cover the users that th
 the network and the loss that were asked for. Metrics that do not follow from the ranks are flagged, not dropped.
 
 This is the one place that judges: when a run ends (`validate_run`, whatever carried it out), and again each time that
-its record is read (`record_fault`), by the same rules (`reported_faults`).
+its record is read (`record_fault`), by the same rules (`reported_faults`) and beside the other runs of its dataset
+(`rank_faults.peer_fault`).
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from harness.executors.base import Outcome
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import is_number, read_events, read_ranks
-from harness.runs.rank_faults import protocol_faults, rank_faults, score_faults
+from harness.runs.rank_faults import peer_fault, protocol_faults, rank_faults, score_faults
 from harness.runs.record_model import Fault, StoredRecord, key_fault
+from harness.stats.comparability import Shared
 from harness.stats.metrics import agrees_with_printed, unchecked
 
 PROBE = "probe.py"  # the module that reports which modules were loaded
@@ -89,12 +91,19 @@ def validate_run(run: Run, folder: RunFolder, outcome: Outcome) -> Validation:
     return Validation(None, events, disagreements(ranks, Validation(None, events).printed))
 
 
-def record_fault(run: Run | None, record: StoredRecord, content: Mapping[str, Any], ranks: Ranks | MetricsError) -> str:
+def record_fault(
+    run: Run | None,
+    record: StoredRecord,
+    content: Mapping[str, Any],
+    ranks: Ranks | MetricsError,
+    common: Shared | None = None,
+) -> str:
     """Why a stored record does not count, "" if it does.
 
     Args:
         run: what was asked for; None where a record is looked at for itself, which shows less.
         content: the record as it was read, before it was typed.
+        common: what the runs of its dataset share; None to judge it by itself.
     """
     if damage := key_fault(record, content):
         return f"damaged record: {damage}"
@@ -107,7 +116,8 @@ def record_fault(run: Run | None, record: StoredRecord, content: Mapping[str, An
     if run is None:
         run = run_of(record, content["inputs"], ranks)
     reported = Reported(record.network or {}, record.proof or {}, record.training or {}, record.printed or {}, ranks)
-    return next((fault.reason for fault in reported_faults(run, reported)), "")
+    own = next((fault.reason for fault in reported_faults(run, reported)), "")
+    return own or (peer_fault(run, ranks, common) if isinstance(ranks, Ranks) else "")
 
 
 def disagreements(ranks: Ranks | None, printed: Mapping[str, str], recorded: Sequence[str] = ()) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ A run that does not fit becomes a gap with its reason; the others go on.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,14 +13,10 @@ import numpy as np
 from harness.core.errors import MetricsError
 from harness.core.results import NOT_RUN, Ranks, RunResult, Status
 from harness.stats import metrics
+from harness.stats.comparability import Place, apart
 from harness.stats.estimates import Floats, Users, in_order_of
 from harness.tables.claim_model import Gap
 from harness.tables.model import DatasetSpec, TableSpec
-
-#: Users and protocol, which all runs of a dataset must share.
-Fit = tuple[bytes, tuple[tuple[str, str], ...]]
-
-Place = tuple[str, int | None]  # system, seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,19 +91,15 @@ def _usable(runs: dict[Place, RunResult], dataset: DatasetSpec) -> tuple[dict[Pl
     """Ranks of the runs that can be compared with most others, and a gap for each other run."""
     gaps = [_gap(run) for run in runs.values() if run.status != "finished"]
     usable: dict[Place, Ranks] = {}
-    fits: dict[Place, Fit] = {}
     for place, run in runs.items():
         if run.status == "finished":
             try:
-                usable[place], fits[place] = _checked(run, dataset)
+                usable[place] = _checked(run, dataset)
             except MetricsError as error:
                 gaps.append(_gap(run, error.what))
-    trained = [fit for (_, seed), fit in fits.items() if seed is not None]
-    for common, _ in Counter(trained or fits.values()).most_common(1):
-        for place, fit in fits.items():
-            if odd := _odd_one_out(fit, common, trained=place[1] is not None):
-                gaps.append(_gap(runs[place], odd))
-                del usable[place]
+    for place, reason in apart(usable).items():
+        gaps.append(_gap(runs[place], reason))
+        del usable[place]
     return usable, gaps
 
 
@@ -145,8 +136,8 @@ def _gap(run: RunResult, reason: str = "") -> Gap:
     return Gap(run.dataset, run.system, run.seed, status, text, run.key)
 
 
-def _checked(run: RunResult, dataset: DatasetSpec) -> tuple[Ranks, Fit]:
-    """The run's ranks and what must be the same in all runs of the dataset: users and protocol.
+def _checked(run: RunResult, dataset: DatasetSpec) -> Ranks:
+    """The run's ranks.
 
     Raises:
         MetricsError: if the ranks cannot be used.
@@ -157,20 +148,7 @@ def _checked(run: RunResult, dataset: DatasetSpec) -> tuple[Ranks, Fit]:
     metrics.check(ranks)
     if dataset.users is not None and len(ranks.users) != dataset.users:
         raise MetricsError(run.key, f"has {len(ranks.users)} users, the recipe states {dataset.users}")
-    return ranks, (np.sort(ranks.users).tobytes(), tuple(sorted(ranks.protocol.items())))
-
-
-def _odd_one_out(fit: Fit, common: Fit, *, trained: bool) -> str:
-    """Why a run cannot stand beside the others, "" if it can.
-
-    A baseline without training ranks in its own way (it has no padding row, and leaves seen items out where a code
-    base scores them 0), so of it only the users and the kind of ranking must be the same.
-    """
-    if fit[0] != common[0]:
-        return "its users are not those of the other runs"
-    odd = {name for name, _ in {*fit[1]} ^ {*common[1]}}
-    odd &= odd if trained else {"ranking"}
-    return f"its protocol is not that of the other runs ({', '.join(sorted(odd))})" if odd else ""
+    return ranks
 
 
 def _reordered(ranks: Ranks, users: Users) -> Ranks:

@@ -28,6 +28,14 @@ def half_the_users(folder: Path) -> None:
     np.savez_compressed(path, **{k: v[::2] if v.ndim and len(v) == n else v for k, v in arrays.items()})
 
 
+def other_users(folder: Path) -> None:
+    """Ranks of as many users, with ids that nobody else has."""
+    path = folder / "ranks-test.npz"
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez_compressed(path, **{**arrays, "user": arrays["user"] + 100_000})
+
+
 def other_inputs(folder: Path) -> None:
     """Another commit among the inputs."""
     path = folder / "record.json"
@@ -41,6 +49,7 @@ def other_inputs(folder: Path) -> None:
     [
         (cut_off, "damaged record: "),
         (half_the_users, "ranks of 300 users, expected 600"),
+        (other_users, "its users are not those of the other runs"),
         (other_inputs, "damaged record: its inputs do not hash to its key"),
     ],
 )

@@ -18,7 +18,8 @@ from harness.runs.keys import hashed
 from harness.runs.plan import Run
 from harness.runs.record import build_record
 from harness.runs.record_model import key_fault, parse_json, parse_record
-from harness.runs.store import Record, Store, judge
+from harness.runs.store import Store
+from harness.runs.stored import Record, judge
 from harness.runs.validation import validate_run
 
 ROOT = Path(__file__).parents[3]
@@ -173,6 +174,35 @@ def test_a_stored_run_is_judged_as_one_that_ends(store: Store, columns: dict[str
     assert found.status == "failed"
     assert told in found.reason
     assert not found.kept
+
+
+def with_peers(store: Store, tmp_path: Path, users: list[int]) -> list[Run]:
+    """Two more finished runs of the same dataset, these of users 1 to 4; the first run gets other users."""
+    runs = [RUN]
+    for name in ("other", "third"):
+        inputs = {**RUN.inputs, "command": ["python", "train.py", name]}
+        of = run(key=hashed(2, inputs), inputs=inputs, system=f"net/{name}")
+        folder = left(tmp_path / name)
+        store.write(build_record(of, {}, DONE, validate_run(of, folder, DONE), {}), folder, {})
+        runs.append(of)
+    write_ranks(RunFolder(store.folder(RUN.key)), user=users)
+    return runs
+
+
+def test_a_run_of_other_users_fails_beside_the_others(store: Store, tmp_path: Path) -> None:
+    """The table said failed, while every look-up of one run said finished."""
+    runs = with_peers(store, tmp_path, [1, 2, 3, 9])
+    assert store.look_up(RUN).status == "finished"  # by itself nothing shows it
+    judged = store.look_up_all(runs)
+    assert [judged.runs[of.key].status for of in runs] == ["failed", "finished", "finished"]
+    assert judged.runs[RUN.key].reason == "its users are not those of the other runs"
+    again = store.look_up(RUN, judged.common[RUN.dataset])  # as under its lock, before it is run again
+    assert (again.status, again.reason) == ("failed", "its users are not those of the other runs")
+
+
+def test_the_same_users_in_another_order_are_no_fault(store: Store, tmp_path: Path) -> None:
+    runs = with_peers(store, tmp_path, [4, 3, 2, 1])
+    assert {found.status for found in store.look_up_all(runs).runs.values()} == {"finished"}
 
 
 def test_ranks_of_no_user_are_no_result(store: Store) -> None:

@@ -23,7 +23,8 @@ from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_ranks
 from harness.runs.record import build_record
-from harness.runs.store import Store, clean_log
+from harness.runs.record_folder import clean_log
+from harness.runs.store import Store
 from harness.runs.validation import validate_run
 
 SUPPORT = Path(__file__).parents[2] / "support"
