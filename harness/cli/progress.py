@@ -22,7 +22,7 @@ from harness.report.rounding import duration
 from harness.runs.plan import Run
 from harness.runs.probe_output import is_number, read_events
 from harness.runs.runner import Observer
-from harness.runs.stored import Record
+from harness.runs.stored import Record, judge
 
 REFRESH_S = 1.0
 
@@ -68,28 +68,33 @@ class Progress(Observer):
             self.console.print(f"start   {run.label}")
         self.going[run.key] = (run, time.monotonic(), bar)
 
-    def finished(self, run: Run, record: Record) -> None:
-        """A run's record is in the store."""
+    def ended(self, run: Run) -> None:
+        """Nothing more is to come of a run."""
         _, _, bar = self.going.pop(run.key, (None, 0.0, None))
         if bar is not None:
             self.bars.remove_task(bar)  # type: ignore[arg-type]
         self.left.discard(run.key)
+
+    def finished(self, run: Run, record: Record) -> None:
+        """A run's record is in the store."""
+        self.ended(run)
         self.estimates.learn(run, record.content["seconds"])
         self.bars.advance(self.total)  # type: ignore[arg-type]
         end = record.content.get("end") or {}
         epochs = f", {end['epochs']} epochs" if end.get("epochs") else ""
-        how = "done   " if record.finished else "FAILED "
-        reason = f": {record.reason}" if record.reason else ""
+        judged = judge(record, run)
+        how = "done   " if judged.status == "finished" else "FAILED "
+        reason = f": {judged.reason}" if judged.reason else ""
         line = f"{how} {run.label} ({duration(record.content['seconds'])}{epochs}){reason}"
-        self.console.print(line, style=None if record.finished else "red")
+        self.console.print(line, style=None if judged.status == "finished" else "red")
         if record.content["disagreements"]:
             self.console.print(
                 f"        printed metrics do not follow from the ranks: {record.content['disagreements'][0]}"
             )
 
     def gap(self, run: Run, error: HarnessError) -> None:
-        """A run could not begin."""
-        self.left.discard(run.key)
+        """A run could not begin, or nothing of it was kept."""
+        self.ended(run)
         if self.total is not None:
             self.bars.advance(self.total)  # type: ignore[arg-type]
         self.console.print(f"NOT RUN {run.label}: {error.where}: {error.what}", style="red")

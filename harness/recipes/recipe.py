@@ -12,7 +12,7 @@ from harness.core.errors import RecipeError, near_misses
 from harness.core.results import Claim, TrainingFact
 from harness.core.schema import Strict
 from harness.core.yaml_files import parse
-from harness.recipes import loss_catalogue
+from harness.recipes import loss_catalogue, protocol
 from harness.recipes.checkpoints import Checkpoint, Pretraining, Released
 from harness.recipes.criteria import ClaimText, Correction, Criteria, Margin, opposites
 from harness.recipes.datasets import Dataset
@@ -23,6 +23,7 @@ class Recipe(Strict):
     """Which cells an artifact has and how each is run.
 
     Attributes:
+        protocol: how its systems are ranked, see `recipes.protocol`.
         options: variables of the command that `--set` may change, with their defaults.
         dataset_options: defaults that differ on a dataset; those of a system come after them.
         profiles: named changes of options.
@@ -77,6 +78,13 @@ class Recipe(Strict):
         if twice := sorted({str(v) for v in rows if rows.count(v) > 1}):
             raise ValueError(f"{', '.join(twice)} stands there twice")
         return values
+
+    @field_validator("protocol")
+    @classmethod
+    def protocol_is_known(cls, stated: dict[str, str]) -> dict[str, str]:
+        """Refuse what cannot be compared with the protocol that ranks report."""
+        raise_all(protocol.faults(stated))
+        return stated
 
     @field_validator("options")
     @classmethod

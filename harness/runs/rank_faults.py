@@ -42,7 +42,8 @@ def protocol_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
     for name in COMPARED:
         asked, found = run.protocol.get(name), ranks.protocol.get(name)
         if asked and found != asked and (name, found) != ("split", "test"):
-            yield Fault("metrics", f"its recipe says {name}: {asked}, its ranks report {found or 'nothing of it'}")
+            told = f"its recipe says {name}: {asked}, its ranks report {found or 'nothing of it'}"
+            yield Fault("metrics", told, of_recipe=True)
 
 
 def score_faults(ranks: Ranks) -> Iterator[Fault]:

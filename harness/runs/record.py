@@ -33,7 +33,7 @@ def build_record(
         resolved: packages, machine and the harness's own commit.
         weights: SHA-256 of the file that it made for other runs, by name.
     """
-    fault = validation.fault
+    fault = None if validation.fault and validation.fault.of_recipe else validation.fault
     return {
         "format": FORMAT,
         "key": run.key,

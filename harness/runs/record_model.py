@@ -33,10 +33,13 @@ class Fault:
     Attributes:
         kind: setup, patch, environment, training or metrics.
         reason: one line.
+        of_recipe: it contradicts its recipe, of which its key says nothing: for another recipe, or for this one when
+            it is corrected, it may count. So its record does not keep this fault; it is found whenever that is read.
     """
 
     kind: FaultClass
     reason: str
+    of_recipe: bool = False
 
 
 class Part(BaseModel, extra="allow", frozen=True, strict=True, allow_inf_nan=False):

@@ -222,6 +222,10 @@ class Execution:
             what = f"{run.label} failed ({validation.fault.reason}), and its source tree or data changed while it ran"
             self.gap(run, SetupError("cache", what, "let the cache alone and run the same command again"))
             return
+        if validation.fault and self.store.holds_usable(run.key):
+            what = f"{validation.fault.reason}; the record of before was kept, as it counts for other tables"
+            self.gap(run, RunError(run.label, what, f"`{folder.log}` is its log"))
+            return
         made = (
             self.workspace.made.keep(run, folder.out / run.produces) if run.produces and not validation.fault else None
         )

@@ -105,6 +105,14 @@ class Store:
                 found[key] = Stored("failed", reason, found[key].record)
         return Judged(found, common)
 
+    def holds_usable(self, key: str) -> bool:
+        """Whether there is a record that counts by itself, whatever one recipe asks of it."""
+        try:
+            record = self.read(key)
+        except StoreError:
+            return False
+        return record is not None and judge(record).status == "finished"
+
     def find(self, prefix: str) -> Record:
         """The one record whose key, or former key where no key does, starts with `prefix`.
 

@@ -40,7 +40,7 @@ artifact: toy/released
 title: Toy weights
 upstream: demo
 environment: numpy
-protocol: {split: leave-one-out}
+protocol: {split: leave-one-out, ranking: full, seen: kept}
 metrics: [HIT@10]
 seeds: [1]
 datasets: [generated]

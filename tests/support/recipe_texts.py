@@ -16,7 +16,7 @@ artifact: paper/table
 title: A table
 upstream: toy
 environment: numpy
-protocol: {split: leave-one-out}
+protocol: {split: leave-one-out, ranking: full, seen: left out}
 metrics: [HIT@10, NDCG@10]
 seeds: [1, 2]
 datasets: [small, large]

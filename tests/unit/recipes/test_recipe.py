@@ -73,6 +73,34 @@ def test_a_recipe_as_a_person_writes_it(tmp_path: Path) -> None:
     assert list(recipes.load_datasets(tmp_path, recipe)) == ["small", "large"]
 
 
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        ("split: leave-one-out, ranking: full, seen: kept, cold: items without training come last", ""),
+        ("split: leave-one-out, ranking: sampled, seen: kept", ""),
+        ("split: leave-one-out", "lacks ranking: full or sampled; lacks seen"),
+        ("ranking: full, seen: kept", "lacks split: leave-one-out"),
+        (
+            "split: leave-one-ot, ranking: full, seen: kept",
+            "unknown split 'leave-one-ot' (did you mean",
+        ),
+        ("split: leave-one-out, ranking: Full, seen: kept", "unknown ranking 'Full' (did you mean 'full'"),
+        ("split: leave-one-out, rankng: full, seen: kept", "unknown key 'rankng' (did you mean 'ranking'"),
+        ("split: leave-one-out, ranking: full, seen: ' '", "seen is empty"),
+    ],
+)
+def test_a_protocol_with_which_nothing_could_be_compared_is_refused(tmp_path: Path, stated: str, told: str) -> None:
+    """A mistyped or missing word was compared with no run, without a word."""
+    text = RECIPE.replace("split: leave-one-out, ranking: full, seen: left out", stated)
+    if told:
+        (line,) = refused(tmp_path, text)[1:]
+        assert line.startswith("protocol: ")
+        assert told in line
+    else:
+        write(tmp_path, recipe=text)
+        assert recipes.load_recipe(tmp_path, "paper/table", {}).protocol["seen"] == "kept"
+
+
 def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     """Claims, profiles and commands used to be looked at only once every key and type was right."""
     text = RECIPE.replace("title: A table", "tittle: A table\nmargin: {relative: 5}")

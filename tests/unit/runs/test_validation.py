@@ -405,8 +405,10 @@ def test_ranks_of_another_protocol_than_the_recipe_s_fail(
     """Sampled ranks stood under the signature `ranking:full`."""
     write_ranks(folder, protocol=json.dumps(reported))
     of = run(protocol={"split": "leave-one-out", "ranking": "full", "seen": "zeroed, as the code base does"})
-    found = validate_run(of, folder, DONE).fault
+    validated = validate_run(of, folder, DONE)
+    found = validated.fault
     assert (found.kind == "metrics" and told in found.reason) if told and found else (found is None and not told)
+    assert build_record(of, of.protocol, DONE, validated, {})["status"] == "finished"  # for a recipe that says so
 
 
 @pytest.mark.parametrize(("n_constant", "fails"), [(4, True), (3, False), (0, False)])
