@@ -19,7 +19,7 @@ from harness.recipes.loss_catalogue import Catalogue
 from harness.recipes.loss_file import FLAG
 from harness.recipes.recipe import Recipe
 from harness.recipes.selection import Where
-from harness.recipes.systems import AddedSystem, LossFile, Scalar, System, as_number, written
+from harness.recipes.systems import AddedSystem, LossFile, Scalar, System, as_number, titled, written
 
 FILE = re.compile(r"(?P<path>.*?\.py)(?::(?P<function>[^:]*))?(?::(?P<options>.*))?", re.DOTALL)
 WRITTEN = f"write {FLAG} mine.py:my_loss, {FLAG} mine.py:my_loss:gamma=3 or {FLAG} gbce:k=256,t=0.75"
@@ -41,8 +41,8 @@ class Addition:
 
     @property
     def title(self) -> str:
-        """Loss and options as keys of systems, filters and folders have them; a comma would end a filter."""
-        return ":".join(part for part in (self.name, written(self.options, "+")) if part)
+        """Loss and options as keys of systems, filters and folders have them."""
+        return titled(self.name, self.options)
 
     @property
     def label(self) -> str:

@@ -70,6 +70,14 @@ class System(Strict):
         """What its command calls the loss."""
         return self.loss
 
+    @property
+    def carried_out(self) -> tuple[object, ...]:
+        """All that its runs follow from; two systems that share it differ in names and published numbers only."""
+        return (
+            self.model, self.loss_word, self.loss_options, self.options, self.seeded, self.checkpoint, self.arguments,
+            self.command,
+        )  # fmt: skip
+
 
 class LossFile(Strict):
     """A file with a loss of one's own, as it was when the command line was read.
@@ -145,6 +153,11 @@ def as_number(text: str) -> Scalar:
         except ValueError:
             continue
     return text
+
+
+def titled(loss: str, options: Mapping[str, Scalar]) -> str:
+    """Loss and options as keys of systems, filters and folders have them; a comma would end a filter."""
+    return ":".join(part for part in (loss, written(options, "+")) if part)
 
 
 def written(options: Mapping[str, Scalar], between: str = ",") -> str:

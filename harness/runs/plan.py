@@ -14,7 +14,7 @@ from harness.recipes.checkpoints import Checkpoint
 from harness.recipes.datasets import Dataset
 from harness.recipes.recipe import Recipe
 from harness.recipes.selection import Settings, options, systems
-from harness.recipes.systems import AddedSystem, Scalar, System, written
+from harness.recipes.systems import AddedSystem, Scalar, System, titled, written
 from harness.runs.keys import Pinned, keyed
 
 
@@ -34,6 +34,7 @@ class Run:
         needs: the run that makes the weights it starts from, None where nobody has to.
         gives: the file of weights that it makes for others, "" for a run that gives ranks.
         protocol: of the recipe; its ranks must report the same split and ranking.
+        also: other names that this table may have for the same run, under one of which its record may have been made.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Run:
     depends_on: Run | None = None
     produces: str = ""
     protocol: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -124,7 +126,14 @@ def plan_run(
         checkpoint=checkpoint.name if checkpoint else None, epoch_cap=int(cap) if cap is not None else None,
         loss_options={name: str(value) for name, value in system.loss_options.items()},
         host=system.host if isinstance(system, AddedSystem) else "", depends_on=stage, protocol=recipe.protocol,
+        also=other_names(recipe, key, system),
     )  # fmt: skip
+
+
+def other_names(recipe: Recipe, key: str, system: System) -> tuple[str, ...]:
+    """Other systems of the recipe that are carried out as this one, and what --loss would call it."""
+    same = [other for other, one in recipe.systems.items() if other != key and one.carried_out == system.carried_out]
+    return (*same, f"{system.model}/{titled(system.loss, system.loss_options)}")
 
 
 def command_variables(data: Dataset, seed: int | None) -> dict[str, Scalar | None]:

@@ -24,6 +24,7 @@ from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import is_number, read_events, read_ranks
 from harness.runs.rank_faults import peer_fault, protocol_faults, rank_faults, score_faults
+from harness.runs.record_labels import label_fault
 from harness.runs.record_model import Fault, StoredRecord, key_fault
 from harness.stats.comparability import Shared
 from harness.stats.metrics import agrees_with_printed, unchecked
@@ -107,17 +108,16 @@ def record_fault(
     """
     if damage := key_fault(record, content):
         return f"damaged record: {damage}"
-    if run is not None and None not in (run.seed, record.seed) and run.seed != record.seed:
-        return f"damaged record: is of seed {record.seed}, its key is that of seed {run.seed}"
     if record.fault:
         return f"{record.fault.kind}: {record.fault.reason}"
-    if record.weights:  # it made weights for others and has no ranks
-        return ""
-    if run is None:
-        run = run_of(record, content["inputs"], ranks)
-    reported = Reported(record.network or {}, record.proof or {}, record.training or {}, record.printed or {}, ranks)
-    own = next((fault.reason for fault in reported_faults(run, reported)), "")
-    return own or (peer_fault(run, ranks, common) if isinstance(ranks, Ranks) else "")
+    asked = run or run_of(record, content["inputs"], ranks)
+    if not (run.produces if run else record.weights):  # else it makes weights for others and has no ranks
+        told = (record.network or {}, record.proof or {}, record.training or {}, record.printed or {})
+        for fault in reported_faults(asked, Reported(*told, ranks)):
+            return fault.reason
+    if other := label_fault(asked, record):
+        return f"damaged record: {other}"
+    return peer_fault(asked, ranks, common) if isinstance(ranks, Ranks) else ""
 
 
 def disagreements(ranks: Ranks | None, printed: Mapping[str, str], recorded: Sequence[str] = ()) -> tuple[str, ...]:

@@ -172,6 +172,19 @@ def test_words_of_a_dataset_are_not_in_the_key() -> None:
     assert one(data=other).key == one().key
 
 
+def test_a_run_knows_what_else_its_table_calls_it() -> None:
+    """A record that was made under one of these names is no damaged one."""
+    recipe = recipe_texts.recipe()
+    twin = recipe.systems["net/bce"].model_copy(update={"label": "Again", "published": None})
+    named = recipe.model_copy(update={"systems": {**recipe.systems, "net/again": twin}})
+    found = {
+        r.system: r for r in plan_runs(named, recipe_texts.data(), PINNED, Settings(where={"dataset": ("small",)}))
+    }
+    assert found["net/bce"].key == found["net/again"].key
+    assert (found["net/bce"].also, found["net/again"].also) == (("net/again", "net/bce"), ("net/bce", "net/bce"))
+    assert found["net/ce-all"].also == ("net/ce-all",)
+
+
 def test_two_tables_that_need_the_same_run_share_it_under_any_name() -> None:
     renamed = {"renamed": SYSTEMS["net/bce"], **{k: v for k, v in SYSTEMS.items() if k != "net/bce"}}
     recipe = recipe_texts.recipe(systems=renamed, claims=[])

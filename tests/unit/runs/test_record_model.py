@@ -129,6 +129,42 @@ def test_inputs_that_do_not_hash_to_the_key_are_damage(store: Store) -> None:
     assert store.result(RUN).reason == "damaged record: its inputs do not hash to its key"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("system", "net/ce-all"), ("model", "x"), ("loss", "gbce"), ("dataset", "large"), ("upstream", "other"),
+        ("seed", None),
+    ],
+)  # fmt: skip
+def test_a_record_that_says_another_run_than_its_plan_is_damage(store: Store, name: str, value: object) -> None:
+    """They could be edited unnoticed: the key holds none of them but the seed, as a word of the command."""
+    rewritten(store, lambda content: content.update({name: value}))
+    planned = getattr(RUN, name)
+    found = store.look_up(RUN)
+    assert (found.status, found.kept) == ("failed", False)
+    assert found.reason == f"damaged record: is of {name} {value}, its key is that of {name} {planned}"
+
+
+def test_a_record_of_another_table_may_call_the_system_by_another_name_and_nothing_else(store: Store) -> None:
+    rewritten(store, lambda content: content.update(artifact="paper/other", system="net+/bce"))
+    assert store.look_up(RUN).status == "finished"
+    assert store.look_up(run(seed=None)).status == "finished"
+    assert store.look_up(run(seed=2)).reason.startswith("damaged record: is of seed 1")
+    rewritten(store, lambda content: content.update(loss="gbce"))
+    assert store.look_up(RUN).reason.startswith("damaged record: is of loss gbce")
+
+
+def test_a_record_that_claims_to_have_made_weights_is_judged_by_its_ranks_all_the_same(store: Store) -> None:
+    rewritten(store, lambda content: content.update(weights={"w.pt": "0" * 64}, printed={"HIT@10": "nan"}))
+    assert store.look_up(RUN).reason == "the upstream printed HIT@10 nan"
+
+
+def test_a_record_may_have_another_name_that_its_table_has_for_the_run(store: Store) -> None:
+    rewritten(store, lambda content: content.update(system="net/bce:k=1"))
+    assert store.look_up(run(also=("net/bce:k=1",))).status == "finished"
+    assert store.look_up(RUN).status == "failed"
+
+
 def test_a_record_of_another_seed_is_damage(store: Store) -> None:
     rewritten(store, lambda content: content.update(seed=2))
     assert store.result(RUN).reason == "damaged record: is of seed 2, its key is that of seed 1"
