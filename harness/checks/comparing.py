@@ -19,7 +19,7 @@ from harness.checks.outcome import RunOutcome
 from harness.core.errors import HarnessError, MetricsError
 from harness.core.files import canonical_json, sha256_bytes
 from harness.runs.probe_output import DAMAGED, read_events, read_ranks
-from harness.runs.store import Record
+from harness.runs.stored import Record
 from harness.stats.metrics import per_user
 
 METRIC = re.compile(r"(HIT|HR|Recall|NDCG|MAP|MRR)(@\d+)?", re.IGNORECASE)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from harness.checks.outcome import Item, broken, held
 from harness.core.errors import StoreError
-from harness.runs.store import Record, Store, judge
+from harness.runs.store import Store
+from harness.runs.stored import Record, judge
 from harness.stats.metrics import agrees_with_printed
 
 FIX = "restore it from the repository, or run it again with --retry-failed"

@@ -85,8 +85,8 @@ def load_results(request: TableRequest, execution: Execution | None = None) -> l
     """
     known, met = (execution.found, execution.gaps) if execution else ({}, {})
     told = gaps.reasons(gaps.read(request.folder), met, request.config.root)
-    judged = request.store.look_up_all(request.runs, known).runs
-    found = [request.store.result(run, judged[run.key]) for run in request.runs]
+    stored = request.store.look_up_all(request.runs, known).runs
+    found = [request.store.result(run, stored[run.key]) for run in request.runs]
     return [
         with_reason(r, told[r.key]) if r.key in met or (r.status == "missing" and r.key in told) else r for r in found
     ]
@@ -141,9 +141,9 @@ def reasons(request: TableRequest, runs: Sequence[Run]) -> dict[str, str]:
     """Why each of these runs must run, in words: never run, failed before, or what changed since a similar record."""
     told = {}
     former_names = request.workspace.pinned.equivalence.former_names
-    judged = request.store.look_up_all([*request.stages, *request.runs]).runs
+    there = request.store.look_up_all([*request.stages, *request.runs]).runs
     for run in runs:
-        stored = judged[run.key]
+        stored = there[run.key]
         if stored.status != "missing":
             told[run.key] = f"failed before ({stored.reason})" if stored.reason else "its weights are gone"
             continue

@@ -11,7 +11,8 @@ import numpy as np
 from made_runs import DONE, PROTOCOL, RUN, left, write_events
 
 from harness.runs.record import build_record
-from harness.runs.store import Record, Store
+from harness.runs.store import Store
+from harness.runs.stored import Record
 from harness.runs.validation import validate_run
 
 N_USERS = 500

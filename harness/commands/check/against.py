@@ -16,7 +16,8 @@ from harness.core.config import Config
 from harness.core.errors import ArgumentError, MetricsError
 from harness.environments.machine import own_version
 from harness.environments.machine_class import class_facts, machine_class
-from harness.runs.store import Record, Store
+from harness.runs.store import Store
+from harness.runs.stored import Record
 
 SIGNATURE = "signature"  # column that names the harness's version; no result
 

@@ -23,7 +23,7 @@ from harness.recipes.recipe import only_counts
 from harness.runs.key_changes import key_changes
 from harness.runs.plan import Run
 from harness.runs.probe_output import read_events
-from harness.runs.store import Record, judge
+from harness.runs.stored import Record, judge
 
 PLACES = ("environment changed", "environment added", "environment removed")  # begin a change of no code
 

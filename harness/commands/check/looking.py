@@ -10,7 +10,8 @@ from harness.checks.history import DIGEST, History, Line, of_key
 from harness.core.config import Config
 from harness.core.errors import ArgumentError
 from harness.environments.machine import own_version
-from harness.runs.store import Record, find_record
+from harness.runs.store import find_record
+from harness.runs.stored import Record
 
 
 def accept(

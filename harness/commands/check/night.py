@@ -19,7 +19,7 @@ from harness.commands.check.options import Options
 from harness.commands.check.reruns import Night, line_of
 from harness.core.config import Config
 from harness.core.files import disk_errors, remove_tree
-from harness.runs.store import judge
+from harness.runs.stored import judge
 from harness.stats.metrics import per_user
 
 WEEK, MONTH = 7, 30  # days

@@ -24,7 +24,7 @@ from harness.core.files import remove_tree
 from harness.core.project_file import Check as Settings
 from harness.runs.plan import Run
 from harness.runs.runner import Observer
-from harness.runs.store import Stored
+from harness.runs.stored import Stored
 from harness.stats.metrics import per_user
 from harness.stats.sequential import one_more
 
