@@ -1,7 +1,9 @@
 """Whether a table's claims, margin and correction were fixed before its runs, from Git's history and its records.
 
-A change after a run is shown with what the table would say without it. Dates are those at which commits entered the
-history (committer dates), which a rebase makes later and an amended commit too; nothing here can tell a forged date.
+A change after a run is shown with what the table would say without it. Dates are those at which commits were written
+(author dates), which a rebase keeps; an amended commit keeps them too, so the hash in a record comes before any date.
+Nothing here can tell a forged date. Where the history is cut off or absent, what a whole one gave is repeated from
+request.json as long as criteria and runs are the same.
 """
 
 from __future__ import annotations
@@ -11,9 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.commands import request_file
+from harness.commands.request_file import Statement
 from harness.commands.table_request import TableRequest
 from harness.commands.table_spec import table_spec
-from harness.core.errors import HarnessError, RecipeError, SourceError
+from harness.core.errors import HarnessError, RecipeError, SourceError, StoreError
+from harness.core.files import canonical_json, sha256_bytes
 from harness.core.git import run_git
 from harness.core.results import RunResult
 from harness.core.yaml_files import parse_text
@@ -24,6 +29,8 @@ from harness.tables.model import Table
 from harness.tables.ties import judged_table
 
 SUBJECT = "Claims, margin and correction"
+NO_HISTORY = "no Git history of the recipe at hand, so nobody can say when they were last changed."
+CUT_OFF = "where the history of this clone is cut; before that, unknown."
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,31 @@ def with_statement(request: TableRequest, table: Table, results: Sequence[RunRes
     return replace(table, spec=replace(table.spec, footnotes=(*table.spec.footnotes, *lines)))
 
 
-def statement(request: TableRequest, results: Sequence[RunResult]) -> list[str]:
+def to_keep(request: TableRequest, table: Table, results: Sequence[RunResult]) -> Statement | None:
+    """What a table says of its criteria, for clones whose history is cut off; None where it could not say."""
+    notes = table.spec.footnotes
+    first = next((place for place, note in enumerate(notes) if note.startswith(SUBJECT)), None)
+    if first is None or notes[first].endswith((NO_HISTORY, CUT_OFF)):
+        return None
+    return Statement(rests_on=rests_on(request, records_of(request, results)), lines=notes[first:])
+
+
+def rests_on(request: TableRequest, records: Sequence[StoredRecord]) -> str:
+    """A hash of what a statement speaks of: the criteria, and which runs ended when and under which."""
+    runs = sorted([record.key, record.ended, record.criteria] for record in records)
+    return sha256_bytes(canonical_json({"criteria": request.recipe.criteria.sha256, "runs": runs}).encode())
+
+
+def kept(request: TableRequest, records: Sequence[StoredRecord]) -> tuple[str, ...]:
+    """What the table said from a whole history, if criteria and runs are still the same; () otherwise."""
+    try:
+        found = request_file.read(request.folder / request_file.FILE).statement
+    except StoreError:
+        return ()
+    return found.lines if found and found.rests_on == rests_on(request, records) else ()
+
+
+def statement(request: TableRequest, results: Sequence[RunResult]) -> Sequence[str]:
     """When the criteria were last changed, how many runs are older, and what the table said before."""
     now, records = request.recipe.criteria, records_of(request, results)
     try:
@@ -54,12 +85,14 @@ def statement(request: TableRequest, results: Sequence[RunResult]) -> list[str]:
         cut = run_git(request.config.root, "rev-parse", "--is-shallow-repository").text == "true"
     except SourceError:
         versions, cut = [], False
+    if (cut or not versions) and (lines := kept(request, records)):
+        return lines
     if not versions:
-        return [f"{SUBJECT}: no Git history of the recipe at hand, so nobody can say when they were last changed."]
+        return [f"{SUBJECT}: {NO_HISTORY}"]
     block = unchanged(versions, now)
     since = block[-1] if block else None
     if cut and len(block) == len(versions):
-        return [f"{SUBJECT}: unchanged since {since}, where the history of this clone is cut; before that, unknown."]
+        return [f"{SUBJECT}: unchanged since {since}, {CUT_OFF}"]
     told = f"last changed in {since}" if since else "changed since the last commit, and not committed"
     earlier = [record for record in records if is_earlier(record, request.recipe.artifact, now, since)]
     if not earlier:
@@ -80,7 +113,7 @@ def history(root: Path, path: str) -> list[Version]:
     Raises:
         SourceError: there is no git to run.
     """
-    logged = run_git(root, "log", "--format=%H %ct", "--", path)
+    logged = run_git(root, "log", "--format=%H %at", "--", path)
     found = []
     for line in logged.text.splitlines() if logged.status == 0 else ():
         commit, seconds = line.split()

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.commands import figure_data, request_file
-from harness.commands.preregistration import with_statement
+from harness.commands import figure_data, preregistration, request_file
 from harness.commands.request_file import FIGURES
 from harness.commands.table_request import TableRequest
 from harness.commands.table_spec import table_spec
@@ -73,7 +72,9 @@ def report(request: TableRequest, formats: Sequence[str]) -> Reproduction:
 
 def judged(request: TableRequest, results: Sequence[RunResult]) -> Table:
     """The judged table of these runs."""
-    return with_statement(request, judged_table(table_spec(request), results, request.published), results)
+    return preregistration.with_statement(
+        request, judged_table(table_spec(request), results, request.published), results
+    )
 
 
 def load_results(request: TableRequest, execution: Execution | None = None) -> list[RunResult]:
@@ -110,7 +111,10 @@ def publish(
     """
     made = rendered(request, table, results, formats)
     figures = tuple(name.removeprefix(f"{FIGURES}/") for name in made.files if name.startswith(f"{FIGURES}/"))
-    return request_file.keep(request, made.files, formats=tuple(formats), figures=figures, figure_data=made.figure_data)
+    return request_file.keep(
+        request, made.files, formats=tuple(formats), figures=figures, figure_data=made.figure_data,
+        statement=preregistration.to_keep(request, table, results),
+    )  # fmt: skip
 
 
 class Rendered(NamedTuple):

@@ -40,6 +40,17 @@ class Drawing(Strict):
     at: int = 0
 
 
+class Statement(Strict):
+    """What a table said of when its criteria were last changed, from a whole history.
+
+    Attributes:
+        rests_on: hash of the criteria and runs that it speaks of; with others it says nothing.
+    """
+
+    rests_on: str
+    lines: tuple[str, ...]
+
+
 class RequestFile(Strict):
     """request.json as a whole.
 
@@ -49,6 +60,7 @@ class RequestFile(Strict):
         versions: of the interpreter, as far as keys name them; empty for containers.
         formats: of the table's files; none where only drawings are kept.
         figures: files below figures/, and `figure_data` the SHA-256 of what they are drawn from.
+        statement: for clones whose history is cut off.
     """
 
     format: Literal[1] = 1
@@ -68,6 +80,7 @@ class RequestFile(Strict):
     figures: tuple[str, ...] = ()
     figure_data: str = ""
     drawings: tuple[Drawing, ...] = ()
+    statement: Statement | None = None
 
     def request(self, config: Config) -> TableRequest:
         """The request for this table; nothing of the interpreter at hand is asked."""
@@ -83,7 +96,7 @@ def describe(request: TableRequest, **made: Any) -> RequestFile:
     """How a table was asked for.
 
     Args:
-        made: formats, figures, figure_data, drawings.
+        made: formats, figures, figure_data, drawings, statement.
     """
     settings, ways = request.settings, request.execution_options
     return RequestFile(
@@ -130,6 +143,7 @@ def merged(new: RequestFile, folder: Path) -> RequestFile:
     changes: dict[str, Any] = {
         "formats": tuple(form for form in ALL_FORMATS if form in formats),
         "drawings": (*drawings, *new.drawings),
+        "statement": new.statement or old.statement,
     }
     if FIGURES not in new.formats and FIGURES in formats:
         changes |= {"figures": old.figures, "figure_data": old.figure_data}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -105,15 +106,48 @@ def test_a_run_made_for_another_artifact_goes_by_its_date(toy: Project) -> None:
     assert lines(toy, "toy/other")[0].endswith("1 of 1 runs ended before that.")
 
 
+def table_files(project: Project) -> dict[str, bytes]:
+    """The committed table, with how it was asked for."""
+    (folder,) = (project.folder / "results" / "tables" / ASKED[0]).iterdir()
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_clone_whose_history_is_cut_renders_the_same_bytes(toy: Project, tmp_path: Path) -> None:
+    """It said "unchanged since" the one commit that it has, and so changed a committed file."""
+    (toy.folder / ".gitignore").unlink(missing_ok=True)
+    (told,) = lines(toy)
+    git(toy.folder, "add", "results")
+    git(toy.folder, "commit", "--quiet", "-m", "results", date="2036-01-01T00:00:00+00:00")
+    before = table_files(toy)
+    shallow = Project(tmp_path / "shallow", toy.env)
+    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{toy.folder}", str(shallow.folder))
+    assert lines(shallow) == [told]
+    assert table_files(shallow) == before
+    shutil.rmtree(shallow.folder / ".git")
+    assert lines(shallow) == [told]
+    assert table_files(shallow) == before
+    shallow.replace("recipes/toy/table.yaml", "relative: 0.1", "relative: 0.2")
+    assert lines(shallow) != [told]  # it speaks of other criteria now
+
+
+def test_a_rebase_moves_no_date(toy: Project) -> None:
+    git(toy.folder, "commit", "--quiet", "--amend", "--no-edit", date="")
+    commit = git(toy.folder, "rev-parse", "--short=12", "HEAD")
+    assert git(toy.folder, "log", "--format=%cs")[:4] > "2020"
+    assert lines(toy) == [f"{SUBJECT}last changed in {commit} (2020-01-01 00:00 UTC), before all 1 runs."]
+
+
 def test_without_git_and_where_the_history_is_cut(toy: Project, tmp_path: Path) -> None:
     (toy.folder / ".gitignore").unlink(missing_ok=True)
     git(toy.folder, "add", "results")
     git(toy.folder, "commit", "--quiet", "-m", "results", date="2036-01-01T00:00:00+00:00")
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{toy.folder}", str(shallow))
+    shutil.rmtree(shallow / "results" / "tables")
     (told,) = lines(Project(shallow, toy.env))
     assert told.startswith(f"{SUBJECT}unchanged since ")
     assert told.endswith("(2036-01-01 00:00 UTC), where the history of this clone is cut; before that, unknown.")
     (toy.folder / ".git").rename(tmp_path / "git")
+    shutil.rmtree(toy.folder / "results" / "tables")
     nothing = "no Git history of the recipe at hand, so nobody can say when they were last changed."
     assert lines(toy) == [SUBJECT + nothing]
