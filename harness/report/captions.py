@@ -24,6 +24,7 @@ WORDS = (
     "Not significant: no difference, where the gain lies within the margin of 0; otherwise its direction, where every "
     "seed has it. By users only: fewer than three trainings, which says nothing of other seeds."
 )
+SAME_VALUES = "Seeds of a system that give each user the same value count as one: they show no noise of its trainings."
 WILCOXON = (
     "Wilcoxon: signed ranks of users' differences, zeros left out; it asks about ranks and not about the mean, and "
     "where marked ! there are more than 1,000 users: believe the t-test."

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
+from harness.core.results import NOT_RUN
 from harness.report import rounding
-from harness.report.captions import DETAILS, INTERVAL, TRAINING, WILCOXON, WORDS
+from harness.report.captions import DETAILS, INTERVAL, SAME_VALUES, TRAINING, WILCOXON, WORDS
 from harness.tables.build import NO_SEED, ClaimRow, Comparison, Note, Row, Spread, Table, TableSpec
 
 CORRECTIONS = {
@@ -109,7 +110,7 @@ def note_line(spec: TableSpec, note: Note) -> str:
     """A note as a sentence; "" for those that are banners."""
     writers: dict[str, Callable[[TableSpec, Note], str]] = {
         "failed": lambda s, n: f"Failed: {_run(s, n)}: {n.text}.",
-        "missing": lambda s, n: f"{n.text[:1].upper()}{n.text[1:]}: {_seeded(s, n)}.",
+        "missing": lambda s, n: f"{'Not run' if n.text == NOT_RUN else n.text}: {_seeded(s, n)}.",
         "disagrees": lambda s, n: f"† {_run(s, n)}: {n.text}.",
         "marked": lambda s, n: f"§ {_run(s, n)}: {n.text}.",
         "trivial": lambda s, n: (
@@ -218,8 +219,14 @@ def value_caption(table: Table) -> str:
         f"{over} over users; ± half the 95 % t interval over seeds, or over users where marked u (one seed, or "
         f"nothing random). Difference: ours against the {spec.published_in}'s, in percent. Verdict: {how}. "
         "Best bold, second underlined. "
-        f"{told.format(spec.published_in)}{legend(table)}"
+        f"{told.format(spec.published_in)}{same_values(table)}{legend(table)}"
     ).rstrip()
+
+
+def same_values(table: Table) -> str:
+    """What it means that all seeds of a system give the same value of a metric, "" where none do."""
+    cells = [cell for row in table.rows for cell in row.cells]
+    return f"{SAME_VALUES} " if any(cell.noise is None and len(cell.keys) > 1 for cell in cells) else ""
 
 
 def own_caption(table: Table) -> str:
@@ -227,11 +234,16 @@ def own_caption(table: Table) -> str:
     if not any(row.claim.own for row in table.claims):
         return ""
     if table.spec.compared:
-        return f"{_tested(table)}; {corrected(table.spec, table.n_own_tests, own=True)}. {INTERVAL} {WORDS}"
+        return f"{_tested(table)}; {corrected(table.spec, table.n_own_tests, own=True)}. {INTERVAL} {_words(table)}"
     return (
         "Comparisons of losses that the command line put in: no claims of the paper. Tested as its claims are; "
         f"{corrected(table.spec, table.n_own_tests, own=True)}, so that the paper's keep their p."
     )
+
+
+def _words(table: Table) -> str:
+    """What the words of verdicts on claims mean."""
+    return f"{WORDS} {same_values(table)}".rstrip()
 
 
 def corrected(spec: TableSpec, n_tests: int, *, own: bool = False) -> str:
@@ -251,7 +263,7 @@ def corrected(spec: TableSpec, n_tests: int, *, own: bool = False) -> str:
 def claim_caption(table: Table) -> str:
     """How the claims were tested: test, n, correction, seeds."""
     how = corrected(table.spec, table.n_tests)
-    return f"{_tested(table)}; {how}. {INTERVAL} Supported: significant with a positive gain. {WORDS}"
+    return f"{_tested(table)}; {how}. {INTERVAL} Supported: significant with a positive gain. {_words(table)}"
 
 
 def detail_caption(spec: TableSpec) -> str:
@@ -261,4 +273,5 @@ def detail_caption(spec: TableSpec) -> str:
 
 def _tested(table: Table) -> str:
     users = listed([f"{table.spec.dataset(key).label} {rounding.count(n)}" for key, n in table.n_users.items() if n])
-    return f"Paired test over users and seeds (n: {users} users; over users alone with one seed), two-sided"
+    n = f"n: {users} users" if users else "no run counts"
+    return f"Paired test over users and seeds ({n}; over users alone with one seed), two-sided"

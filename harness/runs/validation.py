@@ -10,6 +10,7 @@ its record is read (`record_fault`), by the same rules (`reported_faults`) and b
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from harness.stats.comparability import Shared
 from harness.stats.metrics import agrees_with_printed, unchecked
 
 PROBE = "probe.py"  # the module that reports which modules were loaded
+#: What the probe says where it ends a run because of its scores, not of its training.
+SCORE_FAULT = re.compile(r"probe: the score of .* is not a number")
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,7 @@ def outcome_faults(outcome: Outcome, told: Any = None) -> Iterator[Fault]:
     if outcome.reason:
         yield Fault("training", outcome.reason)
     if told:
-        yield Fault("training", " ".join(str(told).split()))
+        yield Fault("metrics" if SCORE_FAULT.match(str(told)) else "training", " ".join(str(told).split()))
     if outcome.timed_out:
         yield Fault("training", f"timed out after {outcome.seconds:.0f} s")
     if outcome.status != 0:

@@ -25,6 +25,7 @@ TieRule = Literal["mean", "optimistic", "pessimistic"]
 FLOAT32_SLACK = 1e-7
 _SPELLINGS = {"HR": "HIT", "RECALL": "HIT", "HITS": "HIT", "HITRATE": "HIT"}
 KNOWN = "HIT@k, NDCG@k, MAP@k, MRR@k (k = 1, 2, ...), MRR"
+_LIKE_A_METRIC = re.compile(r"@\s*\d|(?<![a-z])(hits?|hr|hit.?rate|recall|ndcg|map|mrr)(?![a-z])", re.I)
 _NAME = re.compile(r"(HIT|NDCG|MAP|MRR)@([1-9][0-9]*)|MRR")
 
 
@@ -57,8 +58,8 @@ def parse(name: str) -> Metric:
 
 
 def understood(name: str) -> str:
-    """Our name of a metric as an upstream spells it (hit@10, HR@10, Recall@10, nDCG@10, hit_rate@10), "" for none."""
-    stem, at, k = re.sub(r"[\s_-]", "", name).upper().partition("@")
+    """Our name of a metric as an upstream spells it (hit@10, HR@10, Recall@10, test_ndcg@10), "" for none."""
+    stem, at, k = re.sub(r"[\s_-]", "", re.sub(r"^\s*test[\s_/:.-]+", "", name, flags=re.I)).upper().partition("@")
     guess = _SPELLINGS.get(stem, stem) + at + k
     return guess if _NAME.fullmatch(guess) else ""
 
@@ -160,9 +161,13 @@ def agrees_with_printed(ranks: Ranks, printed: Mapping[str, str]) -> list[str]:
 
 
 def unchecked(printed: Mapping[str, object]) -> str:
-    """Why no printed number of a run could be checked against its ranks, "" where at least one could."""
+    """Which printed metrics of a run could not be checked against its ranks, "" where each could.
+
+    What is no metric of a ranking, such as a time, is passed over where anything could be checked.
+    """
     if any(understood(name) for name in printed):
-        return ""
+        odd = sorted(name for name in printed if _LIKE_A_METRIC.search(name) and not understood(name))
+        return f"printed, and not checked against the ranks: {', '.join(odd)}" if odd else ""
     names = f"none of {', '.join(sorted(printed))} follows from ranks" if printed else "it printed none"
     return f"no printed metric could be checked against the ranks: {names}"
 

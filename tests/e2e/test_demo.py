@@ -57,6 +57,9 @@ def test_whole_way_gives_the_same_numbers_on_every_machine(project: Project, gol
         assert numbers(found[name]) == numbers(golden[name])
     folder = project.results / "tables" / "demo" / "demo" / "full"
     assert {p.name for p in folder.iterdir()} >= {"table.md", "table.tex", *FILES}
+    records = [json.loads(p.read_text()) for p in (project.results / "runs").glob("[0-9a-f]*/record.json")]
+    seen = [r["training"] for r in records if r["seed"] is not None]
+    assert seen == [{"moved": True, "nonfinite": 0}] * 12  # the demonstration looked at no training
     digits = json.loads(DIGITS.read_text(encoding="utf-8"))
     assert rank_digests(project.results) == digits["demo"]
     again = project.run("reproduce", "demo")

@@ -51,6 +51,19 @@ def test_a_run_that_ends_badly_failed_whatever_it_left(folder: RunFolder) -> Non
     assert fault(folder, Outcome(-11, 5.0)) == Fault("training", "killed by SIGSEGV")
 
 
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("probe: the score of a candidate is not a number", "metrics"),
+        ("probe: the loss of the first batch is nan", "training"),
+        ("mine.py:focal returned nan on the first batch", "training"),
+    ],
+)
+def test_scores_that_are_not_numbers_are_a_fault_of_metrics(folder: RunFolder, reason: str, kind: str) -> None:
+    write_events(folder, [*EVENTS, {"event": "fault", "reason": reason}])
+    assert fault(folder, Outcome(1, 5.0)) == Fault(kind, reason)  # type: ignore[arg-type]
+
+
 def test_a_timeout_is_told_before_the_signal_that_it_sent(folder: RunFolder) -> None:
     found = fault(folder, Outcome(-signal.SIGTERM, 60.4, timed_out=True))
     assert found == Fault("training", "timed out after 60 s")

@@ -100,13 +100,41 @@ def test_printed_metrics_agree_to_their_own_digits() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["HIT@10", "hit@10", "Hit@10", "HR@10", "hr@10", "Recall@10", "nDCG@10", "ndcg@10", "hit_rate@10", "MAP @10"],
+    [
+        "HIT@10",
+        "hit@10",
+        "Hit@10",
+        "HR@10",
+        "hr@10",
+        "Recall@10",
+        "nDCG@10",
+        "ndcg@10",
+        "hit_rate@10",
+        "MAP @10",
+        "test_ndcg@10",
+        "test/HR@10",
+        "Test Recall@10",
+    ],
 )
 def test_every_spelling_of_a_printed_metric_is_checked(name: str) -> None:
     """Only our own spelling was: hit@10 could be printed as 0.99 whatever the ranks said."""
     (line,) = metrics.agrees_with_printed(ranks([50, 60]), {name: "0.99"})
     assert line == f"{name}: upstream printed 0.99, its ranks give 0.000000"
     assert metrics.agrees_with_printed(ranks([50, 60]), {name: "0.00"}) == []
+
+
+def test_every_printed_number_of_one_metric_is_checked() -> None:
+    """A right hit@10 hid a wrong test_ndcg@10."""
+    found = ranks([1, 2, 50])
+    (line,) = metrics.agrees_with_printed(found, {"hit@10": "0.6667", "test_ndcg@10": "0.9", "HR@10": "0.667"})
+    assert line.startswith("test_ndcg@10: upstream printed 0.9, its ranks give 0.5436")
+
+
+def test_a_printed_metric_that_could_not_be_checked_is_told_beside_one_that_could() -> None:
+    told, odd = "printed, and not checked against the ranks: ", {"Precision@5": "0.1", "recall_20": "1"}
+    assert metrics.unchecked({"hit@10": "0.5", "valid_ndcg@10": "0.1"}) == f"{told}valid_ndcg@10"
+    assert metrics.unchecked({"hit@10": "0.5", **odd}) == f"{told}Precision@5, recall_20"
+    assert metrics.unchecked({"hit@10": "0.5", "minutes to converge": "3", "training_time": "9"}) == ""
 
 
 def test_that_nothing_could_be_checked_is_told() -> None:

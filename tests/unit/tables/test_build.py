@@ -9,7 +9,8 @@ from made_tables import hits, published, ranks, run, spec
 
 from harness.core.errors import ArgumentError, MetricsError
 from harness.core.results import Claim, RunResult
-from harness.report.sentences import note_line
+from harness.report.captions import SAME_VALUES
+from harness.report.sentences import claim_caption, note_line, value_caption
 from harness.stats import metrics
 from harness.stats.corrections import holm
 from harness.stats.seed_noise import gain_test, noise_of
@@ -71,6 +72,34 @@ def test_seeds_with_equal_ranks_count_as_one_training() -> None:
     assert [note.values for note in notes(table, "repeated seeds")] == [
         (("a", 1.0), ("a", 2.0), ("a", 3.0)), (("b", 1.0), ("b", 2.0), ("b", 3.0)),
     ]  # fmt: skip
+
+
+def test_seeds_that_give_each_user_the_same_value_are_said_to_count_as_one() -> None:
+    """The caption's reason, "fewer than three trainings", was false of seeds with other ranks and equal metrics."""
+    runs = [run(s, seed, hits(n, 100)) for seed in (1, 2, 3) for s, n in (("a", 10), ("b", 30))]
+    table = build_table(spec(), runs)
+    comparison = table.claims[0].comparison
+    assert comparison is not None
+    assert (comparison.by_users_only, len(comparison.per_seed)) == (True, 3)
+    for caption in (claim_caption(table), value_caption(table)):
+        assert SAME_VALUES in caption
+    assert SAME_VALUES not in claim_caption(build_table(spec(), three_seeds()))
+
+
+def test_a_table_without_a_usable_run_counts_no_users() -> None:
+    """It said "(n:  users; ...)"."""
+    caption = claim_caption(build_table(spec(), [run(s, 1, None, reason="boom") for s in "ab"]))
+    assert caption.startswith("Paired test over users and seeds (no run counts; over users alone with one seed)")
+
+
+@pytest.mark.parametrize("reason", ["https://example.org/a.txt: cannot be read", "small.txt: line 3", "ml-1m: no file"])
+def test_the_reason_of_a_gap_stands_as_it_is(reason: str) -> None:
+    """A file's name or an address began with a capital letter."""
+    table = build_table(spec(), [*three_seeds()[:-1], replace(three_seeds()[-1], status="missing", reason=reason)])
+    (note,) = notes(table, "missing")
+    assert note_line(spec(), note) == f"{reason}: B (seed 3)."
+    (absent,) = notes(build_table(spec(), three_seeds()[:-1]), "missing")
+    assert note_line(spec(), absent) == "Not run: B (seed 3)."
 
 
 def test_a_dataset_with_one_user_is_a_gap_with_a_note() -> None:
@@ -408,6 +437,9 @@ def test_a_cut_off_beyond_all_candidates_is_told_to_be_trivial() -> None:
     (note,) = notes(table, "trivial")
     assert (note.metric, note.values) == ("HIT@21", (("a", 0.25),))
     assert note_line(spec(), note).endswith("so few candidates: A 25 % of the users.")
+    last = run("a", 3, replace(few, candidates=np.full(100, 500)))  # the last seed alone was looked at
+    table = build_table(spec(metrics=("HIT@21",), claims=()), [*runs[:2], last])
+    assert [note.values for note in notes(table, "trivial")] == [(("a", 0.25),)]
 
 
 def test_systems_that_rank_different_numbers_of_items_are_told() -> None:
