@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from harness.cli.console import console
-from harness.cli.options import Executor, Jobs, Project, Where, pairs
+from harness.cli.options import Executor, Jobs, Project, pairs
 from harness.core.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ Names = Annotated[
     str, typer.Option(help="pins,patches,locks,data,images,records,tables,findings,prose,self-test,reruns")
 ]
 Artifacts = Annotated[list[str] | None, typer.Option("--artifact", help="whose tables and runs; repeatable")]
+Runs = Annotated[
+    list[str] | None,
+    typer.Option("--where", help="runs to run again, by dataset, system, model, loss, seed: seed=42|43"),
+]
 Out = Annotated[Path | None, typer.Option(help="where reports go; .cache/check by default")]
 
 
@@ -37,7 +41,7 @@ def check(
     tier: Annotated[str, typer.Option(help="smoke, nightly or weekly: parts, depth and budget")] = "nightly",
     budget: Annotated[str, typer.Option(help="wall time of reruns: 90m, 2h; the tier's own by default")] = "",
     artifact: Artifacts = None,
-    where: Where = None,
+    where: Runs = None,
     only: Names = "",
     skip: Names = "",
     depth: Annotated[str, typer.Option(help="of reruns: prefix, full or auto")] = "auto",
@@ -59,7 +63,7 @@ def check(
     """Look at everything that was true and say what no longer is; nothing that is stored is changed."""
     if context.invoked_subcommand:
         return
-    from harness.commands.check.options import DEPTHS, TIERS, Options, chosen_parts, day, seconds
+    from harness.commands.check.options import DEPTHS, TIERS, Options, chosen_parts, chosen_runs, day, seconds
     from harness.core.config import load
 
     parts = chosen_parts(tier, names(only), names(skip))
@@ -70,7 +74,7 @@ def check(
         tier=tier, parts=parts, budget_s=seconds(budget) if budget else TIERS[tier].budget_s,
         night=day(date) if date else datetime.now(UTC).date(), out=out or config.cache / "check",
         history=history or config.results / "history", artifacts=tuple(artifact or ()),
-        where={name: tuple(value.split("|")) for name, value in pairs(where, "--where").items()},
+        where=chosen_runs(pairs(where, "--where")),
         depth=depth, jobs=jobs or config.file.local.jobs, offline=offline, strict=strict, read_only=read_only,
         executor=executor, job=job,
     )  # fmt: skip

@@ -60,7 +60,7 @@ def find(
     """The runs of all stored tables, or of those of some artifacts.
 
     Args:
-        where: which datasets, systems, models and losses.
+        where: which datasets, systems, models, losses and seeds.
         executor: "" for that which a table was made with.
         epochs: of a prefix.
     Raises:
@@ -107,7 +107,7 @@ def of_table(
 
 def is_wanted(run: Run, where: Mapping[str, Sequence[str]]) -> bool:
     """Whether a run is among those asked for."""
-    facts = {"dataset": run.dataset, "system": run.system, "model": run.model, "loss": run.loss}
+    facts = {"dataset": run.dataset, "system": run.system, "model": run.model, "loss": run.loss, "seed": str(run.seed)}
     return all(facts.get(name) in values for name, values in where.items()) and run.depends_on is None
 
 

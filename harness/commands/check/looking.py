@@ -87,7 +87,8 @@ def why(config: Config, history: History, key: str) -> Iterator[str]:
             yield f"{name}: {printed[name]} in the record, {value} in the rerun"
     anchor = history.anchor(str(line["key"]), str(line["class"]), str(line["depth"]))
     yield f"anchor on this class: {anchor or 'none'}; rerun: {line.get(DIGEST[line['depth']], 'none')}"
-    where = f"system={line['system']},dataset={line['dataset']}"
+    seed = "" if line["seed"] is None else f",seed={line['seed']}"
+    where = f"system={line['system']},dataset={line['dataset']}{seed}"
     yield f"again: harness check --only reruns --where {where} --depth {line['depth']}"
 
 

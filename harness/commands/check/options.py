@@ -14,6 +14,7 @@ from harness.core.errors import ArgumentError, near_misses
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 DEPTHS = ("auto", "prefix", "full")
+RUN_FACTS = ("dataset", "system", "model", "loss", "seed")
 
 
 class Tier(NamedTuple):
@@ -38,7 +39,7 @@ class Options:
     Attributes:
         parts: of PARTS, in their order.
         artifacts: whose tables and runs; those of harness.toml where none is named.
-        where: which runs are run again, as for tables.
+        where: which runs are run again, by RUN_FACTS.
         night: UTC date that reruns are scheduled for.
         history: folder of the history; None for none.
         read_only: the history is read, and nothing is added to it.
@@ -82,6 +83,17 @@ def chosen_parts(tier: str, only: Sequence[str], skip: Sequence[str]) -> tuple[s
     if not found:
         raise ArgumentError("--skip", "leaves no part", "leave out fewer")
     return found
+
+
+def chosen_runs(where: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The alternatives `a|b` of each name.
+
+    Raises:
+        ArgumentError: an unknown name.
+    """
+    if unknown := [name for name in where if name not in RUN_FACTS]:
+        raise ArgumentError("--where", f"unknown name {unknown[0]!r}", near_misses(unknown[0], RUN_FACTS))
+    return {name: tuple(value.split("|")) for name, value in where.items()}
 
 
 def seconds(text: str) -> float:

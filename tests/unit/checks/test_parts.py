@@ -18,7 +18,9 @@ from served import served, silent_address
 
 from harness.checks import data, patches, pins, records
 from harness.checks.outcome import Item
+from harness.commands.check.options import chosen_runs
 from harness.core.config import Config, load
+from harness.core.errors import ArgumentError
 from harness.runs.keys import content_key
 from harness.runs.record import build_record
 from harness.runs.store import Store
@@ -287,3 +289,9 @@ def test_a_patch_that_does_something_else_than_records_say_is_named(demo: Path, 
     item = by_name(patches.check(config, Store(store.results, store.cache), offline=True))["demo: effect"]
     assert (item.outcome, item.code) == ("stale", 1)
     assert "patch 0001-choose-the-loss changed" in item.what
+
+
+def test_an_unknown_name_of_runs_is_refused() -> None:
+    assert chosen_runs({"seed": "42|43", "model": "sasrec"}) == {"seed": ("42", "43"), "model": ("sasrec",)}
+    with pytest.raises(ArgumentError, match="unknown name 'seeds'"):
+        chosen_runs({"seeds": "42"})
