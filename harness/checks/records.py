@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from harness.checks.outcome import Item, broken, held
 from harness.core.errors import StoreError
+from harness.executors.run_folder import RunFolder
+from harness.runs.probe_output import DAMAGED
 from harness.runs.store import Store
 from harness.runs.stored import Record, judge
 from harness.stats.metrics import agrees_with_printed
@@ -39,7 +43,11 @@ def damage(record: Record) -> str:
     stored = judge(record)
     if stored.status == "failed" and (content.status == "finished" or stored.reason != record.reason):
         return stored.reason
-    if stored.ranks is None or not content.printed:
+    if stored.ranks is None:
+        return ""
+    if what := torn(RunFolder(record.folder).ranks("test")):
+        return what
+    if not content.printed:
         return ""
     found = agrees_with_printed(stored.ranks, dict(content.printed))
     if found and not content.disagreements:
@@ -47,3 +55,13 @@ def damage(record: Record) -> str:
     if content.disagreements and not found:
         return f"names a disagreement that its ranks do not have: {content.disagreements[0]}"
     return ""
+
+
+def torn(ranks: Path) -> str:
+    """Which column of a file of ranks does not have its checksum, also of views that no metric is printed from."""
+    try:
+        with zipfile.ZipFile(ranks) as file:
+            bad = file.testzip()
+    except DAMAGED as error:
+        return f"{ranks.name} is damaged: {error}"
+    return f"{ranks.name} is damaged: {bad} does not have its checksum" if bad else ""

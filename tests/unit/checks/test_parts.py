@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import subprocess
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,9 +19,7 @@ from served import served, silent_address
 
 from harness.checks import data, patches, pins, records
 from harness.checks.outcome import Item
-from harness.commands.check.options import chosen_runs
 from harness.core.config import Config, load
-from harness.core.errors import ArgumentError
 from harness.runs.keys import content_key
 from harness.runs.record import build_record
 from harness.runs.store import Store
@@ -178,6 +177,16 @@ def test_a_record_tampered_with_is_named(store: Store) -> None:
     assert all(item.outcome == "held" for item in records.check(store))
 
 
+def test_a_flipped_bit_in_any_column_of_the_ranks_is_found(store: Store) -> None:
+    path = one(store) / "ranks-test.npz"
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as file:
+        places = [member.header_offset + 70 + len(member.filename) for member in file.infolist()]
+    for at in places:
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        assert any(item.outcome == "broken" for item in records.check(store))
+
+
 def test_ranks_that_give_other_metrics_are_found(store: Store) -> None:
     folder = one(store)
     with np.load(folder / "ranks-test.npz") as file:
@@ -289,9 +298,3 @@ def test_a_patch_that_does_something_else_than_records_say_is_named(demo: Path, 
     item = by_name(patches.check(config, Store(store.results, store.cache), offline=True))["demo: effect"]
     assert (item.outcome, item.code) == ("stale", 1)
     assert "patch 0001-choose-the-loss changed" in item.what
-
-
-def test_an_unknown_name_of_runs_is_refused() -> None:
-    assert chosen_runs({"seed": "42|43", "model": "sasrec"}) == {"seed": ("42", "43"), "model": ("sasrec",)}
-    with pytest.raises(ArgumentError, match="unknown name 'seeds'"):
-        chosen_runs({"seeds": "42"})
