@@ -69,3 +69,22 @@ def test_a_record_says_which_image_engine_and_limits(tmp_path: Path, container_s
     assert "2 runs, 2 there, 0 to run" in planned.stdout, "limits are in no key, the executor is the default by now"
     table = next(tmp_path.glob("results/demonstration/tables/demo/demo/*docker/table.csv"))
     assert "environment:numpy (docker)" in next(csv.DictReader(table.read_text().splitlines()))["signature"]
+
+
+def test_reruns_in_containers_are_of_a_machine_class_of_their_own(
+    tmp_path: Path, container_settings: dict[str, str]
+) -> None:
+    few = ("--seeds", "42", "--where", "loss=bce", "--profile", "quick")
+    harness(tmp_path, container_settings, "reproduce", "demo", *few)
+    found = {}
+    for executor in ("local", "docker"):
+        nights = ("--history", str(tmp_path / "history"), "--out", str(tmp_path / executor), "--executor", executor)
+        done = harness(tmp_path, container_settings, "check", "--artifact", "demo", "--only", "reruns", *nights)
+        assert done.returncode == 0, done.stdout + done.stderr
+        found[executor] = json.loads((tmp_path / executor / "check.json").read_text())
+        assert {run["outcome"] for run in found[executor]["runs"]} <= {"held", "near"}
+        assert len(found[executor]["runs"]) == 2
+    classes = json.loads((tmp_path / "history" / "classes.json").read_text())
+    inside, outside = (classes[found[executor]["class"]] for executor in ("docker", "local"))
+    assert inside["image"].startswith("sha256:")
+    assert "image" not in outside

@@ -75,14 +75,16 @@ def run_check(
         runs = night.rerun(config, options, history, began, str(own["commit"] or ""), reran)
         parts += [Part(RERUNS, runs.items)] if runs.items else []
     facts = class_facts(config.base_env, "cpu", options.executor or config.executor)
+    own_class = machine_class(facts)
+    ran_on = {str(run.line["class"]) for run in runs.runs if run.line} or {own_class}  # of containers: with their image
     check = Check(
         night=options.night.isoformat(), began=moment, tier=options.tier, commit=str(own["commit"] or ""),
-        dirty=bool(own["dirty"]), machine=machine_class(facts), parts=tuple(parts), runs=runs.runs, alarms=runs.alarms,
-        coverage=runs.coverage, budget_s=options.budget_s, spent_s=time.monotonic() - began, strict=options.strict,
-        cut=runs.cut,
+        dirty=bool(own["dirty"]), machine=min(ran_on) if len(ran_on) == 1 else own_class, parts=tuple(parts),
+        runs=runs.runs, alarms=runs.alarms, coverage=runs.coverage, budget_s=options.budget_s,
+        spent_s=time.monotonic() - began, strict=options.strict, cut=runs.cut,
     )  # fmt: skip
     if not options.read_only:
-        history.add_classes({check.machine: facts, **runs.classes})
+        history.add_classes({own_class: facts, **runs.classes})
         history.add_night(night.night_line(check, options))
     return check
 
