@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.core.config import Config
 
 check_app = typer.Typer(
-    help="Does it still hold: pins, patches, locks, data, records, tables, numbers in prose, reruns.",
+    help="Check that pins, locks, data, records, tables, numbers in documents and reruns still hold.",
     invoke_without_command=True,
 )
 STYLES = {"held": "green", "broken": "bold red", "unchecked": "yellow"}
@@ -39,7 +39,9 @@ Out = Annotated[Path | None, typer.Option(help="where reports go; .cache/check b
 def check(
     context: typer.Context,
     tier: Annotated[str, typer.Option(help="smoke, nightly or weekly: parts, depth and budget")] = "nightly",
-    budget: Annotated[str, typer.Option(help="wall time of reruns: 90m, 2h; the tier's own by default")] = "",
+    budget: Annotated[
+        str, typer.Option(help="wall time of the check, reruns included: 90m, 2h; the tier's by default")
+    ] = "",
     artifact: Artifacts = None,
     where: Runs = None,
     only: Names = "",
@@ -50,8 +52,8 @@ def check(
     out: Out = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="add nothing to the history")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="leave out what needs a network")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="what was not looked at fails too")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be looked at, and stop")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="unchecked items fail too")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="list what would be checked, and stop")] = False,
     date: Annotated[str, typer.Option(help="night to schedule for: YYYY-MM-DD; today in UTC by default")] = "",
     executor: Executor = "",
     job: Annotated[str, typer.Option(help="address of the job that runs this, for the history")] = "",
@@ -60,7 +62,7 @@ def check(
     ] = None,
     project: Project = None,
 ) -> None:
-    """Look at everything that was true and say what no longer is; nothing that is stored is changed."""
+    """Check that everything that held still holds; records and tables are not changed."""
     if context.invoked_subcommand:
         return
     from harness.commands.check.options import DEPTHS, TIERS, Options, chosen_parts, chosen_runs, day, seconds
@@ -82,7 +84,7 @@ def check(
 
 
 def print_plan(config: Config, options: Options) -> int:
-    """What would be looked at, on the console."""
+    """What would be checked, on the console."""
     from harness.commands.check import whole
 
     for line in whole.plan(config, options):
@@ -111,7 +113,7 @@ def names(text: str) -> list[str]:
 
 
 def told(part: Part) -> None:
-    """A line for a part that is done, and one for each of its items that asks for something."""
+    """A line for a part that is done, and one for each of its items that needs a person."""
     from harness.checks.markdown import counts
 
     out = console(stderr=True)
@@ -147,7 +149,7 @@ def report(
     file: Annotated[Path, typer.Argument(help="check.json of an earlier check", show_default=False)],
     out: Out = None,
 ) -> None:
-    """Write summary, JUnit XML and badge again from check.json; nothing is looked at."""
+    """Write summary, JUnit XML and badge again from check.json; nothing is checked."""
     from harness.checks.as_json import from_content
     from harness.commands import check as workflow
 
@@ -257,7 +259,7 @@ def self_test(
     quick: Annotated[bool, typer.Option("--quick", help="only the cases that take seconds")] = False,
     project: Project = None,
 ) -> None:
-    """Check the checker: planted changes must be caught, clean runs let through; status 1 if one is not."""
+    """Test the checker: planted changes must be found, unchanged runs must hold; exit code 1 if one does not."""
     from harness.checks.outcome import Part, exit_code
     from harness.commands.check import self_test as cases
     from harness.core.config import load
