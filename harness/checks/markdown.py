@@ -28,7 +28,7 @@ def sentence(check: Check) -> str:
         words.append(f"{held} of {len(reruns)} reruns held on class {check.machine}")
     for part in check.parts:
         if part.part == "tables" and part.outcome == "held":
-            words.append(f"{len(part.items)} tables are current")
+            words.append(f"{len(part.items)} tables are current" if len(part.items) != 1 else "1 table is current")
     bad = sum(asking(part.items) for part in check.parts) + asking(check.runs) + len(open_alarms(check))
     words.append(f"{bad} finding{'' if bad == 1 else 's'} need{'s' if bad == 1 else ''} a person" if bad else NOTHING)
     text = ", ".join(words)

@@ -55,7 +55,7 @@ def test_nights_are_pushed_and_a_fresh_clone_goes_on_with_them(cloned: Project, 
     remote, summary = tmp_path / "remote", tmp_path / "summary.md"
     first = script(cloned, "nightly", *HELD, "--date", "2026-11-01", GITHUB_STEP_SUMMARY=str(summary))
     assert first.returncode == 0, first.stderr
-    assert "1 tables are current, nothing to do (tier nightly, exit 0)" in summary.read_text()
+    assert "1 table is current, nothing to do (tier nightly, exit 0)" in summary.read_text()
     assert [night["night"] for night in nights(remote)] == ["2026-11-01"]
     shutil.rmtree(cloned.folder / ".cache" / "history")  # as on a runner, which begins with nothing
     second = script(cloned, "nightly", *HELD, "--date", "2026-11-02")
