@@ -146,6 +146,18 @@ def test_the_feed_is_atom_tells_each_thing_once_and_is_stable() -> None:
     }
 
 
+def test_the_example_is_what_these_reports_write() -> None:
+    folder = Path(__file__).resolve().parents[3] / "examples" / "nightly"
+    content = json.loads((folder / "check.json").read_text(encoding="utf-8"))
+    VALIDATOR.validate(content)
+    check = as_json.from_content(content)
+    assert (folder / "summary.md").read_text(encoding="utf-8") == markdown.render(check)
+    assert (folder / "junit.xml").read_text(encoding="utf-8") == junit.render(check)
+    assert markdown.sentence(check) in (folder / "log.txt").read_text(encoding="utf-8")
+    nights = [json.loads(line) for line in (folder / "history-nights.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert (folder / "feed.xml").read_text(encoding="utf-8") == feed.render(nights)
+
+
 def test_the_badge_shows_coverage_and_age() -> None:
     night = dataclasses.replace(made(), parts=(), runs=(), alarms=())
     assert as_json.badge(night, date(2026, 11, 30))["message"] == "214/215, 1 day ago"
