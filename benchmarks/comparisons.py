@@ -115,7 +115,7 @@ def measure_harness(n_users: int, resamples: int) -> dict[str, float]:
     options = comparison.Options(resamples=resamples, alpha=estimates.ALPHA / 63)
     p_values = []
     for metric in METRICS:
-        kind, k = metrics.parse(metric)
+        kind, k, _ = metrics.parse(metric)
         function = {"HIT": metrics.hit_at_k, "NDCG": metrics.ndcg_at_k}.get(kind)
         values = {f"system {i}": function(r, k) if function else metrics.mrr(r) for i, r in enumerate(ranks)}
         pairs = itertools.combinations(values.values(), 2)

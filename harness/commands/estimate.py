@@ -114,9 +114,10 @@ def limits(command: Sequence[str]) -> dict[str, str]:
 def downloads(request: TableRequest, missing: Sequence[Run]) -> Iterator[str]:
     """What still has to be fetched or made before the first run."""
     config, workspace = request.config, request.workspace
-    environment = config.environment(request.recipe.environment)
-    if to_make := workspace.backend.to_make(size(environment.size_mb * 1e6)):
-        yield to_make
+    for run in {run.environment: run for run in missing}.values():
+        environment = config.environment(run.environment or request.recipe.environment)
+        if to_make := workspace.backend_of(run).to_make(size(environment.size_mb * 1e6)):
+            yield to_make
     if not any((config.cache / "clones").glob(f"{request.recipe.upstream}-*")):
         source = config.git_mirror or workspace.source.upstream.url
         yield f"upstream {request.recipe.upstream}: to be fetched from {source}"

@@ -103,7 +103,7 @@ def describe(request: TableRequest, **made: Any) -> RequestFile:
         artifact=request.artifact, where=dict(settings.where), seeds=settings.seeds, profile=settings.profile,
         pretrain=settings.pretrain, options=dict(settings.options), losses=settings.losses, device=settings.device,
         threads=settings.threads, executor=request.executor, environment=ways.environment,
-        versions=request.backend.versions, **made,
+        versions=request.workspace.backend.versions, **made,
     )  # fmt: skip
 
 

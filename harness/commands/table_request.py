@@ -20,6 +20,7 @@ from harness.executors.backends import Backend, DockerBackend, LocalBackend
 from harness.executors.options import ExecutionOptions
 from harness.recipes import extra_losses, loss_catalogue
 from harness.recipes.datasets import Dataset
+from harness.recipes.joined import is_joined
 from harness.recipes.papers import significance
 from harness.recipes.papers.published import published_numbers, unprinted_metrics
 from harness.recipes.recipe import Recipe, load_datasets, load_recipe, only_counts
@@ -46,6 +47,11 @@ class TableRequest:
     def artifact(self) -> str:
         """The artifact that the name stands for."""
         return self.config.file.aliases.get(self.name, self.name)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the artifact joins the tables of several recipes."""
+        return is_joined(self.config.root, self.artifact)
 
     @property
     def only_counts(self) -> bool:
@@ -90,15 +96,13 @@ class TableRequest:
         """`local` or `docker`."""
         return self.execution_options.executor or self.config.executor
 
-    @cached_property
-    def backend(self) -> Backend:
-        """Packages of the runs, and what carries them out.
+    def backend(self, name: str) -> Backend:
+        """The packages of an environment, and what carries runs out in it.
 
         Raises:
             ConfigError: an environment that harness.toml lacks.
         """
-        config, options = self.config, self.execution_options
-        name, device = self.recipe.environment, self.settings.device
+        config, options, device = self.config, self.execution_options, self.settings.device
         if self.executor == "docker":
             gpus = options.gpus or ("all" if device == "cuda" else "none")
             return DockerBackend(config, name, device, gpus, self.settings.threads, options.making)
@@ -119,9 +123,10 @@ class TableRequest:
     @cached_property
     def workspace(self) -> Workspace:
         """Makes what runs need."""
-        return Workspace(
-            self.config, self.recipe, self.backend, self.settings.threads, self.execution_options.timeout_s
-        )
+        recipe, threads, timeout_s = self.recipe, self.settings.threads, self.execution_options.timeout_s
+        names = {system.environment for system in recipe.systems.values() if system.environment}
+        others = {name: self.backend(name) for name in sorted(names)}
+        return Workspace(self.config, recipe, self.backend(recipe.environment), threads, timeout_s, others)
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -144,10 +149,14 @@ class TableRequest:
         folder = self.config.results / DEMONSTRATION if self.recipe.demonstration else self.config.results
         return Store(folder, self.config.cache)
 
-    @cached_property
-    def class_facts(self) -> dict[str, str]:
-        """What the machine class of these runs is made of; an image is built if need be."""
-        image = self.backend.facts.get("image") if self.executor != "local" else None
+    def class_facts(self, environment: str = "") -> dict[str, str]:
+        """What the machine class of runs is made of; an image is built if need be.
+
+        Args:
+            environment: of the runs, "" for the recipe's own.
+        """
+        local = self.executor == "local"
+        image = None if local else self.backend(environment or self.recipe.environment).facts.get("image")
         digest = str(image["id"]) if isinstance(image, dict) else ""
         return class_facts(self.config.base_env, self.settings.device, self.executor, digest)
 
@@ -157,14 +166,14 @@ class TableRequest:
         Args:
             allowed: seconds that a run may take if it begins now, 0 if it must not.
         """
-        seen: dict[str, Any] = {}
+        seen: dict[str, dict[str, Any]] = {}
 
-        def resolved() -> Mapping[str, Any]:
-            if not seen:
+        def resolved(run: Run) -> Mapping[str, Any]:
+            if run.environment not in seen:
                 machine = describe_machine(self.config.base_env, self.settings.device)
-                seen.update(**self.backend.facts, **machine, harness=own_version(self.config))
-                seen["class"] = machine_class(self.class_facts)
-            return seen
+                facts = {**self.workspace.backend_of(run).facts, **machine, "harness": own_version(self.config)}
+                seen[run.environment] = {**facts, "class": machine_class(self.class_facts(run.environment))}
+            return seen[run.environment]
 
         return Execution(
             self.store,

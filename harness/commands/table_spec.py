@@ -64,8 +64,11 @@ def signature(request: TableRequest) -> dict[str, str]:
     """What every number of a table depends on, in the manner of sacreBLEU."""
     recipe, settings, values = request.recipe, request.settings, selection.options(request.recipe, request.settings)
     facts = {"upstream": f"{recipe.upstream}@{request.workspace.pinned.commit[:12]}", **recipe.protocol}
+    facts |= {f"{view}-{name}": word for view, words in recipe.protocols.items() for name, word in words.items()}
     way = request.execution_options.environment or ("" if request.executor == "local" else request.executor)
-    facts["environment"] = f"{recipe.environment} ({way})" if way else recipe.environment
+    names = [recipe.environment, *(run.environment for run in request.runs if run.environment)]
+    environments = " and ".join(dict.fromkeys(names))
+    facts["environment"] = f"{environments} ({way})" if way else environments
     if recipe.checkpoints:
         release = request.config.release(recipe.checkpoints.release)
         facts["checkpoints"] = f"{recipe.checkpoints.release}@{release.commit[:12]}"

@@ -11,6 +11,18 @@ from harness.core.schema import Strict
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
+class Companion(Strict):
+    """A repository that an upstream imports under the companion's name, at one commit.
+
+    Attributes:
+        code: sparse patterns of the files that runs need.
+    """
+
+    url: str
+    commit: Commit
+    code: tuple[str, ...]
+
+
 class Upstream(Strict):
     """Somebody else's repository at one commit.
 
@@ -20,11 +32,13 @@ class Upstream(Strict):
         framework: what computes its losses, "" where nobody needs to know.
         losses: names of patches/losses.yaml that its patches offer.
         own_loss: whether its patches take a loss of one's own, which needs a framework that differentiates.
+        beside: repositories that lie in its source tree under their names; nothing of them is patched.
     """
 
     url: str
     commit: Commit
     code: tuple[str, ...]
+    beside: dict[Annotated[str, Field(pattern=r"^[a-z]\w*$")], Companion] = {}
     framework: Literal["torch", "tensorflow", "numpy", ""] = ""
     losses: tuple[str, ...] = ()
     own_loss: bool = False

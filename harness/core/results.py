@@ -6,6 +6,7 @@ Plain frozen data, no behaviour beyond derived properties; nothing here reads or
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -39,6 +40,8 @@ class Ranks:
         candidates: shape (n_users,), how many candidates were ranked.
         protocol: how: split, ranking (full or sampled), seen (what happens to items the user has had).
         items: how many items the run ranks where nobody's seen ones are left out; 0 where it does not say.
+        views: the same users ranked under another protocol, by the prefix of the metrics that are made from it, such
+            as `sampled`. No other metric is ever made from these.
     """
 
     users: npt.NDArray[np.int64]
@@ -47,6 +50,7 @@ class Ranks:
     candidates: npt.NDArray[np.int64]
     protocol: dict[str, str]
     items: int = 0
+    views: Mapping[str, Ranks] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

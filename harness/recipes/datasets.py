@@ -54,6 +54,10 @@ class Dataset(Strict):
         label: what a table prints.
         sequences: which of `files` has the interactions.
         layout: how: one line per user, one line per interaction, or a way that only the upstream reads.
+        interactions_sha256: of its interactions in any layout, see `data_cache.hash_interactions`; "" where nobody
+            compares it with another upstream's.
+        first_user: the file's id of the user that the upstream calls 0, where it numbers users anew; the file's ids
+            then go on without gaps.
         generate: command, run in the upstream's source tree, that makes the files without a place in {data}, where
             those that have one lie.
     """
@@ -68,6 +72,8 @@ class Dataset(Strict):
     layout: Literal["users", "pairs", "other"] = "users"
     files: tuple[DataFile, ...]
     checkpoint: Checkpoint | None = None
+    interactions_sha256: Sha256 | Literal[""] = ""
+    first_user: int | None = None
     generate: tuple[str, ...] = ()
 
     @model_validator(mode="after")

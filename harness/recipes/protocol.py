@@ -12,7 +12,7 @@ from harness.core.errors import near_misses
 
 #: Values by key; () where it is a sentence for people.
 VALUES: Mapping[str, tuple[str, ...]] = {
-    "split": ("leave-one-out",), "ranking": ("full", "sampled"), "seen": (), "cold": (),
+    "split": ("leave-one-out",), "ranking": ("full", "sampled"), "seen": (), "cold": (), "candidates": (),
 }  # fmt: skip
 NEEDED = ("split", "ranking", "seen")
 

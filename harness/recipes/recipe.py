@@ -24,6 +24,7 @@ class Recipe(Strict):
 
     Attributes:
         protocol: how its systems are ranked, see `recipes.protocol`.
+        protocols: how the ranks of further views are made, by the prefix of the metrics that come from them.
         options: variables of the command that `--set` may change, with their defaults.
         dataset_options: defaults that differ on a dataset; those of a system come after them.
         profiles: named changes of options.
@@ -45,6 +46,7 @@ class Recipe(Strict):
     upstream: str
     environment: str
     protocol: dict[str, str]
+    protocols: dict[str, dict[str, str]] = {}
     metrics: tuple[str, ...]
     seeds: tuple[int, ...]
     datasets: tuple[str, ...]
@@ -85,6 +87,22 @@ class Recipe(Strict):
         """Refuse what cannot be compared with the protocol that ranks report."""
         raise_all(protocol.faults(stated))
         return stated
+
+    @field_validator("protocols")
+    @classmethod
+    def protocols_are_known(cls, stated: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        """The same of every further view."""
+        raise_all(f"{view}: {fault}" for view, words in stated.items() for fault in protocol.faults(words))
+        return stated
+
+    @field_validator("metrics")
+    @classmethod
+    def views_have_protocols(cls, metrics: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Refuse a metric of another view of the ranks, such as sampled-HIT@10, whose protocol nobody states."""
+        known = info.data.get("protocols", {})
+        views = [name.partition("-")[0] for name in metrics if "-" in name]
+        raise_all(f"{view}-...: protocols says nothing of {view}" for view in views if view not in known)
+        return metrics
 
     @field_validator("options")
     @classmethod
@@ -248,6 +266,9 @@ def load_recipe(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
     path = root / "recipes" / f"{artifact}.yaml"
     if only_counts(root, artifact):
         raise RecipeError(name, "counts files and has no runs", f"`harness reproduce {name}` counts them")
+    if (root / "recipes" / f"{artifact}.joined.yaml").is_file():
+        what = "joins the tables of other recipes and has no runs of its own"
+        raise RecipeError(name, what, f"`harness reproduce {name}` carries out its parts")
     if artifact not in artifacts(root):
         raise RecipeError(name, "no such artifact", near_misses(name, [*artifacts(root), *aliases]))
     recipe = parse(path, Recipe, {"losses": lambda: loss_catalogue.read(root)})

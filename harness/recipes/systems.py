@@ -44,6 +44,8 @@ class System(Strict):
         arguments: appended to the recipe's command.
         command: replaces the recipe's command.
         proof: the loss that the probe must report, the system's own by default, "" for none.
+        environment: packages of its runs, the recipe's by default.
+        quoted: how numbers that the paper quotes from other works name it; they stand beside the paper's own.
     """
 
     model: str
@@ -58,6 +60,8 @@ class System(Strict):
     arguments: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     proof: str | None = None
+    environment: str = ""
+    quoted: tuple[PublishedAs, ...] = ()
     about: str = ""
 
     @property

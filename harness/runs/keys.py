@@ -27,6 +27,8 @@ class Pinned:
     Attributes:
         patches: hash of what each does to the pinned files, by name.
         overlay: its modules; each run's key has those that it can load.
+        environments: the same of the environments that some systems have in its place, by name.
+        beside: commits of the repositories that lie beside the upstream, under `beside`; empty where none does.
         environment: what stands for the environment: a lock's hash, or the versions of an inherited interpreter.
         equivalence: which forms of modules and patches are declared to behave as older ones.
     """
@@ -35,6 +37,8 @@ class Pinned:
     patches: Mapping[str, str]
     overlay: Overlay
     environment: Mapping[str, str]
+    environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     equivalence: Equivalence = field(default_factory=Equivalence)
 
 

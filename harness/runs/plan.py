@@ -33,8 +33,10 @@ class Run:
         host: the system whose loss was replaced, "" for one of the recipe's own.
         needs: the run that makes the weights it starts from, None where nobody has to.
         gives: the file of weights that it makes for others, "" for a run that gives ranks.
+        environment: name of its packages, "" for those of its recipe.
         protocol: of the recipe; its ranks must report the same split and ranking.
         also: other names that this table may have for the same run, under one of which its record may have been made.
+        protocols: the same of further views of its ranks, by view.
     """
 
     key: str
@@ -56,8 +58,10 @@ class Run:
     host: str = ""
     depends_on: Run | None = None
     produces: str = ""
+    environment: str = ""
     protocol: Mapping[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
+    protocols: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -116,6 +120,7 @@ def plan_run(
     }  # fmt: skip
     loaded = {checkpoint.name: checkpoint.content} if checkpoint else {}
     inputs = key_inputs(pinned, settings, data, [word.format(**variables) for word in words], loaded)
+    inputs |= {"environment": dict(pinned.environments[system.environment])} if system.environment else {}
     file = system.file if isinstance(system, AddedSystem) else None
     inputs |= {"loss": {file.function: file.sha256}} if file else {}
     cap = values.get(recipe.epoch_cap) if not system.command else None
@@ -126,7 +131,7 @@ def plan_run(
         checkpoint=checkpoint.name if checkpoint else None, epoch_cap=int(cap) if cap is not None else None,
         loss_options={name: str(value) for name, value in system.loss_options.items()},
         host=system.host if isinstance(system, AddedSystem) else "", depends_on=stage, protocol=recipe.protocol,
-        also=other_names(recipe, key, system),
+        protocols=recipe.protocols, environment=system.environment, also=other_names(recipe, key, system),
     )  # fmt: skip
 
 
@@ -147,6 +152,7 @@ def key_inputs(
     """What a run's key hashes, but for the overlay and a custom loss."""
     return {
         "upstream": pinned.commit,
+        **pinned.beside,
         "patches": dict(pinned.patches),
         "environment": dict(pinned.environment),
         "data": {f.name: f.content for f in data.files},

@@ -14,6 +14,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from harness.core.errors import MetricsError
 from harness.core.results import Ranks
 from harness.executors.run_folder import MOST_EVENTS
+from harness.stats.metrics import VIEWS
 
 HIGHEST_POWER = 300  # of ten; "0e999999999" is a number too, until somebody reckons with its digits
 
@@ -96,7 +98,7 @@ def is_event(value: Any) -> bool:
 
 
 def read_ranks(path: Path, view: str = "printed") -> Ranks:
-    """Ranks of a split as the probe wrote them.
+    """Ranks of a split as the probe wrote them, with those of other protocols among their `views`.
 
     Args:
         view: `printed` is what the upstream's own metrics come from.
@@ -105,14 +107,14 @@ def read_ranks(path: Path, view: str = "printed") -> Ranks:
     """
     try:
         with zipfile.ZipFile(path) as file:
-            columns = ("user", f"above_{view}", f"tied_{view}", f"candidates_{view}")
             if sum(member.file_size for member in file.infolist()) > MOST_ARRAY:
                 raise ValueError("its columns are too large to read")
-            users, above, tied, candidates = (whole_numbers(name, array(file.read(f"{name}.npy"))) for name in columns)
-            if not users.shape == above.shape == tied.shape == candidates.shape == (users.size,):
-                raise ValueError("its columns differ in length")
             protocol = json.loads(str(array(file.read("protocol.npy"))))
-            return Ranks(users, above, tied, candidates, protocol, items_ranked(file))
+            others = [name for name in VIEWS if name != view and f"above_{name}.npy" in file.namelist()]
+            own = one_view(file, view, protocol)
+            return replace(
+                own, items=items_ranked(file), views={name: one_view(file, name, protocol) for name in others}
+            )
     except DAMAGED as error:
         raise MetricsError(path.name, f"cannot be used: {error}", "rerun with --retry-failed") from error
 
@@ -123,6 +125,24 @@ def items_ranked(file: zipfile.ZipFile) -> int:
     if f"{name}.npy" not in file.namelist():
         return 0
     return int(whole_numbers(name, array(file.read(f"{name}.npy"))).max(initial=0))
+
+
+def one_view(file: zipfile.ZipFile, view: str, protocol: Mapping[str, str]) -> Ranks:
+    """The ranks of one view.
+
+    Args:
+        protocol: of the file. What it says of one view alone has the view's name before it (`sampled.ranking`); all
+            other words are those of the views without words of their own.
+    Raises:
+        ValueError: columns that differ in length, or hold anything but integers. KeyError: there is no such view.
+    """
+    columns = ("user", f"above_{view}", f"tied_{view}", f"candidates_{view}")
+    users, above, tied, candidates = (whole_numbers(name, array(file.read(f"{name}.npy"))) for name in columns)
+    if not users.shape == above.shape == tied.shape == candidates.shape == (users.size,):
+        raise ValueError("its columns differ in length")
+    own = {name.partition(".")[2]: word for name, word in protocol.items() if name.startswith(f"{view}.")}
+    shared = {name: word for name, word in protocol.items() if "." not in name}
+    return Ranks(users, above, tied, candidates, own or shared)
 
 
 def array(data: bytes) -> npt.NDArray[Any]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -37,12 +37,23 @@ def rank_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
 def protocol_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
     """Faults in the protocol: what its ranks report contradicts its recipe.
 
-    Ranks may also say `split: test`: that they are of the test part, however it was split off.
+    Ranks may also say `split: test`: that they are of the test part, however it was split off. What a recipe says of
+    another view is compared with the ranks of that view.
     """
+    yield from contradictions(run.protocol, ranks.protocol, "")
+    for view, asked in run.protocols.items():
+        if view not in ranks.views:
+            yield Fault("metrics", f"its recipe asks for {view} ranks, it has none")
+        else:
+            yield from contradictions(asked, ranks.views[view].protocol, f"{view} ")
+
+
+def contradictions(asked: Mapping[str, str], found: Mapping[str, str], view: str) -> Iterator[Fault]:
+    """What ranks report of how they were ranked, where it contradicts what a recipe says."""
     for name in COMPARED:
-        asked, found = run.protocol.get(name), ranks.protocol.get(name)
-        if asked and found != asked and (name, found) != ("split", "test"):
-            told = f"its recipe says {name}: {asked}, its ranks report {found or 'nothing of it'}"
+        word, other = asked.get(name), found.get(name)
+        if word and other != word and (name, other) != ("split", "test"):
+            told = f"its recipe says {view}{name}: {word}, its ranks report {other or 'nothing of it'}"
             yield Fault("metrics", told, of_recipe=True)
 
 

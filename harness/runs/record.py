@@ -51,6 +51,7 @@ def build_record(
         "modules": validation.modules,
         "protocol": dict(protocol),
         **({"criteria": criteria} if criteria else {}),
+        **({"protocols": {view: dict(words) for view, words in run.protocols.items()}} if run.protocols else {}),
         "exit_status": outcome.status,
         "seconds": round(outcome.seconds, 3),
         "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -59,7 +59,7 @@ class Execution:
     """Carries out runs of one recipe.
 
     Attributes:
-        resolved: machine, packages and own commit for the records, asked for once and only if something runs.
+        resolved: machine, packages and own commit for the record of a run, looked up only if something runs.
         allowed: seconds that a run may take if it begins now, 0 if it must not.
         gaps: runs that could not begin, with why; nothing of them is stored.
         found: finished runs that were there, so that nobody reads them twice.
@@ -70,7 +70,7 @@ class Execution:
     workspace: Workspace
     data: Mapping[str, Dataset]
     jobs: int
-    resolved: Callable[[], Mapping[str, Any]]
+    resolved: Callable[[Run], Mapping[str, Any]]
     observer: Observer = field(default_factory=Observer)
     retry_failed: bool = False
     allowed: Callable[[Run], float] = lambda _: math.inf
@@ -108,8 +108,9 @@ class Execution:
         """
         ready = self.with_data(missing)
         if ready:
-            workspace = self.workspace
-            workspace.source.path, workspace.python, workspace.backend.executor  # noqa: B018
+            self.workspace.source.path  # noqa: B018
+            for backend in {run.environment: self.workspace.backend_of(run) for run in ready}.values():
+                backend.python, backend.executor  # noqa: B018
         return ready
 
     def execute(self, ready: Sequence[Run]) -> None:
@@ -124,7 +125,9 @@ class Execution:
         self.observer.begun(ready)
         if stages := [run for run in ready if run.produces]:
             self.run_batch(stages)
-        self.run_batch([run for run in ready if not run.produces and self.can_start(run)])
+        for environment in dict.fromkeys(run.environment for run in ready):
+            own = [run for run in ready if run.environment == environment and not run.produces]
+            self.run_batch([run for run in own if self.can_start(run)])
 
     def with_data(self, runs: Sequence[Run]) -> list[Run]:
         """The runs whose data can be had, as far as they come from elsewhere; gaps are told before anything is made."""
@@ -151,7 +154,9 @@ class Execution:
         return False
 
     def run_batch(self, missing: Sequence[Run]) -> None:
-        """Carry out runs that do not need each other; see `execute`."""
+        """Carry out runs of one environment that do not need each other; see `execute`."""
+        if not missing:
+            return
         going: dict[str, tuple[Run, FileLock]] = {}
         others: list[Run] = []
 
@@ -161,11 +166,11 @@ class Execution:
             lock.release()
 
         def tick() -> None:
-            self.resolved()  # now, while the first run is under way, and not when it waits to be judged
+            self.resolved(missing[0])  # now, while the first run is under way, and not when it waits to be judged
             self.observer.tick()
 
         try:
-            executor = self.workspace.backend.executor
+            executor = self.workspace.backend_of(missing[0]).executor
             wait(executor, self.prepared(missing, going, others), self.jobs, ended, tick)
             for run in others:
                 self.await_other(run)
@@ -231,7 +236,7 @@ class Execution:
         )
         recipe = self.workspace.recipe
         criteria = recipe.criteria.sha256
-        content = build_record(run, recipe.protocol, outcome, validation, self.resolved(), made, criteria)
+        content = build_record(run, recipe.protocol, outcome, validation, self.resolved(run), made, criteria)
         remove_tree(folder.out)
         write_json(folder.record, content)
         self.store_record(run, folder, content)

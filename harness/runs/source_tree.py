@@ -64,6 +64,12 @@ class SourceTree:
         """Our modules beside the code, all of them, and those that the patch series imports."""
         return overlay.read(self.config.root / overlay.FOLDER, overlay.inserted_imports(self.series.patches))
 
+    @property
+    def beside(self) -> dict[str, dict[str, str]]:
+        """`beside` with the commit of each companion by name; empty where the upstream has none."""
+        commits = {name: companion.commit for name, companion in self.upstream.beside.items()}
+        return {"beside": commits} if commits else {}
+
     @cached_property
     def path(self) -> Path:
         """The folder of the patched tree, made if need be.
@@ -72,7 +78,7 @@ class SourceTree:
             SourceError: the upstream is unavailable, or not what its pin says. PatchError: a patch does not fit.
         """
         modules = {name: module.sha256 for name, module in self.overlay.modules.items()}
-        content = {"commit": self.pin.commit, "patches": self.effects, "overlay": modules}
+        content = {"commit": self.pin.commit, "patches": self.effects, "overlay": modules, **self.beside}
         digest = sha256_bytes(canonical_json(content).encode())[:12]
         folder = self.config.cache / "trees" / f"{self.name}-{digest}"
         with locked(folder):
@@ -83,19 +89,32 @@ class SourceTree:
         return folder
 
     def make(self, folder: Path) -> dict[str, str]:
-        """Check out, patch and add the overlay; the hashes of all files."""
+        """Check out, patch, add companions and overlay; the hashes of all files."""
+        package, companions = overlay.PACKAGE, self.upstream.beside
         checkout.checkout(self.clone, self.pin, self.upstream.code, folder)
-        package = overlay.PACKAGE
-        if odd := links_out(folder) + [package] * os.path.lexists(folder / package):
-            what = f"has what would lead the harness out of its tree: {', '.join(odd)}"
-            raise SourceError(self.name, what, "leave these files out of `code` in harness.toml")
+        self.refuse(links_out(folder) + [name for name in (package, *companions) if os.path.lexists(folder / name)])
         patches.apply(self.series, folder)
+        for name, companion in companions.items():
+            pin = checkout.Pin(name, companion.url, companion.commit)
+            clone = checkout.clone(pin, self.config.cache, self.config.git_mirror)
+            checkout.checkout(clone, pin, companion.code, folder / name)
+            self.refuse(links_out(folder))
         with disk_errors(folder):
             for name, module in self.overlay.modules.items():
                 target = folder / package / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(module.content)
         return tree_hashes(folder)
+
+    def refuse(self, odd: list[str]) -> None:
+        """Refuse a checkout with links out of it, or with files where the harness puts its own.
+
+        Raises:
+            SourceError: naming them.
+        """
+        if odd:
+            what = f"has what would lead the harness out of its tree: {', '.join(odd)}"
+            raise SourceError(self.name, what, "leave these files out of `code` in harness.toml")
 
     def is_intact(self) -> bool:
         """Whether the tree still has exactly the files that were made."""

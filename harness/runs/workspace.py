@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,7 @@ class Workspace:
 
     Attributes:
         backend: packages, and what carries runs out.
+        others: the same of the environments that some systems have in its place, by name.
     """
 
     config: Config
@@ -40,6 +42,7 @@ class Workspace:
     backend: Backend
     threads: int
     timeout_s: float
+    others: Mapping[str, Backend] = field(default_factory=dict)
     _data: dict[Dataset, Path] = field(default_factory=dict)
 
     @cached_property
@@ -57,13 +60,14 @@ class Workspace:
             patches=self.source.effects,
             overlay=self.source.overlay,
             environment=self.backend.identity,
+            environments={name: other.identity for name, other in self.others.items()},
+            beside=self.source.beside,
             equivalence=equivalence.read(self.config.root),
         )
 
-    @property
-    def python(self) -> Path:
-        """The interpreter of the environment, as runs call it."""
-        return self.backend.python
+    def backend_of(self, run: Run) -> Backend:
+        """Packages of a run, and what carries it out."""
+        return self.others[run.environment] if run.environment else self.backend
 
     def data(self, dataset: Dataset) -> Path:
         """The folder with a dataset's files, each checked by hash, their counts by the recipe's.
@@ -99,11 +103,11 @@ class Workspace:
         Raises:
             SourceError, DatasetError, PatchError, SetupError, StoreError: whatever is unavailable.
         """
-        data, tree, python = self.data(dataset), self.source.path, self.python
+        data, tree, backend = self.data(dataset), self.source.path, self.backend_of(run)
         folder = self.work(run)
         mark = f"{run.key}@{folder.path}"
         if folder.path.exists():
-            self.backend.end_leftovers(mark)
+            backend.end_leftovers(mark)
         with disk_errors(folder.path):
             folder.renew()
         checkpoint = self.recipe.checkpoint(run.dataset, run.system, dataset.checkpoint) if run.checkpoint else None
@@ -119,8 +123,8 @@ class Workspace:
             for w in run.command
         ]
         if words[0] == "python":
-            words[0] = str(python)
-        env = {**self.backend.variables(self.threads), "HARNESS_PROBE_DIR": str(folder.path)}
+            words[0] = str(backend.python)
+        env = {**backend.variables(self.threads), "HARNESS_PROBE_DIR": str(folder.path)}
         reads = self.reads(run, dataset)
         return PreparedRun(run.key, run.label, tuple(words), tree, env, folder, mark, self.timeout_s, reads)
 
@@ -161,7 +165,7 @@ class Workspace:
         data = self._data.get(dataset)
         there = data is not None and all((data / f.name).is_file() for f in dataset.files)
         there &= all(is_content(self.loss_path(digest), digest) for digest in run.inputs.get("loss", {}).values())
-        return there and self.backend.is_whole() and self.source.is_intact()
+        return there and self.backend_of(run).is_whole() and self.source.is_intact()
 
     @cached_property
     def weights(self) -> tuple[Path, checkout.Pin]:
@@ -187,13 +191,13 @@ class Workspace:
 
     def symbols(self, run: Run, dataset: Dataset) -> dict[str, str]:
         """Folders, as a run sees them and as this machine does, and what stands for them in a stored log."""
-        work, reads = self.work(run), self.reads(run, dataset)
+        work, reads, backend = self.work(run), self.reads(run, dataset), self.backend_of(run)
         pairs = {
             work.out: "$OUT", work.path: "$RUN", self.source.path: "$TREE", self.data(dataset): "$DATA",
-            self.python.parent.parent: "$ENVIRONMENT", self.config.cache: "$CACHE", self.config.root: "$PROJECT",
+            backend.python.parent.parent: "$ENVIRONMENT", self.config.cache: "$CACHE", self.config.root: "$PROJECT",
             Path.home(): "$HOME",
         }  # fmt: skip
         pairs |= {self.loss_path(digest): "$LOSS" for digest in run.inputs.get("loss", {}).values()}
-        seen = {self.backend.shown(path, work, reads): symbol for path, symbol in pairs.items()}
+        seen = {backend.shown(path, work, reads): symbol for path, symbol in pairs.items()}
         seen |= {str(path): symbol for path, symbol in pairs.items()}
         return {path: symbol for path, symbol in seen.items() if path != "/"}

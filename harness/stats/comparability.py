@@ -81,4 +81,5 @@ def _users(ranks: Ranks) -> bytes:
 
 
 def _protocol(ranks: Ranks) -> Protocol:
-    return tuple(sorted(ranks.protocol.items()))
+    views = ((f"{view} {name}", word) for view, own in ranks.views.items() for name, word in own.protocol.items())
+    return tuple(sorted((*ranks.protocol.items(), *views)))

@@ -24,16 +24,24 @@ TieRule = Literal["mean", "optimistic", "pessimistic"]
 #: (NDCG@10, 281,428 users: 1e-6), so it hides nothing.
 FLOAT32_SLACK = 1e-7
 _SPELLINGS = {"HR": "HIT", "RECALL": "HIT", "HITS": "HIT", "HITRATE": "HIT"}
-KNOWN = "HIT@k, NDCG@k, MAP@k, MRR@k (k = 1, 2, ...), MRR"
+KNOWN = "HIT@k, NDCG@k, MAP@k, MRR@k (k = 1, 2, ...), MRR, each also as sampled-..."
+#: Prefixes of metrics that are made from ranks under another protocol; each names a view of `Ranks.views`.
+VIEWS = ("sampled",)
 _LIKE_A_METRIC = re.compile(r"@\s*\d|(?<![a-z])(hits?|hr|hit.?rate|recall|ndcg|map|mrr)(?![a-z])", re.I)
-_NAME = re.compile(r"(HIT|NDCG|MAP|MRR)@([1-9][0-9]*)|MRR")
+_NAME = re.compile(rf"(?:({'|'.join(VIEWS)})-)?(?:(HIT|NDCG|MAP|MRR)@([1-9][0-9]*)|MRR)")
 
 
 class Metric(NamedTuple):
-    """A metric's name in parts; `k` is 0 where there is no cut-off."""
+    """A metric's name in parts.
+
+    Attributes:
+        k: 0 where there is no cut-off.
+        view: the ranks that it is made from, a name of `Ranks.views`; "" for the run's own, full ones.
+    """
 
     kind: str
     k: int
+    view: str = ""
 
 
 class Bounds(NamedTuple):
@@ -44,14 +52,14 @@ class Bounds(NamedTuple):
 
 
 def parse(name: str) -> Metric:
-    """A metric's name in parts: HIT@k, NDCG@k, MAP@k, MRR@k or MRR, spelt exactly so.
+    """A metric's name in parts: HIT@k, NDCG@k, MAP@k, MRR@k or MRR, spelt exactly so, or with `sampled-` before it.
 
     Raises:
         ArgumentError: for any other spelling, with the one that is meant where it can be told.
     """
     found = _NAME.fullmatch(name)
     if found:
-        return Metric(found.group(1) or "MRR", int(found.group(2) or 0))
+        return Metric(found.group(2) or "MRR", int(found.group(3) or 0), found.group(1) or "")
     meant = understood(name)
     hint = f"did you mean {meant!r}? " if meant else ""
     raise ArgumentError(f"metric {name!r}", "unknown metric", f"{hint}known: {KNOWN}")
@@ -60,8 +68,27 @@ def parse(name: str) -> Metric:
 def understood(name: str) -> str:
     """Our name of a metric as an upstream spells it (hit@10, HR@10, Recall@10, test_ndcg@10), "" for none."""
     stem, at, k = re.sub(r"[\s_-]", "", re.sub(r"^\s*test[\s_/:.-]+", "", name, flags=re.I)).upper().partition("@")
-    guess = _SPELLINGS.get(stem, stem) + at + k
+    view = next((view for view in VIEWS if stem.startswith(view.upper())), "")
+    stem = stem.removeprefix(view.upper())
+    guess = f"{view}-" * bool(view) + _SPELLINGS.get(stem, stem) + at + k
     return guess if _NAME.fullmatch(guess) else ""
+
+
+def of_view(ranks: Ranks, metric: str) -> Ranks:
+    """The ranks that a metric is made from: the run's own, or those of the view that its prefix names.
+
+    Raises:
+        ArgumentError: for an unknown metric.
+        MetricsError: there are no such ranks, or they were ranked in another way than the metric's name says.
+    """
+    view = parse(metric).view
+    found = ranks.views.get(view) if view else ranks
+    if found is None:
+        raise MetricsError(metric, f"has no {view} ranks", "run it with an upstream that ranks in this way")
+    ranking = found.protocol.get("ranking", "full")
+    if (ranking in VIEWS or bool(view)) and ranking != view:
+        raise MetricsError(metric, f"ranks of the ranking {ranking!r} cannot give {metric}", "name the metric after it")
+    return found
 
 
 def check(ranks: Ranks) -> None:
@@ -81,6 +108,10 @@ def check(ranks: Ranks) -> None:
             problems.append("a user occurs twice")
         if np.any(ranks.above < 0) or np.any(ranks.tied < 1) or np.any(ranks.above + ranks.tied > ranks.candidates):
             problems.append("above < 0, tied < 1 or above + tied > candidates for some user")
+    for view, own in ranks.views.items():
+        check(own)
+        if not np.array_equal(own.users, ranks.users):
+            problems.append(f"{view} ranks of other users")
     if problems:
         raise MetricsError("ranks", "; ".join(problems), "look at the run's log: its probe wrote unusable ranks")
 
@@ -127,9 +158,10 @@ def per_user(ranks: Ranks, metric: str, ties: TieRule = "mean") -> Floats:
 
     Raises:
         ArgumentError: for an unknown metric.
+        MetricsError: see `of_view`.
     """
-    kind, k = parse(metric)
-    place = rank(ranks, ties)
+    kind, k, _ = parse(metric)
+    place = rank(of_view(ranks, metric), ties)
     if kind in ("MRR", "MAP"):  # of a list of k, or of the whole list; with one relevant item they are one
         return np.where(place <= k, mrr(place), 0.0) if k else mrr(place)
     function: Callable[[Floats, int], Floats] = hit_at_k if kind == "HIT" else ndcg_at_k
@@ -157,7 +189,12 @@ def agrees_with_printed(ranks: Ranks, printed: Mapping[str, str]) -> list[str]:
         printed: metric to the number as text, since its digits count: "0.0590" has four.
     """
     known = [(name, text, meant) for name, text in printed.items() if (meant := understood(name))]
-    return [line for name, text, meant in known if (line := _disagreement(name, text, means_bounds(ranks, meant)))]
+    lacking = {view for _, _, meant in known if (view := parse(meant).view) and view not in ranks.views}
+    lines = [f"it printed {view} metrics and has no {view} ranks" for view in sorted(lacking)]
+    known = [parts for parts in known if parse(parts[2]).view not in lacking]
+    return lines + [
+        line for name, text, meant in known if (line := _disagreement(name, text, means_bounds(ranks, meant)))
+    ]
 
 
 def unchecked(printed: Mapping[str, object]) -> str:

@@ -64,7 +64,7 @@ def select_comparable(
         MetricsError: if two results stand for the same system and seed.
     """
     runs = _asked_for(spec, dataset, results)
-    usable, gaps = _usable(runs, dataset)
+    usable, gaps = _usable(spec, runs, dataset)
     users = next(iter(usable.values())).users if usable else np.array([], dtype=np.int64)
     ranks = {place: _reordered(own, users) for place, own in usable.items()}
     values = {(*place, m): metrics.per_user(own, m, ties) for place, own in ranks.items() for m in spec.metrics}
@@ -87,14 +87,16 @@ def _repeated(ranks: Mapping[Place, Ranks]) -> dict[Place, int | None]:
     return found
 
 
-def _usable(runs: dict[Place, RunResult], dataset: DatasetSpec) -> tuple[dict[Place, Ranks], list[Gap]]:
+def _usable(
+    spec: TableSpec, runs: dict[Place, RunResult], dataset: DatasetSpec
+) -> tuple[dict[Place, Ranks], list[Gap]]:
     """Ranks of the runs that can be compared with most others, and a gap for each other run."""
     gaps = [_gap(run) for run in runs.values() if run.status != "finished"]
     usable: dict[Place, Ranks] = {}
     for place, run in runs.items():
         if run.status == "finished":
             try:
-                usable[place] = _checked(run, dataset)
+                usable[place] = _checked(spec, run, dataset)
             except MetricsError as error:
                 gaps.append(_gap(run, error.what))
     for place, reason in apart(usable).items():
@@ -136,8 +138,8 @@ def _gap(run: RunResult, reason: str = "") -> Gap:
     return Gap(run.dataset, run.system, run.seed, status, text, run.key)
 
 
-def _checked(run: RunResult, dataset: DatasetSpec) -> Ranks:
-    """The run's ranks.
+def _checked(spec: TableSpec, run: RunResult, dataset: DatasetSpec) -> Ranks:
+    """The run's ranks, which give every metric of the table.
 
     Raises:
         MetricsError: if the ranks cannot be used.
@@ -148,6 +150,8 @@ def _checked(run: RunResult, dataset: DatasetSpec) -> Ranks:
     metrics.check(ranks)
     if dataset.users is not None and len(ranks.users) != dataset.users:
         raise MetricsError(run.key, f"has {len(ranks.users)} users, the recipe states {dataset.users}")
+    for metric in spec.metrics:
+        metrics.of_view(ranks, metric)
     return ranks
 
 
@@ -157,4 +161,5 @@ def _reordered(ranks: Ranks, users: Users) -> Ranks:
         return ranks
     rows = in_order_of(users, ranks.users, np.arange(len(users), dtype=np.float64)).astype(np.int64)
     above, tied, candidates = (column[rows] for column in (ranks.above, ranks.tied, ranks.candidates))
-    return replace(ranks, users=users, above=above, tied=tied, candidates=candidates)
+    views = {name: _reordered(own, users) for name, own in ranks.views.items()}
+    return replace(ranks, users=users, above=above, tied=tied, candidates=candidates, views=views)

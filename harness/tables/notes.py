@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.core.results import Claim, Published
-from harness.stats.metrics import parse
+from harness.stats.metrics import of_view, parse
 from harness.tables.claim_model import ClaimRow, Comparison, Gap
 from harness.tables.claims import comparison, corrected, noise_pool
 from harness.tables.comparable_runs import ComparableRuns
@@ -61,10 +61,11 @@ def dataset_notes(
 def _trivial(spec: TableSpec, sample: ComparableRuns) -> Iterator[Note]:
     """HIT@k of users with k candidates or fewer, which is 1 whatever the scores: the largest share over seeds."""
     for name in spec.metrics:
-        kind, k = parse(name)
+        kind, k, _ = parse(name)
         shares: dict[str, float] = {}
         for (system, _), own in sample.ranks.items():
-            shares[system] = max(float((own.candidates <= k).mean()), shares.get(system, 0.0))
+            share = float((of_view(own, name).candidates <= k).mean())
+            shares[system] = max(share, shares.get(system, 0.0))
         if kind == "HIT" and (found := tuple((system, share) for system, share in shares.items() if share)):
             yield Note("trivial", sample.dataset, metric=name, values=found)
 

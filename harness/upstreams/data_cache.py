@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -178,6 +178,30 @@ def count_pairs(path: Path) -> Counts:
             items.add(words[1])
             interactions += 1
     return Counts(len(users), len(items), interactions)
+
+
+def read_interactions(path: Path) -> list[tuple[int, int, int]]:
+    """User, position and item of every interaction, from lines `user item` or `user item item ...`, in their order."""
+    position: dict[int, int] = {}
+    rows = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            user, *items = map(int, line.split())
+            for item in items:
+                position[user] = position.get(user, 0) + 1
+                rows.append((user, position[user], item))
+    return rows
+
+
+def hash_interactions(rows: Iterable[tuple[int, int, int]]) -> str:
+    """SHA-256 of interactions, the same for any layout: of their sorted lines `user position item`."""
+    return sha256_bytes("".join(f"{user} {n} {item}\n" for user, n, item in sorted(rows)).encode())
+
+
+def has_users_from(rows: Iterable[tuple[int, int, int]], first: int) -> bool:
+    """Whether the users are `first`, the next number and so on, in the order in which they begin."""
+    users = list(dict.fromkeys(user for user, _, _ in rows))
+    return users == list(range(first, first + len(users)))
 
 
 def compare(counts: Counts, expected: Counts, where: str) -> list[str]:

@@ -117,6 +117,8 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
     expected = data_cache.Counts(dataset.users, dataset.items, dataset.interactions)
     if odd := data_cache.compare(counted(dataset, folder), expected, dataset.name):
         raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
+    if dataset.interactions_sha256 or dataset.first_user is not None:
+        check_interactions(dataset, folder)
     check = data_cache.check_pairs if dataset.layout == "pairs" else data_cache.check_sequences
     check(folder / dataset.sequences, dataset.sequences)
     return folder
@@ -125,6 +127,24 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
 def pinned(dataset: Dataset) -> list[data_cache.PinnedFile]:
     """The files of a dataset, as the cache knows them."""
     return [data_cache.PinnedFile(path=f.name, content=f.content, name=f.name) for f in dataset.files]
+
+
+def check_interactions(dataset: Dataset, folder: Path) -> None:
+    """Nothing, for interactions and users that are what recipes/data says.
+
+    Raises:
+        DatasetError: with what they are.
+    """
+    rows, fix = (
+        data_cache.read_interactions(folder / dataset.sequences),
+        f"correct recipes/data/{dataset.upstream}.yaml",
+    )
+    digest, first = data_cache.hash_interactions(rows), dataset.first_user
+    if dataset.interactions_sha256 and digest != dataset.interactions_sha256:
+        what = f"its interactions have the hash {digest}, expected {dataset.interactions_sha256}"
+        raise DatasetError(dataset.name, what, fix)
+    if first is not None and not data_cache.has_users_from(rows, first):
+        raise DatasetError(dataset.name, f"its users are not {first}, {first + 1}, ... in this order", fix)
 
 
 def counted(dataset: Dataset, folder: Path) -> data_cache.Counts:

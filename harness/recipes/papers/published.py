@@ -84,8 +84,9 @@ def unprinted_metrics(recipe: Recipe, numbers: Iterable[Published]) -> tuple[str
 
 
 def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Published]:
-    """The numbers of one source; see `Published.beside`."""
-    paper, _, artifact = source.partition("#")
+    """The numbers of one source, `paper#artifact`, or `paper#artifact@other` for those it quotes from another work."""
+    printed, _, whose = source.partition("@")
+    paper, _, artifact = printed.partition("#")
     path = root / "recipes" / "papers" / f"{paper}.yaml"
     content = read_yaml(path)
     tables = content.get("artifacts", {}) if isinstance(content, dict) else {}
@@ -97,7 +98,8 @@ def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Publis
         raise RecipeError(f"{path}: {artifact}", problems(error, PrintedTable), "mend these keys") from error
     for place, row in enumerate(rows):
         for key, system in recipe.systems.items():
-            if system.published and row.source == OWN and names(system.published, row):
+            named = system.quoted if whose and system.quoted else filter(None, (system.published,))
+            if row.source == (whose or OWN) and any(names(name, row) for name in named):
                 told = (row.value, row.decimals, row.mark, beside, row.unit, f"{source}/{place}")
                 yield Published(row.dataset, key, metric_of(row.metric), *told)
 

@@ -328,3 +328,31 @@ def test_a_system_without_its_checkpoint_is_refused_instead_of_trained_from_noth
     with pytest.raises(RecipeError, match="deep/bce needs a checkpoint, dataset small has none"):
         planned(data=recipe_texts.data(checkpoint=None))
     assert planned(data=recipe_texts.data(checkpoint=None), where={"model": ("net",)})
+
+
+def test_a_system_may_have_packages_of_its_own_and_its_key_names_them() -> None:
+    known = {"lock": "l2", "python": "3.11"}
+    pinned = dataclasses.replace(PINNED, environments={"other": known})
+    recipe = recipe_texts.recipe()
+    ours = recipe.systems["net/bce"].model_copy(update={"environment": "other"})
+    changed = recipe.model_copy(update={"systems": {**recipe.systems, "net/bce": ours}})
+    found = plan_runs(changed, recipe_texts.data(), pinned, Settings(where={"dataset": ("small",)}, seeds=(1,)))
+    by_system = {r.system: r for r in found}
+    assert (by_system["net/bce"].environment, by_system["net/bce"].inputs["environment"]) == ("other", known)
+    assert (by_system["net/ce-all"].environment, by_system["net/ce-all"].key) == ("", one("net/ce-all").key)
+    assert by_system["net/bce"].key != one("net/bce").key
+
+
+def test_what_lies_beside_an_upstream_is_in_keys_and_nothing_is_where_nothing_does() -> None:
+    beside = dataclasses.replace(PINNED, beside={"beside": {"tool": "d" * 40}})
+    assert one().inputs.get("beside") is None
+    assert one(pinned=beside).inputs["beside"] == {"tool": "d" * 40}
+    assert one(pinned=beside).key != one().key
+
+
+def test_protocols_of_further_views_go_with_a_run_and_change_no_key() -> None:
+    recipe = recipe_texts.recipe().model_copy(update={"protocols": {"sampled": {"ranking": "sampled"}}})
+    settings = Settings(where={"dataset": ("small",)}, seeds=(1,))
+    found = plan_runs(recipe, recipe_texts.data(), PINNED, settings)
+    assert all(r.protocols == {"sampled": {"ranking": "sampled"}} for r in found)
+    assert found[1].key == one().key

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_runs import DONE, EVENTS, left, run, write_events, write_ranks
+from made_runs import DONE, EVENTS, PROTOCOL, left, run, write_events, write_ranks
 
 from harness.core.errors import MetricsError
 from harness.core.files import sha256_file
@@ -214,6 +214,35 @@ def test_ranks_of_a_view(folder: RunFolder) -> None:
     assert read_ranks(folder.ranks("test"), "unseen").above.tolist() == [0, 1, 2, 3]
     with pytest.raises(MetricsError):
         read_ranks(folder.ranks("test"), "all")
+
+
+SAMPLED_COLUMNS = {"above_sampled": [0, 0, 1, 2], "tied_sampled": [1] * 4, "candidates_sampled": [101] * 4}
+SAMPLED_WORDS = {"sampled.split": "leave-one-out", "sampled.ranking": "sampled"}
+
+
+def test_ranks_of_another_protocol_have_words_of_their_own(folder: RunFolder) -> None:
+    write_ranks(folder, protocol=json.dumps({**PROTOCOL, **SAMPLED_WORDS}), **SAMPLED_COLUMNS)
+    found = read_ranks(folder.ranks("test"))
+    assert found.protocol == PROTOCOL
+    assert found.views["sampled"].protocol == {"split": "leave-one-out", "ranking": "sampled"}
+    assert found.views["sampled"].above.tolist() == [0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("words", "columns", "told"),
+    [
+        (SAMPLED_WORDS, SAMPLED_COLUMNS, ""),
+        (SAMPLED_WORDS, {}, "its recipe asks for sampled ranks, it has none"),
+        ({}, SAMPLED_COLUMNS, "its recipe says sampled ranking: sampled, its ranks report full"),
+    ],
+)
+def test_a_recipe_with_sampled_metrics_needs_sampled_ranks(
+    folder: RunFolder, words: dict[str, str], columns: dict[str, Any], told: str
+) -> None:
+    write_ranks(folder, protocol=json.dumps({**PROTOCOL, **words}), **columns)
+    of = run(protocols={"sampled": {"split": "leave-one-out", "ranking": "sampled", "seen": "come last"}})
+    found = validate_run(of, folder, DONE).fault
+    assert (found.reason if found else "") == told
 
 
 def test_printed_metrics_that_do_not_follow_from_the_ranks_are_flagged(folder: RunFolder) -> None:

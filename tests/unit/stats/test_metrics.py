@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from made_tables import ranks
 
 from harness.core.errors import ArgumentError, MetricsError
+from harness.core.results import Ranks
 from harness.stats import metrics
 
 
@@ -161,3 +163,46 @@ def test_ties_allow_what_lies_between_their_bounds() -> None:
 @pytest.mark.parametrize("text", ["nan", "inf", "none", ""])
 def test_a_printed_metric_that_is_no_number_disagrees(text: str) -> None:
     assert len(metrics.agrees_with_printed(ranks([1]), {"HIT@10": text})) == 1
+
+
+SAMPLED = {"split": "leave-one-out", "ranking": "sampled"}
+
+
+def with_sampled(full: list[int], sampled: list[int]) -> Ranks:
+    """Ranks among everything, with ranks of the same users among a sample."""
+    return replace(ranks(full), views={"sampled": replace(ranks(sampled), protocol=SAMPLED)})
+
+
+def test_a_sampled_metric_is_made_from_sampled_ranks_and_no_other_metric_is() -> None:
+    found = with_sampled([100, 2], [3, 1])
+    assert metrics.parse("sampled-NDCG@10") == ("NDCG", 10, "sampled")
+    assert metrics.parse("NDCG@10") == ("NDCG", 10, "")
+    assert metrics.per_user(found, "HIT@10").tolist() == [0, 1]
+    assert metrics.per_user(found, "sampled-HIT@10").tolist() == [1, 1]
+    assert metrics.per_user(found, "sampled-MRR").tolist() == [1 / 3, 1]
+    assert metrics.means_bounds(found, "sampled-HIT@1") == (0.5, 0.5)
+
+
+def test_a_sampled_rank_gives_no_full_metric_and_a_full_one_no_sampled_metric() -> None:
+    """A sampled rank that stands where full ones do would make every system look many times better."""
+    with pytest.raises(MetricsError, match="ranking 'sampled' cannot give HIT@10"):
+        metrics.per_user(replace(ranks([1]), protocol=SAMPLED), "HIT@10")
+    with pytest.raises(MetricsError, match="ranking 'full' cannot give sampled-HIT@10"):
+        metrics.per_user(replace(ranks([1]), views={"sampled": ranks([1])}), "sampled-HIT@10")
+    with pytest.raises(MetricsError, match="has no sampled ranks"):
+        metrics.per_user(ranks([1]), "sampled-HIT@10")
+
+
+def test_sampled_metrics_as_printed_are_compared_with_sampled_ranks() -> None:
+    found = with_sampled([100, 2], [3, 1])
+    assert metrics.agrees_with_printed(found, {"HIT@10": "0.5000", "sampled-HIT@10": "1.0000"}) == []
+    (line,) = metrics.agrees_with_printed(found, {"HIT@10": "0.5000", "sampled-HIT@10": "0.5000"})
+    assert line == "sampled-HIT@10: upstream printed 0.5000, its ranks give 1.000000"
+    (line,) = metrics.agrees_with_printed(ranks([1]), {"sampled-HIT@10": "1.0000"})
+    assert line == "it printed sampled metrics and has no sampled ranks"
+
+
+def test_sampled_ranks_must_be_of_the_same_users() -> None:
+    other = replace(ranks([3, 1], users=[1, 9]), protocol=SAMPLED)
+    with pytest.raises(MetricsError, match="sampled ranks of other users"):
+        metrics.check(replace(ranks([100, 2]), views={"sampled": other}))

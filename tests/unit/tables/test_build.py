@@ -205,7 +205,8 @@ def test_systems_without_a_common_seed_are_not_compared() -> None:
         (hits(30, 99), "has 99 users, the recipe states 100"),
         (ranks([1] * 100, users=range(2, 102)), "its users are not those of the other runs"),
         (ranks([1] * 100, tied=[0] * 100), "tied < 1"),
-        (replace(hits(30, 100), protocol={"ranking": "sampled"}), "protocol is not that of the other runs (ranking"),
+        (replace(hits(30, 100), protocol={"ranking": "sampled"}), "ranks of the ranking 'sampled' cannot give HIT@10"),
+        (replace(hits(30, 100), protocol={"seen": "kept"}), "protocol is not that of the other runs ("),
         (None, "finished without ranks"),
     ],
 )
