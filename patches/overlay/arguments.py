@@ -1,4 +1,4 @@
-"""Arguments that the entries of two code bases share: the gsasrec code base and its PyTorch port."""
+"""Arguments that the entries of several code bases share: gsasrec, its PyTorch port and bert4rec_repro."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import random
 import shutil
 import tempfile
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,30 +26,19 @@ from aprec.datasets import bert4rec_datasets, gowalla
 from aprec.datasets.datasets_register import DatasetsRegister
 from aprec.evaluation import evaluate_recommender, run_experiment
 from aprec.evaluation.configs.gsasrec import common_benchmark_config as common
-from aprec.evaluation.split_actions import LeaveOneOut
 from aprec.recommenders import lightfm
 from aprec.recommenders.filter_seen_recommender import FilterSeenRecommender
 from aprec.recommenders.recommender import Recommender
 from aprec.recommenders.sequential.model_trainier import ModelTrainer
 
 from .. import probe
+from ..aprec.experiment import EveryUser, note_exceptions, result_path
 from ..losses import chosen_tf
 from . import systems
 from .watch import Watch
 
 UNFILTERED = ("gowalla",)  # the code base's own configuration leaves seen items in there
 EXTRA = 200  # what FilterSeenRecommender asks for beyond the limit
-
-
-class EveryUser(LeaveOneOut):
-    """The code base's split, with every user who has two actions or more in the test."""
-
-    def __call__(self, actions: Iterable[Any]) -> Any:
-        counts: dict[Any, int] = {}
-        for action in actions:
-            counts[action.user_id] = counts.get(action.user_id, 0) + 1
-        self.max_test_users = sum(count > 1 for count in counts.values())
-        return super().__call__(actions)
 
 
 class InProcess:
@@ -95,25 +84,9 @@ def run(options: argparse.Namespace) -> bool:
     config = configuration(options, watch)
     with config.out_file:
         run_experiment.run_experiment(config)
-    with open(result_path(options)) as file:
+    with open(result_path(options.out)) as file:
         (found,) = json.load(file)
     return options.model in found["recommenders"]
-
-
-def result_path(options: argparse.Namespace) -> str:
-    """The code base's file of results."""
-    return os.path.join(options.out, "experiment.json")
-
-
-def raised_path(options: argparse.Namespace) -> str:
-    """Where a caught exception is noted."""
-    return os.path.join(options.out, "raised.txt")
-
-
-def reason(options: argparse.Namespace) -> str:
-    """The exception that training or recommending raised, "" if none was noted."""
-    path = raised_path(options)
-    return Path(path).read_text() if os.path.isfile(path) else ""
 
 
 def rebind(options: argparse.Namespace, watch: Watch | None) -> None:
@@ -164,7 +137,7 @@ def configuration(options: argparse.Namespace, watch: Watch | None) -> Any:
         RECOMMENDATIONS_LIMIT=options.listed,
         SPLIT_STRATEGY=EveryUser(),
         RECOMMENDERS={options.model: lambda: recommender(options, watch)},
-        out_file=open(result_path(options), "w"),
+        out_file=open(result_path(options.out), "w"),
         out_dir=options.out,
         global_tensorboard_dir=Path(tempfile.mkdtemp(dir=options.out)),
     )
@@ -174,26 +147,11 @@ def recommender(options: argparse.Namespace, watch: Watch | None) -> Any:
     """The system, seeded; called in the process that trains it."""
     tf.keras.utils.set_random_seed(options.seed)
     built = systems.build(options, watch)
-    note_exceptions(built, options)
+    note_exceptions(built, options.out, describe=lambda error: described(error, options))
     return built if options.dataset in UNFILTERED else FilterSeenRecommender(built)
 
 
-def note_exceptions(built: Any, options: argparse.Namespace) -> None:
-    """Have training and recommending leave a note of what they raise, which the code base only prints."""
-    for name in ("rebuild_model", "recommend_batch"):
-        setattr(built, name, noted(getattr(built, name), options))
-
-
-def noted(function: Callable[..., Any], options: argparse.Namespace) -> Callable[..., Any]:
-    """The function, leaving a note of what it raises; a custom loss is named where the error comes from its file."""
-
-    def call(*arguments: Any, **keywords: Any) -> Any:
-        try:
-            return function(*arguments, **keywords)
-        except BaseException as error:
-            file, _, name = options.loss.rpartition(":")
-            text = chosen_tf.described(error, f"{os.path.basename(file)}:{name}", file)
-            Path(raised_path(options)).write_text(text)
-            raise
-
-    return call
+def described(error: BaseException, options: argparse.Namespace) -> str:
+    """An exception in one line; a custom loss is named where the error comes from its file."""
+    file, _, name = options.loss.rpartition(":")
+    return chosen_tf.described(error, f"{os.path.basename(file)}:{name}", file)

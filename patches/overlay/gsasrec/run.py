@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import probe
+from ..aprec import FEED_FORWARD
 from ..arguments import training_parser
 from . import home
 
@@ -31,6 +32,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--loss", default="", help="bce, gbce, ssm, ce-all, mlm-ce, ..., or file.py:function")
     parser.add_argument("--batches", type=int, default=256, help="at most so many batches in an epoch")
     parser.add_argument("--listed", type=int, default=900, help="recommendations for each user; MRR is cut there")
+    parser.add_argument("--feed_forward", choices=FEED_FORWARD, default="released", help="width of BERT4Rec's")
     parser.add_argument("--user", default="963", help="whose predicted probabilities are reported")
     return parser.parse_args(arguments)
 
@@ -40,11 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parsed(arguments)
     options.data, options.out = os.path.abspath(options.data), os.path.abspath(options.out)
     home.prepare(os.getcwd())
+    from ..aprec.experiment import reason
     from . import experiment  # imports the code base and TensorFlow
 
     if not experiment.run(options):
         text = "the code base caught an exception and went on without this system; see the log"
-        probe.event("fault", reason=experiment.reason(options) or text)
+        probe.event("fault", reason=reason(options.out) or text)
         sys.exit(f"harness: {text}")
 
 

@@ -69,7 +69,9 @@ def sequential(options: argparse.Namespace, used: dict[str, Any], whole: bool) -
         if options.loss == "gbce" and "t" in used:
             return common.gSASRec(num_samples=k, t=used["t"])
         return common.vanilla_sasrec(loss=loss, num_samples=k)
-    return common.full_bert() if whole else common.sampling_bert("random", k, loss)
+    built = common.full_bert() if whole else common.sampling_bert("random", k, loss)
+    type(built.config.model_config).harness_feed_forward = options.feed_forward == "configured"  # the patch reads it
+    return built
 
 
 def limited(built: Any, options: argparse.Namespace) -> Any:

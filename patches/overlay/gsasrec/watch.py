@@ -20,10 +20,22 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from .. import probe
+from ..aprec.places import (
+    Columns,
+    Listener,
+    Place,
+    among_items,
+    columns_of,
+    listed,
+    pass_counts,
+    pass_factors,
+    place,
+)
 from ..calibration import PLACES, Calibration, report_user
 from ..losses.chosen_tf import Chosen
 from ..proof.in_tf import Spy
 from ..training import Training
+from ..views import ITEMS_PROTOCOL
 
 SOFTMAX = ("ce-all", "mlm-ce", "ce-last")
 NAMES = {
@@ -32,9 +44,6 @@ NAMES = {
     "LightFMRecommender": "mf-bpr",
 }  # fmt: skip
 Array = NDArray[Any]
-Columns = Mapping[str, int]  # item -> its column among the scores
-Listener = Callable[[str, Columns, Array], None]  # user, columns, scores of shape (n_items,)
-Place = tuple[int, int, int]  # candidates above an item, tied with it (itself included), and in all
 
 
 class Watch:
@@ -136,30 +145,8 @@ def scores_of(system: Any) -> Callable[[Listener], None]:
         return lambda listener: setattr(
             system, "process_item_ranking_request", lambda user, row: listener(user, system.items.straight, row.numpy())
         )
-    if hasattr(system, "most_common"):
-        columns = {item: place for place, item in enumerate(system.item_scores)}
-        counts = np.array(list(system.item_scores.values()), dtype=np.float64)
-        return lambda listener: call_first(system, lambda user: listener(user, columns, counts))
-    return lambda listener: call_first(
-        system, lambda user: listener(user, system.items.straight, predicted(system, user))
-    )
-
-
-def predicted(system: Any, user: str) -> Array:
-    """Matrix factorisation's scores of a user."""
-    scores: Array = system.model.predict(system.users.straight[user], np.arange(system.items.size()))
-    return scores
-
-
-def call_first(system: Any, listener: Callable[[str], None]) -> None:
-    """Have `recommend` call the listener with each user that it is asked for."""
-    recommend = system.recommend
-
-    def call(user: str, *arguments: Any, **options: Any) -> Any:
-        listener(user)
-        return recommend(user, *arguments, **options)
-
-    system.recommend = call
+    passing = pass_counts if hasattr(system, "most_common") else pass_factors
+    return lambda listener: passing(system, listener)
 
 
 class RankCollector:
@@ -173,6 +160,7 @@ class RankCollector:
         self.watch, self.filtered, self.system = watch, extra is not None, system
         self.asked = watch.listed + (extra or 0)
         self.truth = {action.user_id: action.item_id for action in test_actions}
+        self.items = set(self.truth.values()).union(*watch.seen.values())
         self.rows: dict[str, dict[str, Place]] = {}
         self.calibration = Calibration(PLACES) if hasattr(system, "config") else None
         self.n_cold = 0
@@ -183,11 +171,12 @@ class RankCollector:
         if user in self.rows or user not in self.truth:
             return
         allowed = np.ones(len(scores), dtype=bool)
-        allowed[[columns[item] for item in self.watch.seen.get(user, ()) if item in columns]] = False
+        allowed[columns_of(self.watch.seen.get(user, ()), columns)] = False
         own = columns.get(self.truth[user])
         views = {"all": np.ones(len(scores), dtype=bool), "unseen": allowed}
         self.n_cold += own is None
         self.rows[user] = row = {name: place(scores, own, view) for name, view in views.items()}
+        row["items"] = among_items(row["unseen"], own, len(self.items) - len(scores))
         row["printed"] = listed(row["all"], row["unseen"], self.asked) if self.filtered else row["all"]
         if self.calibration is not None:
             self.calibrate(self.calibration, user, scores, views["unseen" if self.filtered else "all"], own)
@@ -206,51 +195,16 @@ class RankCollector:
         users = sorted(self.rows, key=int)
         views = {
             name: [np.array([self.rows[user][name][i] for user in users], dtype=np.int32) for i in range(3)]
-            for name in ("all", "unseen", "printed")
+            for name in ("all", "unseen", "items", "printed")
         }
         protocol = {"split": "leave-one-out", "ranking": "full", "seen": "excluded" if self.filtered else "included"}
         protocol["listed"] = f"{self.watch.listed} of the best {self.asked}"
         protocol.update(cold="test items that no training has come last", n_cold=str(self.n_cold))
+        protocol.update(ITEMS_PROTOCOL)
         probe.write_ranks("test", np.array([int(user) for user in users]), views, protocol)
         if self.calibration is not None:
             link = "softmax" if self.watch.options.loss in SOFTMAX else "logistic"
             self.calibration.report(link, len(users), self.system.items.size())
-
-
-def place(scores: Array, own: int | None, allowed: Array) -> Place:
-    """Candidates above the test item, tied with it (itself included) and in all, for one user.
-
-    Args:
-        own: its column, None for an item without a score, which comes last.
-        allowed: shape (n_items,) bool, which of the others are candidates.
-
-    Raises:
-        ValueError: the score of the test item is not a number.
-    """
-    if own is None:
-        n = int(allowed.sum())
-        return n, 1, n + 1
-    above, tied, n_candidates = probe.count_ranks(scores[None], np.array([own]), allowed[None])
-    return int(above[0]), int(tied[0]), int(n_candidates[0])
-
-
-def listed(everything: Place, unseen: Place, asked: int) -> Place:
-    """The place of a test item in a list made of the best `asked` items without the seen ones.
-
-    Args:
-        everything, unseen: (above, tied, candidates) among all items, and among those that the user has not seen.
-
-    Returns:
-        (above, tied, candidates) in that list. Three cases, by how many items score above the test item or as it does:
-        - `asked` or more score above it: the list lacks it, and it comes last;
-        - it is among the best `asked` in any order of ties: its place among unseen items;
-        - the order of ties decides: it is tied with all that come after it.
-    """
-    above, tied, _ = everything
-    n = unseen[2]
-    if above >= asked:
-        return n - 1, 1, n
-    return (unseen[0], n - unseen[0], n) if above + tied > asked else unseen
 
 
 def probabilities(scores: Array, loss: str) -> Array:

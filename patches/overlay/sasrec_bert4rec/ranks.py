@@ -3,7 +3,7 @@
 It removes from a user's list what the batch holds of that user's history, which is padded with 0 up to the longest
 history of the batch. So row 0, the padding, is a candidate of the user with that history, and the mask token of
 BERT4Rec is one of everybody: 'printed' has both. A test item that the user had before is never recommended and comes
-last there; 'unseen' keeps it a candidate with its score. 'all' and 'unseen' hold items only.
+last there; 'unseen' keeps it a candidate with its score. 'all' and 'unseen' hold items only, so 'items' is 'unseen'.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import probe
+from ..views import ITEMS_PROTOCOL
 
 Array = NDArray[Any]
 
@@ -45,14 +46,16 @@ class RankCollector:
         self.n_repeated += int(repeated.sum())
         left = scores.copy()
         left[rows[repeated], answers[repeated]] = -np.inf
+        unseen = probe.count_ranks(scores, answers, items & printed)
         self.ranks.add(
             users,
             all=probe.count_ranks(scores, answers, items),
-            unseen=probe.count_ranks(scores, answers, items & printed),
+            unseen=unseen,
+            items=unseen,
             printed=probe.count_ranks(left, answers, printed),
         )
 
     def write(self) -> None:
         """Write the ranks."""
         protocol = {"split": "leave-one-out", "ranking": "full", "seen": "excluded"}
-        self.ranks.write("test", {**protocol, "n_repeated": str(self.n_repeated)})
+        self.ranks.write("test", {**protocol, "n_repeated": str(self.n_repeated), **ITEMS_PROTOCOL})

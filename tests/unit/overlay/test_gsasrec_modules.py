@@ -1,4 +1,4 @@
-"""The overlay's parts for the gsasrec code base that need neither it nor Keras: cuts, factors, ranks, probabilities."""
+"""The overlay's parts for the gsasrec code base that need neither it nor Keras: cuts, ranks, probabilities."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from overlay import core_cut
-from overlay.gsasrec import mf, run
-from scipy.sparse import csr_matrix
+from overlay.gsasrec import run
 
 
 def test_a_core_keeps_who_has_enough_among_those_who_stay(tmp_path: Path) -> None:
@@ -24,26 +23,6 @@ def test_a_core_keeps_who_has_enough_among_those_who_stay(tmp_path: Path) -> Non
         core_cut.main([*words[:3], "5", *words[4:]])
 
 
-def blocks() -> csr_matrix:
-    """Users of two kinds, who take items of their own kind only: 30 users, 20 items."""
-    random = np.random.default_rng(0)
-    dense = np.zeros((30, 20))
-    for user in range(30):
-        kind = 10 * (user % 2)
-        dense[user, kind + random.choice(10, 6, replace=False)] = 1
-    return csr_matrix(dense)
-
-
-def test_factors_tell_kinds_apart_and_a_seed_fixes_them() -> None:
-    first, same, other = (mf.LightFM(8, "bpr", seed).fit(blocks(), epochs=100) for seed in (1, 1, 2))
-    own, foreign = first.predict(0, range(10)), first.predict(0, range(10, 20))
-    assert own.mean() > foreign.mean() + 1
-    np.testing.assert_array_equal(first.p, same.p)
-    assert not np.array_equal(first.p, other.p)
-    with pytest.raises(ValueError, match="bpr"):
-        mf.LightFM(8, "warp")
-
-
 def test_unknown_models_and_abbreviations_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--data=d", "--dataset=beauty", "--out=o"]
     assert run.parsed([*words, "--model=sasrec"]).patience == 200
@@ -51,32 +30,6 @@ def test_unknown_models_and_abbreviations_are_refused(capsys: pytest.CaptureFixt
         with pytest.raises(SystemExit):
             run.parsed([*words, *odd])
     assert "invalid choice: 'gru'" in capsys.readouterr().err
-
-
-Place = tuple[int, int, int]
-
-
-def test_places_of_items_with_and_without_a_score() -> None:
-    watch = pytest.importorskip("overlay.gsasrec.watch", exc_type=ImportError)
-    scores, allowed = np.array([3.0, 1.0, 2.0, 2.0]), np.array([False, True, True, True])
-    assert watch.place(scores, 2, allowed) == (0, 2, 3)
-    assert watch.place(scores, 1, allowed) == (2, 1, 3)
-    assert watch.place(scores, 0, allowed) == (0, 1, 4)  # the test item is a candidate, also where it was seen
-    assert watch.place(scores, None, allowed) == (3, 1, 4)  # never recommended
-
-
-@pytest.mark.parametrize(
-    ("everything", "unseen", "expected"),
-    [
-        ((4, 1, 9), (1, 1, 5), (1, 1, 5)),  # the last of five that are asked for
-        ((5, 1, 9), (1, 1, 5), (4, 1, 5)),  # the sixth: it is not listed, however few unseen items lie above it
-        ((3, 3, 9), (1, 2, 5), (1, 4, 5)),  # the fourth to sixth
-        ((3, 2, 9), (1, 2, 5), (1, 2, 5)),
-    ],
-)
-def test_an_item_that_the_code_base_does_not_list_is_last(everything: Place, unseen: Place, expected: Place) -> None:
-    watch = pytest.importorskip("overlay.gsasrec.watch", exc_type=ImportError)
-    assert watch.listed(everything, unseen, asked=5) == expected
 
 
 def test_probabilities_by_the_link_of_the_loss() -> None:

@@ -1,0 +1,6 @@
+"""How the view `items` of the ranks is made, which is the same for every code base that has it."""
+
+ITEMS_PROTOCOL = {
+    "items.split": "leave-one-out", "items.ranking": "full", "items.seen": "excluded",
+    "items.candidates": "all items of the data set",
+}  # fmt: skip
