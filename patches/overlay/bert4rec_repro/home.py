@@ -1,0 +1,62 @@
+"""Makes the bert4rec_repro code base importable, with stand-ins for packages that an environment lacks.
+
+Stand-ins, all in memory; nothing is written:
+    lightfm                          published as source only; see `aprec.mf`
+    recommenders.svd, .recbole_...   modules of the code base that need scikit-learn and RecBole; no run here uses them
+    ...b4vae_bert4rec                where TensorFlow runs: it needs PyTorch
+    tensorflow, pandas, requests ... where PyTorch runs: imported beside what BERT4Rec-VAE needs
+    b4rvae.datasets                  it downloads and reads data, which the code base hands over by itself
+    torch.utils.tensorboard          its writer of event files, which nobody reads
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import stand_ins
+from ..aprec import home, mf
+
+VAE = "bert4rec-vae"
+REPRO = "aprec.recommenders.bert4recrepro"
+UNUSED = ("dateutil", "dateutil.parser", "mmh3", "pandas", "pytz", "requests", "tensorflow")  # by BERT4Rec-VAE
+
+
+class NoWriter:
+    """A writer of event files that writes none."""
+
+    def __init__(self, *_arguments: Any, **_options: Any) -> None:
+        pass
+
+    def add_scalar(self, *_arguments: Any) -> None:
+        """Write nothing."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def prepare(tree: str, model: str) -> None:
+    """Everything above, for the checkout `tree`; to be called before a framework is imported.
+
+    Raises:
+        FileNotFoundError: `tree` is no checkout of the code base.
+    """
+    home.settle_environment()
+    stand_ins.install({"lightfm": {"LightFM": mf.LightFM}, **(beside_torch() if model == VAE else beside_tf())})
+    home.importable(tree)
+
+
+def beside_tf() -> dict[str, dict[str, Any]]:
+    """Names and contents of the modules that stand in where TensorFlow runs."""
+    return {
+        "aprec.recommenders.svd": {"SvdRecommender": object},
+        f"{REPRO}.recbole_bert4rec": {"RecboleBERT4RecRecommender": object},
+        f"{REPRO}.b4vae_bert4rec": {"B4rVaeBert4Rec": object},
+    }
+
+
+def beside_torch() -> dict[str, dict[str, Any]]:
+    """Names and contents of the modules that stand in where PyTorch runs; a user's hash keeps every user."""
+    found: dict[str, dict[str, Any]] = {name: {} for name in UNUSED}
+    found["mmh3"]["hash"] = lambda _text: 0
+    found["b4rvae.datasets"] = {"dataset_factory": None}
+    return {**found, "torch.utils.tensorboard": {"SummaryWriter": NoWriter}}
