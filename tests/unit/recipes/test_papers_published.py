@@ -170,3 +170,17 @@ def test_a_claim_that_the_paper_s_own_numbers_contradict_is_refused(tmp_path: Pa
         RecipeError, match=r"net/bce > net/ce-all \(HIT@10 on small\), but the paper prints 0.5 against 0.6"
     ):
         published_numbers(tmp_path, recipe.model_copy(update={"claims": (turned,)}))
+
+
+def test_quoted_numbers_stand_beside_the_paper_s_own_under_the_name_of_their_source() -> None:
+    """Li et al. quote two earlier works in their Table 3; Sun et al. trained another BERT4Rec than theirs."""
+    found = published_numbers(ROOT, recipes.load_recipe(ROOT, "li2023/table3", {}))
+    own = [p for p in found if not p.beside]
+    assert len({(p.dataset, p.metric) for p in own}) == 12
+    assert Published("beauty-s3", "sasrec/ce-all", "sampled-NDCG@10", 0.2364, 4) in own
+    assert Published("beauty-s3", "bert4rec-vae/mlm-ce", "HIT@10", 0.0612, 4) in own
+    quoted = {(p.dataset, p.system, p.metric, p.beside): p.value for p in found if p.beside}
+    assert quoted["ml-20m", "bert4rec-vae/mlm-ce", "NDCG@10", "Petrov 2022"] == 0.1732
+    assert quoted["beauty-s3", "bert4rec-hf-as-released/mlm-ce", "sampled-HIT@10", "Sun 2019"] == 0.3025
+    assert not any(system.startswith("sasrec") for _, system, _, _ in quoted)
+    assert {beside for *_, beside in quoted} == {"Petrov 2022", "Sun 2019"}
