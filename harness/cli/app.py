@@ -12,6 +12,7 @@ from harness.cli.options import Artifact, Device, Project, with_table_options
 from harness.cli.patch import patch_app
 
 if TYPE_CHECKING:
+    from harness.commands.joined import JoinedRequest
     from harness.commands.table_request import TableRequest
 
 app = typer.Typer(
@@ -22,6 +23,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Rebuild a published table from pinned upstream code and say, with statistics, whether it holds.",
 )
+
+
+def joined_request(request: TableRequest) -> JoinedRequest:
+    """The request for a joined table."""
+    from harness.commands.joined import JoinedRequest
+
+    return JoinedRequest(request.config, request.artifact, request.settings, request.execution_options)
 
 
 def reproduce(
@@ -39,10 +47,12 @@ def reproduce(
             return
         raise typer.Exit(count_datasets.reproduce(request.config, request.artifact))
     if dry_run:
-        from harness.cli import runs
-
-        runs.print_plan(request)
+        plan(request)
         return
+    if request.is_joined:
+        from harness.cli import joined
+
+        raise typer.Exit(joined.reproduce(joined_request(request)))
     raise typer.Exit(reporting.reproduce(request))
 
 
@@ -53,6 +63,10 @@ def report(
     """Make a table of the records at hand and write it; nothing is run."""
     from harness.cli import reproduce as reporting
 
+    if request.is_joined:
+        from harness.cli import joined
+
+        raise typer.Exit(joined.report(joined_request(request)))
     raise typer.Exit(reporting.report(request, [part.strip() for part in formats.split(",") if part.strip()]))
 
 
@@ -71,18 +85,22 @@ def compare(
 
 def plan(request: TableRequest) -> None:
     """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
+    from harness.cli import joined, runs
 
-    from harness.cli import runs
-
-    runs.print_plan(request)
+    if request.is_joined:
+        joined.print_plan(joined_request(request))
+    else:
+        runs.print_plan(request)
 
 
 def status(request: TableRequest) -> None:
     """Show what each run of a table left: status, epochs, time, memory, reason of a failure."""
+    from harness.cli import joined, runs
 
-    from harness.cli import runs
-
-    runs.print_status(request)
+    if request.is_joined:
+        joined.print_status(joined_request(request))
+    else:
+        runs.print_status(request)
 
 
 def calibration(request: TableRequest, dataset: Annotated[str, typer.Option(help="one of the recipe's")]) -> None:
