@@ -123,6 +123,21 @@ app.command()(with_table_options(status))
 app.command()(with_table_options(calibration))
 
 
+@app.command("list")
+def list_all(
+    upstreams: Annotated[bool, typer.Option("--upstreams", help="the code bases and their commits instead")] = False,
+    datasets: Annotated[bool, typer.Option("--datasets", help="the datasets and their sizes instead")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+    project: Project = None,
+) -> None:
+    """List what can be reproduced: runs, how many are there, about how long the rest would take."""
+    from harness.cli import listing
+    from harness.core.config import load
+
+    show = listing.show_upstreams if upstreams else listing.show_datasets if datasets else listing.show_artifacts
+    show(load(project), as_json)
+
+
 @app.command()
 def losses(
     name: Annotated[str, typer.Argument(help="one of them, in full; all by default")] = "", project: Project = None

@@ -1,0 +1,126 @@
+"""What can be reproduced, how much of it is there, and about what the rest would cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from harness.commands import count_datasets
+from harness.commands.estimate import Estimates
+from harness.commands.joined import JoinedRequest
+from harness.commands.table_request import TableRequest
+from harness.core.config import Config
+from harness.core.yaml_files import parse
+from harness.recipes.datasets import Dataset
+from harness.recipes.joined import SUFFIX as JOINED
+from harness.recipes.recipe import DatasetFile, artifacts
+from harness.recipes.selection import Settings
+from harness.runs.plan import Run
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the missing runs of a table would take on one core.
+
+    Attributes:
+        seconds: of the runs whose like is on record.
+        unknown: number of runs of which nothing is on record.
+    """
+
+    seconds: float = 0.0
+    unknown: int = 0
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One artifact.
+
+    Attributes:
+        upstreams: the code bases that it runs, or whose files it counts.
+        aliases: shorter names for it.
+        runs: with the recipe's own settings; 0 for a table that only counts files.
+        statuses: number of runs by status: finished, failed, missing.
+    """
+
+    artifact: str
+    title: str
+    upstreams: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+    runs: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+
+
+def list_artifacts(config: Config) -> list[Listed]:
+    """Every artifact of the project, by name, with the recipe's own datasets, systems and seeds.
+
+    Raises:
+        HarnessError: a mistake in a recipe, or a damaged file that one rests on.
+    """
+    found = [of_recipe(config, name) for name in artifacts(config.root)]
+    found += [of_counts(config, name) for name in named(config, count_datasets.SUFFIX)]
+    found += [of_joined(config, name) for name in named(config, JOINED)]
+    return sorted(found, key=lambda listed: listed.artifact)
+
+
+def named(config: Config, suffix: str) -> list[str]:
+    """Artifacts whose recipes are of another kind, which their file names say."""
+    paths = (config.root / "recipes").glob(f"*/*{suffix}.yaml")
+    return [f"{path.parent.name}/{path.name.removesuffix(f'{suffix}.yaml')}" for path in paths]
+
+
+def of_recipe(config: Config, artifact: str) -> Listed:
+    """A table or figure of one recipe."""
+    request = TableRequest(config, artifact, Settings())
+    return of_runs(config, artifact, request.recipe.title, [(request, request.runs)])
+
+
+def of_joined(config: Config, artifact: str) -> Listed:
+    """A joined table: the runs of its parts that it shows, which the floors of the parts are not among."""
+    asked = JoinedRequest(config, artifact, Settings())
+    parts = asked.parts.values()
+    shown = [(part, [run for run in part.runs if run.system in asked.recipe.systems]) for part in parts]
+    return of_runs(config, artifact, asked.recipe.title, shown)
+
+
+def of_runs(config: Config, artifact: str, title: str, parts: Iterable[tuple[TableRequest, Sequence[Run]]]) -> Listed:
+    """An artifact that consists of runs of one or more requests."""
+    statuses: Counter[str] = Counter()
+    seconds, unknown = 0.0, 0
+    upstreams: dict[str, None] = {}
+    for request, runs in parts:
+        upstreams[request.recipe.upstream] = None
+        cost = Estimates(request.store, request.data)
+        for run in runs:
+            status = request.store.look_up(run).status
+            statuses[status] += 1
+            if status == "missing":
+                about = cost.seconds(run)
+                seconds += about.seconds if about else 0.0
+                unknown += about is None
+    return Listed(
+        artifact, title, tuple(upstreams), aliases(config, artifact),
+        statuses.total(), dict(statuses), Cost(seconds, unknown),
+    )  # fmt: skip
+
+
+def of_counts(config: Config, artifact: str) -> Listed:
+    """A table of dataset sizes, which has no runs."""
+    recipe = count_datasets.load(config.root, artifact)
+    return Listed(artifact, recipe.title, tuple(dict.fromkeys(recipe.files.values())), aliases(config, artifact))
+
+
+def aliases(config: Config, artifact: str) -> tuple[str, ...]:
+    """Shorter names that harness.toml gives an artifact."""
+    return tuple(name for name, meant in config.file.aliases.items() if meant == artifact)
+
+
+def list_datasets(config: Config) -> dict[str, dict[str, Dataset]]:
+    """The datasets of every upstream, by upstream and key.
+
+    Raises:
+        RecipeError: a file in recipes/data has mistakes.
+    """
+    paths = sorted((config.root / "recipes" / "data").glob("*.yaml"))
+    return {path.stem: parse(path, DatasetFile).datasets for path in paths}
