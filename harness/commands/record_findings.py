@@ -16,11 +16,12 @@ from harness.commands import compare, table_spec
 from harness.commands.estimate import limits
 from harness.commands.reproduce import load_results
 from harness.commands.table_request import TableRequest
+from harness.commands.unequal_settings import setting_rows
 from harness.core.config import Config
 from harness.core.errors import HarnessError, MetricsError, RecipeError
 from harness.core.files import canonical_json
 from harness.executors.run_folder import RunFolder
-from harness.findings.own_runs import MetricRow, PairingRow, PairRow, TwinRow, VariantRow
+from harness.findings.own_runs import MetricRow, PairingRow, PairRow, SettingRow, TwinRow, VariantRow
 from harness.recipes import recipe as recipes
 from harness.recipes.recipe import Recipe
 from harness.recipes.selection import Settings
@@ -38,9 +39,10 @@ OWN_WORDS = ("data", "dataset", "out", "batches", "listed")  # options that each
 
 def own_rows(
     config: Config,
-) -> tuple[Iterator[MetricRow], Iterator[PairingRow], Iterator[VariantRow], Iterator[TwinRow]]:
-    """What the project's records show."""
-    return metric_rows(config), pairing_rows(config), variant_rows(config), twin_rows(config)
+) -> tuple[Iterator[MetricRow], Iterator[PairingRow], Iterator[VariantRow], Iterator[TwinRow], Iterator[SettingRow]]:
+    """What the project's records and recipes show."""
+    found = (metric_rows(config), pairing_rows(config), variant_rows(config), twin_rows(config))
+    return (*found, setting_rows(config))
 
 
 def metric_rows(config: Config) -> Iterator[MetricRow]:

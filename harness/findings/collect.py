@@ -20,7 +20,7 @@ from harness.findings import (
     statements,
 )
 from harness.findings.finding import KINDS, VERDICTS, Finding
-from harness.findings.own_runs import MetricRow, PairingRow, TwinRow, VariantRow, records_findings
+from harness.findings.own_runs import MetricRow, PairingRow, SettingRow, TwinRow, VariantRow, records_findings
 from harness.recipes.papers.library import Library, load
 
 CHECKS = (
@@ -42,17 +42,18 @@ def collect(
     tests: Iterable[PairingRow] = (),
     variants: Iterable[VariantRow] = (),
     twins: Iterable[TwinRow] = (),
+    settings: Iterable[SettingRow] = (),
 ) -> tuple[Finding, ...]:
     """All findings of a project, by kind and verdict, those that agree last.
 
     Args:
         root: the project folder.
-        metrics, tests, variants, twins: rows of own runs, none by default.
+        metrics, tests, variants, twins, settings: rows of own runs and recipes, none by default.
     Raises:
         RecipeError: a paper's file has mistakes, or names numbers that it does not have.
     """
     found = of_library(load(root))
-    return ordered((*found, *records_findings(metrics, tests, variants, twins)))
+    return ordered((*found, *records_findings(metrics, tests, variants, twins, settings)))
 
 
 def of_library(library: Library) -> tuple[Finding, ...]:

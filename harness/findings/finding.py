@@ -9,7 +9,7 @@ from harness.recipes.papers.rounding import Verdict
 
 Kind = Literal[
     "percentage", "dataset", "value", "statement", "across", "gain", "order", "quoted", "protocol", "plausible",
-    "released", "runs", "twins",
+    "released", "unequal", "runs", "twins",
 ]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -26,6 +26,7 @@ TITLES: dict[Kind, str] = {
     "protocol": "Protocols",
     "plausible": "What one held-out item per user allows",
     "released": "A paper against the code, logs and data released with it",
+    "unequal": "Settings that a comparison does not hold equal",
     "runs": "Own runs",
     "twins": "One system in two code bases: own runs alike",
 }

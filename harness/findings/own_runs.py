@@ -86,14 +86,34 @@ class TwinRow(PairRow):
     upstreams: tuple[str, str]
 
 
+@dataclass(frozen=True)
+class SettingRow:
+    """A setting that two systems of a claim do not share.
+
+    Attributes:
+        datasets: labels, or that it is so on all.
+        systems: labels, the one that is said to be better first.
+        values: of the setting, in the same order.
+    """
+
+    paper: str
+    artifact: str
+    datasets: str
+    systems: tuple[str, str]
+    setting: str
+    values: tuple[str, str]
+
+
 def records_findings(
     metrics: Iterable[MetricRow] = (),
     tests: Iterable[PairingRow] = (),
     variants: Iterable[VariantRow] = (),
     twins: Iterable[TwinRow] = (),
+    settings: Iterable[SettingRow] = (),
 ) -> Iterator[Finding]:
     """What own runs show: printed metrics that do not follow from the ranks, tests that depend on pairing, released
-    code that does not do what its paper publishes, code bases that do not give one system one value.
+    code that does not do what its paper publishes, code bases that do not give one system one value, and settings that
+    a comparison does not hold equal.
 
     Raises:
         MetricsError: a printed metric that is no number.
@@ -109,6 +129,7 @@ def records_findings(
         )  # fmt: skip
     yield from map(variant_finding, variants)
     yield from map(twin_finding, twins)
+    yield from map(setting_finding, settings)
 
 
 def metric_finding(row: MetricRow) -> Finding:
@@ -145,4 +166,14 @@ def twin_finding(row: TwinRow) -> Finding:
         "twins", (row.paper,), f"own runs {row.runs[0][:8]}, {row.runs[1][:8]}",
         f"{row.dataset}, {row.system}, {row.metric} ({row.settings})", first, second, "differs" if differ else "agrees",
         f"p = {row.p:.3g} over users, paired" if differ else f"no difference shown: p = {row.p:.3g} over users, paired",
+    )  # fmt: skip
+
+
+def setting_finding(row: SettingRow) -> Finding:
+    """A setting of one system beside that of the system it is compared with."""
+    better, worse = row.systems
+    first, second = (f"{value} for {system}" for value, system in zip(row.values, row.systems, strict=True))
+    return Finding(
+        "unequal", (row.paper,), f"recipe {row.artifact}", f"{better} > {worse}, {row.setting} ({row.datasets})", first,
+        second, "differs", "read from the recipe, which follows the released configuration",
     )  # fmt: skip
