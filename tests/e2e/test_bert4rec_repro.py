@@ -168,10 +168,13 @@ def lists(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
 
 
-@pytest.mark.parametrize(("model", "environment"), [("sasrec", "tf"), ("bert4rec-hf", "tf"), ("bert4rec-vae", "torch")])
+@pytest.mark.parametrize(
+    ("model", "environment", "within"), [("sasrec", "tf", 0), ("bert4rec-hf", "tf", 1e-6), ("bert4rec-vae", "torch", 0)]
+)
 def test_users_scored_in_blocks_have_the_scores_of_users_scored_alone(
-    real_project: Project, tmp_path: Path, model: str, environment: str
+    real_project: Project, tmp_path: Path, model: str, environment: str, within: float
 ) -> None:
+    """BERT4Rec-hf adds up in another order in a block, by 2e-7 at most; lists and metrics are the same in all."""
     reproduced(real_project, "popularity")  # makes the tree and the data
     loss = "bce" if model == "sasrec" else "mlm-ce"
     found = []
@@ -179,8 +182,12 @@ def test_users_scored_in_blocks_have_the_scores_of_users_scored_alone(
         done = directly(real_project, tmp_path / scoring, model, environment, f"--loss={loss}", f"--scoring={scoring}")
         assert done.returncode == 0, done.stderr
         found.append(lists(tmp_path / scoring))
-    assert len(found[0]) == 1000
-    assert found[0] == found[1]
+    assert len(found[0]) == len(found[1]) == 1000
+    for block, alone in zip(*found, strict=True):
+        one, other = (dict(user.pop("predictions")) for user in (block, alone))
+        assert block == alone
+        assert list(one) == list(other)
+        assert max(abs(one[item] - other[item]) for item in one) <= within
 
 
 def test_a_system_that_fails_inside_a_run_fails_the_run(real_project: Project) -> None:
