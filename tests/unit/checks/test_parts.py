@@ -276,7 +276,7 @@ def test_a_patch_that_no_longer_applies_is_named(demo: Path, tmp_path: Path) -> 
 
     found = look()
     assert found["demo"].outcome == "held"
-    assert found["gsasrec"].outcome == "held"
+    assert found["gsasrec-pytorch"].outcome == "held"
     assert (found["s3rec"].outcome, found["s3rec"].code) == ("unchecked", 0)
     path = demo / "patches" / "demo" / "0001-choose-the-loss.patch"
     text = path.read_text()
