@@ -82,7 +82,10 @@ def test_every_mistake_is_told_at_once_with_its_key_path_and_value(project: Path
     )
     lines = [line.strip() for line in text.splitlines()]
     assert lines[0] == "7 problem(s)"
-    assert "resuls: unknown key (did you mean 'results'? known: aliases, cache, data, docker, environments, " in text
+    assert (
+        "resuls: unknown key (did you mean 'results'? known: aliases, cache, check, data, docker, environments, "
+        in text
+    )
     assert "local.jobs: Input should be greater than or equal to 1, got 0" in lines
     assert "local.timeout: unknown key (did you mean 'timeout_s'? known: jobs, threads, timeout_s)" in lines
     assert "environments.numpy.kind: Input should be 'venv' or 'inherit', got 'conda'" in lines

@@ -11,7 +11,7 @@ from harness.core.errors import HarnessError, near_misses
 
 CODES = {
     "ArgumentError": 2, "ConfigError": 2, "RecipeError": 2, "PatchError": 2,
-    "SourceError": 3, "DatasetError": 3, "SetupError": 3, "StoreError": 3,
+    "SourceError": 3, "CommitGoneError": 3, "DatasetError": 3, "SetupError": 3, "StoreError": 3,
     "RunError": 4, "MetricsError": 4,
     "Interrupted": 130,
 }  # fmt: skip
