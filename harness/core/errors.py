@@ -2,7 +2,8 @@
 
 HarnessError
 ├── ArgumentError, ConfigError, RecipeError, PatchError    2: something a person wrote must change
-├── SourceError, DatasetError, SetupError, StoreError      3: the surroundings broke (Git, data, packages, disk)
+├── SourceError (CommitGoneError), DatasetError,           3: the surroundings broke (Git, data, packages, disk)
+│   SetupError, StoreError
 ├── RunError, MetricsError                                 4: an upstream's run failed or cannot be trusted
 └── Interrupted                                            130: Ctrl-C; what was finished is kept
 
