@@ -92,8 +92,9 @@ def of_runs(config: Config, artifact: str, title: str, parts: Iterable[tuple[Tab
     for request, runs in parts:
         upstreams[request.recipe.upstream] = None
         cost = Estimates(request.store, request.data)
+        judged = request.store.look_up_all(request.runs).runs
         for run in runs:
-            status = request.store.look_up(run).status
+            status = judged[run.key].status
             statuses[status] += 1
             if status == "missing":
                 about = cost.seconds(run)
