@@ -99,7 +99,7 @@ class Recipe(Strict):
     @classmethod
     def views_have_protocols(cls, metrics: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         """Refuse a metric of another view of the ranks, such as sampled-HIT@10, whose protocol nobody states."""
-        known = info.data.get("protocols", {})
+        known = {*info.data.get("protocols", {}), info.data.get("protocol", {}).get("ranking")}
         views = [name.partition("-")[0] for name in metrics if "-" in name]
         raise_all(f"{view}-...: protocols says nothing of {view}" for view in views if view not in known)
         return metrics

@@ -82,13 +82,23 @@ def of_view(ranks: Ranks, metric: str) -> Ranks:
         MetricsError: there are no such ranks, or they were ranked in another way than the metric's name says.
     """
     view = parse(metric).view
-    found = ranks.views.get(view) if view else ranks
+    found = printed_view(ranks, metric)
     if found is None:
         raise MetricsError(metric, f"has no {view} ranks", "run it with an upstream that ranks in this way")
     ranking = found.protocol.get("ranking", "full")
     if (ranking in VIEWS or bool(view)) and ranking != view:
         raise MetricsError(metric, f"ranks of the ranking {ranking!r} cannot give {metric}", "name the metric after it")
     return found
+
+
+def printed_view(ranks: Ranks, metric: str) -> Ranks | None:
+    """The ranks that an upstream makes a metric of this name from: those of its prefix, else its own, however ranked.
+
+    None where it has none of that view.
+    """
+    view = parse(metric).view
+    own = ranks if not view or ranks.protocol.get("ranking") == view else None
+    return ranks.views.get(view, own)
 
 
 def check(ranks: Ranks) -> None:
@@ -160,8 +170,13 @@ def per_user(ranks: Ranks, metric: str, ties: TieRule = "mean") -> Floats:
         ArgumentError: for an unknown metric.
         MetricsError: see `of_view`.
     """
+    return _values(of_view(ranks, metric), metric, ties)
+
+
+def _values(ranks: Ranks, metric: str, ties: TieRule) -> Floats:
+    """The values that these very ranks give."""
     kind, k, _ = parse(metric)
-    place = rank(of_view(ranks, metric), ties)
+    place = rank(ranks, ties)
     if kind in ("MRR", "MAP"):  # of a list of k, or of the whole list; with one relevant item they are one
         return np.where(place <= k, mrr(place), 0.0) if k else mrr(place)
     function: Callable[[Floats, int], Floats] = hit_at_k if kind == "HIT" else ndcg_at_k
@@ -174,8 +189,12 @@ def means_bounds(ranks: Ranks, metric: str) -> Bounds:
     Raises:
         ArgumentError: for an unknown metric.
     """
-    pessimistic = per_user(ranks, metric, "pessimistic").mean()
-    return Bounds(float(pessimistic), float(per_user(ranks, metric, "optimistic").mean()))
+    return _bounds(of_view(ranks, metric), metric)
+
+
+def _bounds(ranks: Ranks, metric: str) -> Bounds:
+    low, high = (_values(ranks, metric, ties).mean() for ties in ("pessimistic", "optimistic"))
+    return Bounds(float(low), float(high))
 
 
 def agrees_with_printed(ranks: Ranks, printed: Mapping[str, str]) -> list[str]:
@@ -188,13 +207,16 @@ def agrees_with_printed(ranks: Ranks, printed: Mapping[str, str]) -> list[str]:
         ranks: of the split that the upstream printed.
         printed: metric to the number as text, since its digits count: "0.0590" has four.
     """
-    known = [(name, text, meant) for name, text in printed.items() if (meant := understood(name))]
-    lacking = {view for _, _, meant in known if (view := parse(meant).view) and view not in ranks.views}
-    lines = [f"it printed {view} metrics and has no {view} ranks" for view in sorted(lacking)]
-    known = [parts for parts in known if parse(parts[2]).view not in lacking]
-    return lines + [
-        line for name, text, meant in known if (line := _disagreement(name, text, means_bounds(ranks, meant)))
-    ]
+    lines, lacking = [], set()
+    for name, text in printed.items():
+        if not (meant := understood(name)):
+            continue
+        own = printed_view(ranks, meant)
+        if own is None:
+            lacking.add(parse(meant).view)
+        elif line := _disagreement(name, text, _bounds(own, meant)):
+            lines.append(line)
+    return [f"it printed {view} metrics and has no {view} ranks" for view in sorted(lacking)] + lines
 
 
 def unchecked(printed: Mapping[str, object]) -> str:

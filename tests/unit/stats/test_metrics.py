@@ -206,3 +206,15 @@ def test_sampled_ranks_must_be_of_the_same_users() -> None:
     other = replace(ranks([3, 1], users=[1, 9]), protocol=SAMPLED)
     with pytest.raises(MetricsError, match="sampled ranks of other users"):
         metrics.check(replace(ranks([100, 2]), views={"sampled": other}))
+
+
+def test_ranks_that_are_sampled_throughout_give_sampled_metrics_only() -> None:
+    """An upstream may rank no other way; what it prints is then of these ranks, under whatever name."""
+    sampled = replace(ranks([0, 4]), protocol={"ranking": "sampled"})
+    assert metrics.per_user(sampled, "sampled-HIT@1").tolist() == [1.0, 0.0]
+    with pytest.raises(MetricsError, match="cannot give HIT@1"):
+        metrics.per_user(sampled, "HIT@1")
+    assert metrics.agrees_with_printed(sampled, {"HIT@1": "0.5000", "sampled-HIT@1": "0.5"}) == []
+    assert len(metrics.agrees_with_printed(sampled, {"HIT@1": "0.6000"})) == 1
+    with pytest.raises(MetricsError, match="has no sampled ranks"):
+        metrics.per_user(ranks([0, 4]), "sampled-HIT@1")
