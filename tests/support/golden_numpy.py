@@ -9,7 +9,7 @@ from typing import Any
 import golden_batch as golden
 import numpy as np
 from overlay import core_cut, popularity, probe
-from overlay.gsasrec import mf
+from overlay.aprec import mf
 from overlay.gsasrec_torch import measures
 from overlay.gsasrec_torch import split as splitting
 from overlay.losses import in_numpy
