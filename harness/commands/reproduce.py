@@ -112,7 +112,7 @@ def publish(
     made = rendered(request, table, results, formats)
     figures = tuple(name.removeprefix(f"{FIGURES}/") for name in made.files if name.startswith(f"{FIGURES}/"))
     return request_file.keep(
-        request, made.files, formats=tuple(formats), figures=figures, figure_data=made.figure_data,
+        request, made.files, formats=request_file.in_order(formats), figures=figures, figure_data=made.figure_data,
         statement=preregistration.to_keep(request, table, results),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ them and another machine has others. What a reader wants to know of the numbers 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,6 +107,11 @@ def describe(request: TableRequest, **made: Any) -> RequestFile:
     )  # fmt: skip
 
 
+def in_order(formats: Collection[str]) -> tuple[str, ...]:
+    """Formats in one order, however they were asked for."""
+    return tuple(form for form in ALL_FORMATS if form in formats)
+
+
 def keep(request: TableRequest, files: Mapping[str, bytes | None], **made: Any) -> list[Path]:
     """Write files of a table by name, beside what is there, and remove those that are None; where they lie.
 
@@ -141,7 +146,7 @@ def merged(new: RequestFile, folder: Path) -> RequestFile:
     formats = {*new.formats, *(form for form in old.formats if still_there(folder, form))}
     drawings = [d for d in old.drawings if any(folder.glob(f"*-{d.dataset}.csv")) and d not in new.drawings]
     changes: dict[str, Any] = {
-        "formats": tuple(form for form in ALL_FORMATS if form in formats),
+        "formats": in_order(formats),
         "drawings": (*drawings, *new.drawings),
         "statement": new.statement or old.statement,
     }

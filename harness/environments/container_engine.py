@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.core.errors import SetupError
+from harness.core.errors import Interrupted, SetupError
 
 if TYPE_CHECKING:
     import docker
@@ -46,9 +46,19 @@ def connect(address: str = "") -> docker.DockerClient:
         client.ping()
         client.api.timeout = PATIENCE_S
     except (DockerException, OSError) as error:
+        raise_interruption(error)
         fix = "start it, name another with DOCKER_HOST, or use --executor local; `harness doctor` says more"
         raise SetupError(address or "container engine", f"does not answer: {error}", fix) from error
     return client
+
+
+def raise_interruption(error: BaseException) -> None:
+    """Raise the Ctrl-C that the engine's library took for an error of its own, if this error comes from one."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, Interrupted):
+            raise seen
+        seen = seen.__cause__ or seen.__context__
 
 
 @contextlib.contextmanager
@@ -63,8 +73,10 @@ def refusals(where: str, fix: str = "`harness doctor` says more") -> Iterator[No
     try:
         yield
     except APIError as error:
+        raise_interruption(error)
         raise SetupError(where, f"the engine refuses: {error.explanation or error}", fix) from error
     except (DockerException, OSError) as error:  # an OSError of requests: the engine is gone
+        raise_interruption(error)
         raise SetupError(where, f"the engine does not answer: {error}", fix) from error
 
 

@@ -227,14 +227,14 @@ def test_losses_are_listed_and_one_is_explained(project: Project, one_error: Che
     listed = project.run("losses")
     assert listed.returncode == 0, listed.stderr
     assert max(map(len, listed.stdout.splitlines())) <= 120
-    into = "s3rec (torch), gsasrec (tensorflow), sasrec-bert4rec (torch)"
+    into = "s3rec (torch), gsasrec (tensorflow), sasrec-bert4rec (torch), bert4rec_repro (tensorflow)"
     others = "gsasrec-pytorch (torch), demo (numpy)"
-    assert f"--loss mine.py:my_loss, goes into: {into}\nnot into: {others}" in listed.stdout
+    assert f"--loss mine.py:my_loss, goes into: {into} not into: {others}" in " ".join(listed.stdout.split())
     one = project.run("losses", "gbce")
     for text in (
         "petrov2023 eq. 8",
         "t         0.75       number from 0 to 1",
-        "upstreams  s3rec, gsasrec, gsasrec-pytorch, sasrec-bert4rec, demo",
+        "upstreams  s3rec, gsasrec, gsasrec-pytorch, sasrec-bert4rec, bert4rec_repro, demo",
     ):
         assert text in one.stdout
     assert "did you mean 'gbce'" in one_error(project.run("losses", "gbc"), 2)
