@@ -15,6 +15,9 @@ import golden_batch as golden
 import numpy as np
 
 
+LATER_VIEWS = ("_items",)
+
+
 def told(listen: Callable[[], None]) -> dict[str, Any]:
     """Ranks and events that the probe was told of."""
     with tempfile.TemporaryDirectory() as folder:
@@ -24,6 +27,9 @@ def told(listen: Callable[[], None]) -> dict[str, Any]:
         with np.load(Path(folder, "ranks-test.npz")) as file:
             arrays = {name: golden.digest(file[name]) for name in file if file[name].dtype.kind == "i"}
             protocol = json.loads(str(file["protocol"]))
+        # Declared equivalences name the file of digits as it is, so a view of later is left out; it has its own tests.
+        arrays = {name: digits for name, digits in arrays.items() if not name.endswith(LATER_VIEWS)}
+        protocol = {name: word for name, word in protocol.items() if f"_{name.partition('.')[0]}" not in LATER_VIEWS}
     found: dict[str, Any] = {"arrays": arrays, "protocol": protocol}
     for event in map(json.loads, lines):
         numbers = {f"float64 {key}": golden.digits(v) for key, v in event.items() if isinstance(v, list | float)}
