@@ -14,7 +14,6 @@ from unittest import mock
 import golden_batch as golden
 import numpy as np
 
-
 LATER_VIEWS = ("_items",)
 
 
