@@ -174,4 +174,4 @@ def read(path: Path) -> File:
     try:
         return File.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(str(path), problems(error, File), "mend these keys") from error
+        raise ConfigError(str(path), problems(error, File), "correct these keys") from error

@@ -51,7 +51,7 @@ def typed(raw: Any, where: str, kind: type[Model], context: Any = None) -> Model
     try:
         return kind.model_validate(raw, context=context)
     except ValidationError as error:
-        raise RecipeError(where, problems(error, kind), "mend these keys") from error
+        raise RecipeError(where, problems(error, kind), "correct these keys") from error
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the fast one where it was built

@@ -102,6 +102,10 @@ class Recipe(Strict):
         known = {*info.data.get("protocols", {}), info.data.get("protocol", {}).get("ranking")}
         views = [name.partition("-")[0] for name in metrics if "-" in name]
         raise_all(f"{view}-...: protocols says nothing of {view}" for view in views if view not in known)
+        if info.data.get("protocol", {}).get("ranking") == "sampled":
+            raise_all(
+                f"{name}: the ranks are sampled, so name it sampled-{name}" for name in metrics if "-" not in name
+            )
         return metrics
 
     @field_validator("options")

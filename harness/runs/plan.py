@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,12 +90,28 @@ def plan_runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, setti
     check_pretraining(recipe, settings.pretrain)
     seeds = settings.seeds or recipe.seeds
     names = [n for n in data if n in settings.where.get("dataset", tuple(data))]
-    return [
+    runs = [
         plan_run(recipe, pinned, settings, name, data[name], key, chosen[key], seed)
         for name in names
         for key in chosen
         for seed in (seeds if chosen[key].seeded else (None,))
     ]
+    check_seeds(recipe, runs)
+    return runs
+
+
+def check_seeds(recipe: Recipe, runs: Sequence[Run]) -> None:
+    """Refuse seeds that make one run: its record would stand for all of them.
+
+    Raises:
+        RecipeError: naming the system and two of its seeds.
+    """
+    seen: dict[tuple[str, str, str], int | None] = {}
+    for run in runs:
+        other = seen.setdefault((run.dataset, run.system, run.key), run.seed)
+        if other != run.seed:
+            what = f"{run.system}: seeds {other} and {run.seed} make the same command, so one run"
+            raise RecipeError(recipe.artifact, what, "its command needs {seed}, with single braces")
 
 
 def plan_run(

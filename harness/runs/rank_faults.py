@@ -21,17 +21,21 @@ COMPARED = ("split", "ranking")
 CONSTANT_USERS, CONSTANT_CANDIDATES = 0.9, 0.9
 
 
-def rank_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
-    """Faults in the ranks: users missing or twice, impossible counts."""
+def rank_faults(run: Run, ranks: Ranks, view: str = "") -> Iterator[Fault]:
+    """Faults in the ranks: users missing or twice, impossible counts.
+
+    Args:
+        view: what is said before them, "sampled ", "" for the run's own.
+    """
     n_users = len(ranks.users)
     if n_users != run.users:
-        yield Fault("metrics", f"ranks of {n_users} users, expected {run.users}")
+        yield Fault("metrics", f"{view}ranks of {n_users} users, expected {run.users}")
     if not n_users:
-        yield Fault("metrics", "ranks of no users")
+        yield Fault("metrics", f"{view}ranks of no users")
     if len(np.unique(ranks.users)) != n_users:
-        yield Fault("metrics", "a user has more than one rank")
+        yield Fault("metrics", f"{view}ranks: a user has more than one" if view else "a user has more than one rank")
     if (ranks.above < 0).any() or (ranks.tied < 1).any() or (ranks.above + ranks.tied > ranks.candidates).any():
-        yield Fault("metrics", "ranks outside the number of candidates")
+        yield Fault("metrics", f"{view}ranks outside the number of candidates")
 
 
 def protocol_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
@@ -57,12 +61,12 @@ def contradictions(asked: Mapping[str, str], found: Mapping[str, str], view: str
             yield Fault("metrics", told, of_recipe=True)
 
 
-def score_faults(ranks: Ranks) -> Iterator[Fault]:
+def score_faults(ranks: Ranks, view: str = "") -> Iterator[Fault]:
     """Faults in the scores as far as ranks show them: nearly all are the same for nearly all users."""
     alike = float((ranks.tied >= CONSTANT_CANDIDATES * ranks.candidates).mean())
     if alike >= CONSTANT_USERS:
         share = f"{100 * CONSTANT_CANDIDATES:.0f} % of the candidates tie with the held-out item"
-        yield Fault("metrics", f"scores are constant: at least {share} for {100 * alike:.0f} % of the users")
+        yield Fault("metrics", f"{view}scores are constant: at least {share} for {100 * alike:.0f} % of the users")
 
 
 def shared_by_dataset(runs: Iterable[tuple[Run, Ranks | None]]) -> dict[str, Shared]:

@@ -155,6 +155,8 @@ def parse_record(content: Mapping[str, Any]) -> StoredRecord:
         raise ValueError("; ".join(" ".join(line.split()) for line in lines[:3])) from error
     if (record.fault is None) != (record.status == "finished"):
         raise ValueError(f"is {record.status} {'without' if record.fault is None else 'with'} a fault")
+    if record.status == "finished" and record.exit_status:
+        raise ValueError(f"is finished with exit status {record.exit_status}")
     return record
 
 

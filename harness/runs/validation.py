@@ -181,8 +181,7 @@ def reported_faults(run: Run, reported: Reported) -> Iterator[Fault]:
     """Faults in what a run says of itself, the most telling first."""
     yield from model_faults(run, reported.network)
     yield from loss_faults(run, reported.proof)
-    if (epochs := reported.training.get("nonfinite")) and is_number(epochs):
-        yield Fault("training", f"the loss of a batch was not a finite number in {epochs} epochs")
+    yield from training_faults(reported.training)
     if not reported.printed:
         yield Fault("metrics", "the probe saw no printed test metrics")
     for name in (name for name, text in reported.printed.items() if not is_number(text)):
@@ -190,9 +189,22 @@ def reported_faults(run: Run, reported: Reported) -> Iterator[Fault]:
     if isinstance(reported.ranks, MetricsError):
         yield Fault("metrics", f"{reported.ranks.where}: {reported.ranks.what}")
     else:
-        yield from rank_faults(run, reported.ranks)
+        views = {"": reported.ranks, **{f"{view} ": own for view, own in reported.ranks.views.items()}}
+        for view, own in views.items():
+            yield from rank_faults(run, own, view)
         yield from protocol_faults(run, reported.ranks)
-        yield from score_faults(reported.ranks)
+        for view, own in views.items():
+            yield from score_faults(own, view)
+
+
+def training_faults(training: Mapping[str, Any]) -> Iterator[Fault]:
+    """Faults in what a run says of its epochs; nothing for a record of before it was said."""
+    epochs, moved = training.get("nonfinite", 0), training.get("moved", True)
+    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0 or not isinstance(moved, bool):
+        found = f"nonfinite {epochs!r} and moved {moved!r}"
+        yield Fault("training", f"its event `training` has {found}, expected a number of epochs and true or false")
+    elif epochs:
+        yield Fault("training", f"the loss of a batch was not a finite number in {epochs} epochs")
 
 
 def outcome_faults(outcome: Outcome, told: Any = None) -> Iterator[Fault]:

@@ -27,7 +27,7 @@ _SPELLINGS = {"HR": "HIT", "RECALL": "HIT", "HITS": "HIT", "HITRATE": "HIT"}
 KNOWN = "HIT@k, NDCG@k, MAP@k, MRR@k (k = 1, 2, ...), MRR, each also as sampled-..."
 #: Prefixes of metrics that are made from ranks under another protocol; each names a view of `Ranks.views`.
 VIEWS = ("sampled",)
-_LIKE_A_METRIC = re.compile(r"@\s*\d|(?<![a-z])(hits?|hr|hit.?rate|recall|ndcg|map|mrr)(?![a-z])", re.I)
+_LIKE_A_METRIC = re.compile(r"@\s*\d|(?<![a-z])(hits?|hr|hit.?rat(?:e|io)|recall|ndcg|map|mrr)(?![a-z])", re.I)
 _NAME = re.compile(rf"(?:({'|'.join(VIEWS)})-)?(?:(HIT|NDCG|MAP|MRR)@([1-9][0-9]*)|MRR)")
 
 

@@ -95,7 +95,7 @@ def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Publis
     try:
         rows = PrintedTable.model_validate(tables[artifact]).values
     except ValidationError as error:
-        raise RecipeError(f"{path}: {artifact}", problems(error, PrintedTable), "mend these keys") from error
+        raise RecipeError(f"{path}: {artifact}", problems(error, PrintedTable), "correct these keys") from error
     for place, row in enumerate(rows):
         for key, system in recipe.systems.items():
             named = system.quoted if whose and system.quoted else filter(None, (system.published,))

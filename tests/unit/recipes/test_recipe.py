@@ -77,7 +77,6 @@ def test_a_recipe_as_a_person_writes_it(tmp_path: Path) -> None:
     ("stated", "told"),
     [
         ("split: leave-one-out, ranking: full, seen: kept, cold: items without training come last", ""),
-        ("split: leave-one-out, ranking: sampled, seen: kept", ""),
         ("split: leave-one-out", "lacks ranking: full or sampled; lacks seen"),
         ("ranking: full, seen: kept", "lacks split: leave-one-out"),
         (
@@ -99,6 +98,13 @@ def test_a_protocol_with_which_nothing_could_be_compared_is_refused(tmp_path: Pa
     else:
         write(tmp_path, recipe=text)
         assert recipes.load_recipe(tmp_path, "paper/table", {}).protocol["seen"] == "kept"
+
+
+def test_metrics_of_sampled_ranks_say_so(tmp_path: Path) -> None:
+    """The table failed such runs and `status` called them finished."""
+    text = RECIPE.replace("ranking: full", "ranking: sampled")
+    (_, *lines) = refused(tmp_path, text)
+    assert "HIT@10: the ranks are sampled, so name it sampled-HIT@10" in " ".join(lines)
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:

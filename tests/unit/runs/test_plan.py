@@ -61,6 +61,14 @@ def test_runs_are_datasets_times_systems_times_seeds_in_the_recipe_s_order() -> 
     assert {c[0] for c in cells[7:]} == {"large"}
 
 
+def test_seeds_that_make_one_run_are_refused() -> None:
+    """The braces of `{{seed}}` are those of the command's own: one record stood for every seed."""
+    recipe = recipe_texts.recipe()
+    same = recipe.model_copy(update={"command": tuple(word.replace("{seed}", "{{seed}}") for word in recipe.command)})
+    with pytest.raises(RecipeError, match="net/bce: seeds 1 and 2 make the same command"):
+        plan_runs(same, recipe_texts.data(), PINNED, Settings(where={"dataset": ("small",)}))
+
+
 def test_a_command_is_filled_in_but_for_the_folders_of_the_machine() -> None:
     assert one().command == (
         "python", "train.py", "--data=$DATA/Small.txt", "--out=$OUT", "--name=Small", "--model=net", "--loss=bce",

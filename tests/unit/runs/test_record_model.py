@@ -59,6 +59,7 @@ def test_every_committed_record_is_typed_hashes_to_its_key_and_counts() -> None:
         ("status", "maybe", "status: Input should be 'finished' or 'failed', got 'maybe'"),
         ("status", "failed", "is failed without a fault"),
         ("fault", {"kind": "training", "reason": "x"}, "is finished with a fault"),
+        ("exit_status", 1, "is finished with exit status 1"),
         ("fault", {}, "fault.kind: is missing; fault.reason: is missing"),
         ("fault", "x", "fault: Input should be a valid dictionary"),
         ("seed", -1, "seed: Input should be greater than or equal to 0, got -1"),

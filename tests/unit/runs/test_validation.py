@@ -234,6 +234,17 @@ def test_ranks_of_another_protocol_have_words_of_their_own(folder: RunFolder) ->
         (SAMPLED_WORDS, SAMPLED_COLUMNS, ""),
         (SAMPLED_WORDS, {}, "its recipe asks for sampled ranks, it has none"),
         ({}, SAMPLED_COLUMNS, "its recipe says sampled ranking: sampled, its ranks report full"),
+        (
+            SAMPLED_WORDS,
+            {**SAMPLED_COLUMNS, "above_sampled": [-5, 0, 1, 2]},
+            "sampled ranks outside the number of candidates",
+        ),
+        (
+            SAMPLED_WORDS,
+            {**SAMPLED_COLUMNS, "above_sampled": [0] * 4, "tied_sampled": [101] * 4},
+            "sampled scores are constant: at least 90 % of the candidates tie with the held-out item "
+            "for 100 % of the users",
+        ),
     ],
 )
 def test_a_recipe_with_sampled_metrics_needs_sampled_ranks(
@@ -502,3 +513,9 @@ def test_how_many_items_a_run_ranks_is_read_where_it_is_told(folder: RunFolder) 
     assert read_ranks(folder.ranks("test")).items == 0
     write_ranks(folder, candidates_all=[733] * 4)
     assert read_ranks(folder.ranks("test")).items == 733
+
+
+@pytest.mark.parametrize("training", [{"nonfinite": "many", "moved": True}, {"nonfinite": -1}, {"moved": "no"}])
+def test_an_event_about_training_that_cannot_be_read_is_a_fault(folder: RunFolder, training: dict[str, Any]) -> None:
+    write_events(folder, [*EVENTS, {"event": "training", **training}])
+    assert "its event `training` has" in fault(folder).reason

@@ -136,6 +136,7 @@ def test_a_printed_metric_that_could_not_be_checked_is_told_beside_one_that_coul
     told, odd = "printed, and not checked against the ranks: ", {"Precision@5": "0.1", "recall_20": "1"}
     assert metrics.unchecked({"hit@10": "0.5", "valid_ndcg@10": "0.1"}) == f"{told}valid_ndcg@10"
     assert metrics.unchecked({"hit@10": "0.5", **odd}) == f"{told}Precision@5, recall_20"
+    assert metrics.unchecked({"hit@10": "0.5", "HitRatio": "0.1"}) == f"{told}HitRatio"
     assert metrics.unchecked({"hit@10": "0.5", "minutes to converge": "3", "training_time": "9"}) == ""
 
 
