@@ -160,8 +160,6 @@ def with_seeds(users: float, df_users: float, seeds: float, between: float, df: 
 def mid_p(wins: int, losses: int) -> float:
     """McNemar's mid-p, two-sided."""
     n, fewer = wins + losses, min(wins, losses)
-    if wins == losses:
-        return float(1 - stats.binom.pmf(fewer, n, 0.5)) if n else 1.0
     return float(2 * stats.binom.cdf(fewer, n, 0.5) - stats.binom.pmf(fewer, n, 0.5))
 
 

@@ -28,11 +28,10 @@ class Noise(NamedTuple):
 
 
 class Run(NamedTuple):
-    """The ranks of one run, by user id."""
+    """The mean ranks of one run in the order of user ids, by the prefix of the metrics made from them."""
 
     seed: int | None
-    above: npt.NDArray[np.int64]
-    tied: npt.NDArray[np.int64]
+    ranks: dict[str, Floats]
 
 
 class Sources:
@@ -45,7 +44,7 @@ class Sources:
         self.recipe: dict[str, Any] = yaml.safe_load((root / "recipes" / f"{artifact}.yaml").read_text("utf-8"))
         self.runs = root / "results" / "runs"
         self.margin = {"relative": 0.0, "absolute": 0.0, **self.recipe.get("margin", {"relative": 0.05})}
-        ranked = [r for r in self.values if r["metric"].partition("@")[0] in ("HIT", "NDCG", "MRR")]
+        ranked = [r for r in self.values if r["metric"].rpartition("-")[2].partition("@")[0] in ("HIT", "NDCG", "MRR")]
         self.cells = {(r["dataset"], r["system"], r["metric"]): r for r in ranked}
         self._ranks: dict[str, Run] = {}
 
@@ -70,7 +69,9 @@ class Sources:
             columns = np.load(folder / "ranks-test.npz")
             order = np.argsort(columns["user"])
             seed = json.loads((folder / "record.json").read_text("utf-8"))["seed"]
-            self._ranks[key] = Run(seed, columns["above_printed"][order], columns["tied_printed"][order])
+            views = {"": "printed", **({"sampled": "sampled"} if "above_sampled" in columns else {})}
+            ranks = {name: 1 + columns[f"above_{v}"] + (columns[f"tied_{v}"] - 1) / 2 for name, v in views.items()}
+            self._ranks[key] = Run(seed, {name: rank[order] for name, rank in ranks.items()})
         return self._ranks[key]
 
     def limit(self, value: float) -> float:
@@ -86,8 +87,9 @@ def read(path: Path) -> list[Row]:
 
 def metric(run: Run, name: str) -> Floats:
     """A metric of each user, ties by the mean rank."""
-    kind, _, cut = name.partition("@")
-    rank = 1 + run.above + (run.tied - 1) / 2
+    view, _, plain = name.rpartition("-")
+    kind, _, cut = plain.partition("@")
+    rank = run.ranks[view]
     inside = rank <= int(cut) if cut else np.ones(len(rank), dtype=bool)
     value = {"HIT": np.ones(len(rank)), "NDCG": 1 / np.log2(rank + 1)}.get(kind, 1 / rank)
     return np.where(inside, value, 0.0)
