@@ -6,7 +6,7 @@ reports would compare with nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from harness.core.errors import near_misses
 
@@ -29,3 +29,19 @@ def faults(protocol: Mapping[str, str]) -> Iterator[str]:
             yield f"unknown {name} {value!r} ({near_misses(value, VALUES[name])})"
         elif not value.strip():
             yield f"{name} is empty"
+
+
+def metric_faults(metrics: Iterable[str], own: Mapping[str, str], views: Collection[str]) -> Iterator[str]:
+    """A fault for each metric whose name and protocol do not belong together.
+
+    Args:
+        own: the recipe's `protocol`.
+        views: further views of the ranks whose protocols it states.
+    """
+    ranking = own.get("ranking", "")
+    for name in metrics:
+        view, dash, _ = name.partition("-")
+        if dash and view not in {*views, ranking}:
+            yield f"{view}-...: protocols says nothing of {view}"
+        elif not dash and ranking == "sampled":
+            yield f"{name}: the ranks are sampled, so name it sampled-{name}"

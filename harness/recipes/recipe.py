@@ -99,13 +99,7 @@ class Recipe(Strict):
     @classmethod
     def views_have_protocols(cls, metrics: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         """Refuse a metric of another view of the ranks, such as sampled-HIT@10, whose protocol nobody states."""
-        known = {*info.data.get("protocols", {}), info.data.get("protocol", {}).get("ranking")}
-        views = [name.partition("-")[0] for name in metrics if "-" in name]
-        raise_all(f"{view}-...: protocols says nothing of {view}" for view in views if view not in known)
-        if info.data.get("protocol", {}).get("ranking") == "sampled":
-            raise_all(
-                f"{name}: the ranks are sampled, so name it sampled-{name}" for name in metrics if "-" not in name
-            )
+        raise_all(protocol.metric_faults(metrics, info.data.get("protocol", {}), info.data.get("protocols", {})))
         return metrics
 
     @field_validator("options")

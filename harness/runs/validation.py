@@ -27,6 +27,7 @@ from harness.runs.probe_output import is_number, read_events, read_ranks
 from harness.runs.rank_faults import peer_fault, protocol_faults, rank_faults, score_faults
 from harness.runs.record_labels import label_fault
 from harness.runs.record_model import Fault, StoredRecord, key_fault
+from harness.runs.training_faults import training_faults
 from harness.stats.comparability import Shared
 from harness.stats.metrics import agrees_with_printed, unchecked
 
@@ -195,16 +196,6 @@ def reported_faults(run: Run, reported: Reported) -> Iterator[Fault]:
         yield from protocol_faults(run, reported.ranks)
         for view, own in views.items():
             yield from score_faults(own, view)
-
-
-def training_faults(training: Mapping[str, Any]) -> Iterator[Fault]:
-    """Faults in what a run says of its epochs; nothing for a record of before it was said."""
-    epochs, moved = training.get("nonfinite", 0), training.get("moved", True)
-    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0 or not isinstance(moved, bool):
-        found = f"nonfinite {epochs!r} and moved {moved!r}"
-        yield Fault("training", f"its event `training` has {found}, expected a number of epochs and true or false")
-    elif epochs:
-        yield Fault("training", f"the loss of a batch was not a finite number in {epochs} epochs")
 
 
 def outcome_faults(outcome: Outcome, told: Any = None) -> Iterator[Fault]:
