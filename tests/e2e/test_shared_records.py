@@ -19,6 +19,7 @@ def with_sampled_recipe(project: Project) -> None:
     """A second recipe for the same runs, which says that they rank sampled candidates."""
     text = (project.folder / "recipes/demo/demo.yaml").read_text(encoding="utf-8")
     text = text.replace("artifact: demo/demo", "artifact: demo/sampled").replace("ranking: full", "ranking: sampled")
+    text = text.replace("HIT@", "sampled-HIT@").replace("NDCG@", "sampled-NDCG@")
     (project.folder / "recipes/demo/sampled.yaml").write_text(text, encoding="utf-8")
 
 
