@@ -24,7 +24,7 @@ from harness.core.errors import SetupError, SourceError
 from harness.core.files import sha256_file
 from harness.core.process import capture
 
-PYPI = "https://pypi.org/simple"
+HELP_WIDTH = "400"  # columns in which pip's help breaks no address
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 OPTIONS = {
     "index-url": "main", "i": "main", "extra-index-url": "extra", "find-links": "folders", "f": "folders",
@@ -74,20 +74,40 @@ class Places:
 
 
 def places(pip_args: Iterable[str], env: Mapping[str, str]) -> Places:
-    """Where pip would look, by its own configuration and these arguments."""
+    """Where pip would look, by its own configuration and these arguments.
+
+    Raises:
+        SourceError: no index is configured and pip names none.
+    """
     found: dict[str, list[str]] = {"main": [], "extra": [], "folders": []}
     for name, value in [*configured(env), *given(pip_args)]:
         if kind := OPTIONS.get(name):
             found[kind] = value.split() if kind == "main" else [*found[kind], *value.split()]
-    indexes = [*(found["main"] or [PYPI]), *found["extra"]]
+    indexes = [*(found["main"] or [default_index(env)]), *found["extra"]]
     return Places(tuple(dict.fromkeys(indexes)), tuple(dict.fromkeys(found["folders"])))
+
+
+def default_index(env: Mapping[str, str]) -> str:
+    """The index that pip uses where none is configured, as its help names it.
+
+    Raises:
+        SourceError: there is no pip, or its help names none.
+    """
+    fix = "install pip, or name an index by --index-url in HARNESS_PIP_ARGS"
+    try:
+        text = capture([sys.executable, "-m", "pip", "install", "--help"], {**env, "COLUMNS": HELP_WIDTH})
+    except SetupError as error:
+        raise SourceError("pip", "does not run, so its default index is unknown", fix) from error
+    if not (found := re.search(r"--index-url <url>[^(]*\(default\s+([^)\s]+)\)", text)):
+        raise SourceError("pip", "its help names no default index", fix)
+    return found[1]
 
 
 def configured(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """pip's configuration from its files and from variables: option and value."""
     try:
         lines = capture([sys.executable, "-m", "pip", "config", "list"], env).splitlines()
-    except SetupError:  # no pip here: its default index is taken
+    except SetupError:  # no pip here
         return
     for line in lines:
         name, _, value = line.partition("=")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from pip._internal.models.index import PyPI
 from served import Page, served, silent_address
 
 from harness.checks import locks, package_index
 from harness.checks.outcome import Item
 from harness.checks.package_index import Places
+from harness.core.errors import SourceError
 
 ONE, TWO, OTHER = ("a" * 64, "b" * 64, "c" * 64)
 LOCK = f"one-package==1.0 ; python_version >= '3' \\\n    --hash=sha256:{ONE} \\\n    --hash=sha256:{TWO}\n"
@@ -117,7 +120,15 @@ def test_places_are_those_of_pip() -> None:
     env = {"PIP_CONFIG_FILE": "/dev/null", "PIP_EXTRA_INDEX_URL": "https://b https://c", "PIP_FIND_LINKS": "/wheels"}
     found = package_index.places(("--index-url", "https://a", "--find-links=/more"), env)
     assert found == Places(("https://a", "https://b", "https://c"), ("/wheels", "/more"))
-    assert package_index.places((), {"PIP_CONFIG_FILE": "/dev/null"}) == Places((package_index.PYPI,))
+    assert package_index.places((), {"PIP_CONFIG_FILE": "/dev/null"}) == Places((PyPI.simple_url,))
+
+
+def test_without_pip_the_default_index_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No index at all would make every package gone."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    with pytest.raises(SourceError, match="default index is unknown"):
+        package_index.places((), {"PIP_CONFIG_FILE": "/dev/null"})
+    assert package_index.places(("--index-url", "https://a"), {}) == Places(("https://a",))
 
 
 def test_a_folder_is_an_index_too(tmp_path: Path) -> None:
