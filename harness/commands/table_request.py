@@ -149,14 +149,9 @@ class TableRequest:
         folder = self.config.results / DEMONSTRATION if self.recipe.demonstration else self.config.results
         return Store(folder, self.config.cache)
 
-    def class_facts(self, environment: str = "") -> dict[str, str]:
-        """What the machine class of runs is made of; an image is built if need be.
-
-        Args:
-            environment: of the runs, "" for the recipe's own.
-        """
-        local = self.executor == "local"
-        image = None if local else self.backend(environment or self.recipe.environment).facts.get("image")
+    def class_facts(self, run: Run) -> dict[str, str]:
+        """What the machine class of a run is made of; an image is built if need be."""
+        image = None if self.executor == "local" else self.workspace.backend_of(run).facts.get("image")
         digest = str(image["id"]) if isinstance(image, dict) else ""
         return class_facts(self.config.base_env, self.settings.device, self.executor, digest)
 
@@ -172,7 +167,7 @@ class TableRequest:
             if run.environment not in seen:
                 machine = describe_machine(self.config.base_env, self.settings.device)
                 facts = {**self.workspace.backend_of(run).facts, **machine, "harness": own_version(self.config)}
-                seen[run.environment] = {**facts, "class": machine_class(self.class_facts(run.environment))}
+                seen[run.environment] = {**facts, "class": machine_class(self.class_facts(run))}
             return seen[run.environment]
 
         return Execution(

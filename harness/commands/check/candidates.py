@@ -132,7 +132,7 @@ def candidate(request: TableRequest, run: Run, accepted: Record, changes: Sequen
     record = accepted.typed
     return Candidate(
         key=record.key, upstream=run.upstream, dataset=run.dataset, system=run.system, seed=run.seed,
-        machine=machine_class(request.class_facts(run.environment)), full_s=max(record.seconds, 1.0),
+        machine=machine_class(request.class_facts(run)), full_s=max(record.seconds, 1.0),
         prefix_s=prefix_seconds(request, run, accepted, epochs), rekeyed=bool(changes), cell=cell_of(accepted),
     )  # fmt: skip
 

@@ -93,7 +93,7 @@ def rerun(
                     history.add(night.night, [line])
     finally:
         remove_tree(scratch)
-    facts = {r.candidate.machine: r.request.class_facts(r.run.environment) for r in there.reruns.values()}
+    facts = {r.candidate.machine: r.request.class_facts(r.run) for r in there.reruns.values()}
     after = History(history.folder).with_lines(history.lines, lines)
     missing = len(there.reruns) - len({choice.candidate.key for choice in choices})
     return Reran(
