@@ -14,15 +14,12 @@ from pathlib import Path
 
 from harness.commands import request_file
 from harness.commands.made_again import make_again
-from harness.commands.record_findings import own_rows
+from harness.commands.record_findings import DOCUMENT, document
 from harness.core.config import Config, load
-from harness.findings.collect import collect
 from harness.recipes.recipe import only_counts
-from harness.report.findings import to_markdown
 from harness.runs.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
-FINDINGS = ROOT / "docs" / "findings.md"
 
 
 def render(config: Config, folder: Path, requests_only: bool) -> None:
@@ -63,7 +60,7 @@ def main() -> None:
         else:
             render(config, folder, given.requests)
     if not given.check and not given.requests:
-        FINDINGS.write_text(to_markdown(collect(ROOT, *own_rows(config)), everything=False), encoding="utf-8")
+        (ROOT / DOCUMENT).write_text(document(config), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ class JoinedRequest:
     @property
     def variant(self) -> str:
         """What tells the files of this table apart from those made with other settings."""
-        return next(iter(self.parts.values())).variant.partition("system=")[2].partition(",")[2] or "full"
+        part = next(iter(self.parts.values()))
+        return replace(part, settings=replace(part.settings, where={})).variant
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,12 @@ from harness.core.config import Config
 from harness.core.errors import HarnessError, MetricsError, RecipeError
 from harness.core.files import canonical_json
 from harness.executors.run_folder import RunFolder
+from harness.findings.collect import collect
 from harness.findings.own_runs import MetricRow, PairingRow, PairRow, SettingRow, TwinRow, VariantRow
 from harness.recipes import recipe as recipes
 from harness.recipes.recipe import Recipe
 from harness.recipes.selection import Settings
+from harness.report.findings import to_markdown
 from harness.runs.probe_output import read_ranks
 from harness.runs.store import Store
 from harness.runs.stored import Record, judge
@@ -35,6 +37,14 @@ from harness.tables.comparable_runs import select_comparable
 
 PUBLISHED, RELEASED = "as-published", "as-released"
 OWN_WORDS = ("data", "dataset", "out", "batches", "listed")  # options that each code base has a value of its own for
+
+
+DOCUMENT = "docs/findings.md"
+
+
+def document(config: Config) -> str:
+    """The list of findings as `DOCUMENT` has it: all that does not agree, as Markdown."""
+    return to_markdown(collect(config.root, *own_rows(config)), everything=False)
 
 
 def own_rows(

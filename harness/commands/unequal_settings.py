@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from harness.core.config import Config
 from harness.findings.own_runs import SettingRow
@@ -24,17 +24,13 @@ def setting_rows(config: Config) -> Iterator[SettingRow]:
     for name in recipes.artifacts(config.root):
         recipe = recipes.load_recipe(config.root, name, {})
         if recipe.published and not recipe.demonstration:
-            seen: set[SettingRow] = set()
-            for claim in recipe.claims:
-                for row in of_claim(config, recipe, claim):
-                    if row not in seen:  # claims on several metrics name the same systems
-                        yield row
-                    seen.add(row)
+            labels = {key: data.label for key, data in recipes.load_datasets(config.root, recipe).items()}
+            rows = (row for claim in recipe.claims for row in of_claim(recipe, claim, labels))
+            yield from dict.fromkeys(rows)  # claims on several metrics name the same systems
 
 
-def of_claim(config: Config, recipe: Recipe, claim: ClaimText) -> Iterator[SettingRow]:
-    """The rows of one claim, datasets with the same two values together."""
-    labels = {key: data.label for key, data in recipes.load_datasets(config.root, recipe).items()}
+def of_claim(recipe: Recipe, claim: ClaimText, labels: Mapping[str, str]) -> Iterator[SettingRow]:
+    """The rows of one claim, datasets with the same two values together; `labels` are those of the datasets."""
     found: dict[tuple[str, Values], list[str]] = {}
     for dataset in claim.datasets or recipe.datasets:
         for place in differences(recipe, dataset, recipe.systems[claim.better], recipe.systems[claim.worse]):

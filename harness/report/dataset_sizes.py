@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.recipes.papers.dataset_sizes import STATISTICS, Row, SizeTable, Statistic
 from harness.report.formats import latex, markdown
 from harness.report.formats.templating import rendered
+from harness.report.view import slug
 
 TITLES = {
     "users": "Users", "items": "Items", "interactions": "Interactions", "average_length": "Average length",
@@ -69,7 +70,7 @@ def summary(table: SizeTable) -> str:
 def files(table: SizeTable) -> dict[str, str]:
     """The table in every format: end of the file's name to its text."""
     values = {"table": table, "titles": titles(table), "lines": lines(table), "summary": summary(table)}
-    values["slug"] = table.artifact.replace("/", "-")
+    values["slug"] = slug(table.artifact)
     return {
         ".md": rendered("counts.md.j2", markdown.escape, **values),
         ".tex": rendered("counts.tex.j2", latex.escape, **values),

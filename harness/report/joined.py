@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from dataclasses import dataclass
 
 from harness.report import rounding, sentences
 from harness.report.formats import latex, markdown
 from harness.report.formats.templating import rendered
-from harness.report.view import view
-from harness.report.view_model import ClaimLine
+from harness.report.view import slug, view
+from harness.report.view_model import ABSENT, ClaimLine
 from harness.tables.build import Cell
 from harness.tables.joined import JoinedPart, JoinedTable
 
-ABSENT = "–"
 COLUMNS = ("artifact", "dataset", "view", "metric", "system", "code base", "mean", "place", "runs", "reason")
 
 
@@ -102,7 +100,7 @@ def files(table: JoinedTable) -> dict[str, str]:
     """The table in every format: end of the file's name to its text."""
     values = {
         "table": table, "lines": lines(table), "orders": orders(table), "claims": claims(table), "notes": notes(table),
-        "banner": banner(table), "signatures": signatures(table), "slug": re.sub(r"\W+", "-", table.artifact),
+        "banner": banner(table), "signatures": signatures(table), "slug": slug(table.artifact),
         "n_tests": sum(len(part.table.claims) for part in table.parts), "labels": [part.label for part in table.parts],
     }  # fmt: skip
     return {

@@ -36,7 +36,7 @@ def view(table: Table) -> TableView:
     datasets = tuple(_dataset(table, dataset) for dataset in table.spec.datasets)
     shown = _shown_details(datasets)
     return TableView(
-        _slug(table.spec.artifact),
+        slug(table.spec.artifact),
         table.spec.artifact,
         table.spec.title,
         table.spec.metrics,
@@ -75,7 +75,8 @@ def _with_details(dataset: DatasetView, shown: Sequence[int]) -> DatasetView:
     return replace(dataset, claims=claims, own=own)
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """A text in letters, digits and hyphens, for names and anchors."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
 
 
@@ -84,7 +85,7 @@ def _dataset(table: Table, dataset: DatasetSpec) -> DatasetView:
     notes = (sentences.note_line(table.spec, note) for note in table.notes if note.dataset == dataset.key)
     n_users = table.n_users[dataset.key]
     return DatasetView(
-        _slug(dataset.key),
+        slug(dataset.key),
         dataset.label,
         f"{rounding.count(n_users)} users" if n_users else "no usable run",
         tuple(_value_blocks(table, dataset.key)),
@@ -158,7 +159,7 @@ def _value_block(table: Table, dataset: str, metrics: tuple[str, ...]) -> ValueB
 
 
 def _anchor(dataset: str, system: str) -> str:
-    return f"runs-{_slug(dataset)}-{_slug(system)}"
+    return f"runs-{slug(dataset)}-{slug(system)}"
 
 
 def _value_text(cell: Cell, sign: str = "") -> ValueText:

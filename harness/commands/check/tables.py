@@ -9,17 +9,14 @@ from pathlib import Path
 from harness.checks.outcome import Item, broken, held, unreachable
 from harness.commands import request_file
 from harness.commands.made_again import make_again
-from harness.commands.record_findings import own_rows
+from harness.commands.record_findings import DOCUMENT, document
 from harness.commands.request_file import FIGURES, FILE, RequestFile
 from harness.core.config import Config
 from harness.core.errors import HarnessError, SourceError, StoreError
 from harness.core.git import run_git
-from harness.findings.collect import collect
-from harness.report.findings import to_markdown
 
 TEXT = (".md", ".tex", ".csv", ".html")
 DIFF_LINES = 10
-FINDINGS = "docs/findings.md"
 
 
 def check_tables(config: Config, artifacts: Sequence[str]) -> Iterator[Item]:
@@ -80,11 +77,11 @@ def difference(committed: bytes, made: bytes) -> str:
 
 def check_findings(config: Config) -> Iterator[Item]:
     """docs/findings.md."""
-    path = config.root / FINDINGS
-    made = to_markdown(collect(config.root, *own_rows(config)), everything=False).encode()
+    path = config.root / DOCUMENT
+    made = document(config).encode()
     committed = path.read_bytes() if path.is_file() else b""
     if committed == made:
-        yield held(FINDINGS)
+        yield held(DOCUMENT)
     else:
         what = f"is not what the records and recipes give\n{difference(committed, made)}"
-        yield broken(FINDINGS, what, f"`harness findings --format md > {FINDINGS}`", "stale")
+        yield broken(DOCUMENT, what, f"`harness findings --format md > {DOCUMENT}`", "stale")
