@@ -10,12 +10,12 @@ from typing import Any
 
 import jsonschema
 import pytest
-from projects import ROOT, Project
+from made_checks import SCHEMA
+from projects import Project
 
 Check = Callable[[subprocess.CompletedProcess[str], int], str]
 FEW = ("--where", "loss=bce", "--seeds", "42,43", "--profile", "quick")
 LOOK = ("check", "--artifact", "demo", "--offline", "--skip", "findings,prose,self-test,reruns,locks")
-SCHEMA = json.loads((ROOT / "harness" / "checks" / "check.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from missing_data import check_named_before_anything_starts
 from projects import Project, clean_env
 
 from harness.runs.probe_output import read_ranks
@@ -116,17 +117,8 @@ def test_our_gbce_trains_as_the_code_base_s_own(real_project: Project) -> None:
 
 
 def test_a_missing_file_is_told_before_anything_starts(real_project: Project) -> None:
-    env = {
-        **real_project.env,
-        "HARNESS_DATA_MIRROR": "/nowhere/{name}",
-        "HARNESS_CACHE": str(real_project.folder / "c"),
-    }
-    project = Project(real_project.folder, env)
-    done = project.run("reproduce", "petrov2023/table3", "--where", "dataset=ml-1m|steam|gowalla", timeout=600)
-    assert done.returncode == 3
-    for name in ("ml-1m.txt", "steam.txt", "loc-gowalla_totalCheckins.txt.gz"):
-        assert f"{project.folder / 'data' / name}" in "".join((done.stdout + done.stderr).split())  # lines are wrapped
-    assert not (real_project.folder / "c" / "environments").exists()
+    names = ("ml-1m.txt", "steam.txt", "loc-gowalla_totalCheckins.txt.gz")
+    check_named_before_anything_starts(real_project, "petrov2023/table3", "ml-1m|steam|gowalla", names)
 
 
 FOCAL = '''

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
+from projects import ROOT
+
 from harness.checks.outcome import Alarm, Check, Coverage, Part, RunCheck, broken, held, left_out, unreachable
 from harness.core.errors import SourceError
 
+SCHEMA = json.loads((ROOT / "harness" / "checks" / "check.schema.json").read_text(encoding="utf-8"))
 RERUN = RunCheck("0123456789abcdef0123", "s3rec", "lastfm", "sasrec/bce", 42, "full", "held")
 SILENCE = SourceError("https://index", "does not answer")
 ALARM = Alarm("s3rec", "paths", "2026-11-20", "opened", (0.5, 0.4, 0.6), "a drop of 10 % in 90 nights")

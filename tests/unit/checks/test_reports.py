@@ -10,13 +10,12 @@ from xml.etree import ElementTree as Xml
 
 import jsonschema
 import pytest
-from made_checks import ALARM, RERUN, made
+from made_checks import ALARM, RERUN, SCHEMA, made
 
 from harness.checks import as_json, feed, junit, markdown
 from harness.checks.outcome import Part, broken, exit_code, held, left_out, unreachable
 from harness.core.errors import ArgumentError, SourceError
 
-SCHEMA = json.loads((Path(as_json.__file__).parent / "check.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
 LOST = unreachable("index", SourceError("https://index", "does not answer"))
 
