@@ -1,6 +1,6 @@
 """What a check found: items of parts, reruns, alarms, and the exit code that follows from all of them.
 
-Trouble of the surroundings is never a regression: it has an outcome and an exit code of its own.
+A failure of the environment (network, index, disk) is never a regression: it has a separate outcome and exit code.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ RunOutcome = Literal[
     "held", "near", "left", "changed", "unsteady", "within seeds", "outside seeds", "failed", "unchecked"
 ]
 AlarmState = Literal["opened", "open", "closed", "accepted"]
-BROKEN, SURROUNDINGS, FAILED = 1, 3, 4
-ORDER = (BROKEN, FAILED, SURROUNDINGS)  # with several, the first of these; wrong arguments are an exception before
+BROKEN, ENVIRONMENT, FAILED = 1, 3, 4
+ORDER = (BROKEN, FAILED, ENVIRONMENT)  # with several, the first of these; wrong arguments are an exception before
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ def broken(name: str, what: str, fix: str = "", outcome: ItemOutcome = "broken")
 
 
 def left_out(name: str, why: str, fix: str = "") -> Item:
-    """Nobody looked, on purpose or for want of something that this machine need not have."""
+    """It was not checked, on purpose or because something optional is missing on this machine."""
     return Item(name, "unchecked", why, fix)
 
 
 def unreachable(name: str, error: HarnessError) -> Item:
-    """Nobody could look, because the surroundings failed."""
-    return Item(name, "unchecked", f"{error.where}: {error.what}", error.fix, SURROUNDINGS)
+    """It could not be checked, because the environment failed."""
+    return Item(name, "unchecked", f"{error.where}: {error.what}", error.fix, ENVIRONMENT)
 
 
 @dataclass(frozen=True)
@@ -183,10 +183,13 @@ class Check:
 def exit_code(
     parts: Iterable[Part], runs: Iterable[RunCheck] = (), alarms: Iterable[Alarm] = (), strict: bool = False
 ) -> int:
-    """0 all looked at held; 1 something no longer holds; 4 an upstream's run failed; 3 the surroundings broke.
+    """The exit code of a check: the first of these that applies.
+
+    1: something no longer holds. 4: an upstream's run failed. 3: the environment failed.
+    0: everything checked still holds.
 
     Args:
-        strict: what was not looked at fails too.
+        strict: whether an unchecked item counts as one that no longer holds.
     """
     items = [item for part in parts for item in part.items]
     runs = list(runs)

@@ -26,7 +26,7 @@ def main() -> None:
     """Entry point of the console script.
 
     Exit codes: 0 what was asked for holds; 1 it ran, but the verdict is not "reproduced"; 2 recipe, configuration,
-    patch or arguments; 3 surroundings (Git, data, packages, disk); 4 an upstream's run failed; 130 interrupted.
+    patch or arguments; 3 environment at fault (Git, data, packages, disk); 4 an upstream's run failed; 130 interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

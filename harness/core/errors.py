@@ -2,7 +2,7 @@
 
 HarnessError
 ├── ArgumentError, ConfigError, RecipeError, PatchError    2: something a person wrote must change
-├── SourceError (CommitGoneError), DatasetError,           3: the surroundings broke (Git, data, packages, disk)
+├── SourceError (CommitGoneError), DatasetError,           3: the environment is at fault (Git, data, packages, disk)
 │   SetupError, StoreError
 ├── RunError, MetricsError                                 4: an upstream's run failed or cannot be trusted
 └── Interrupted                                            130: Ctrl-C; what was finished is kept

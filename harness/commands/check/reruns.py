@@ -16,7 +16,7 @@ from harness.checks import comparing
 from harness.checks.comparing import Comparison, Limits
 from harness.checks.history import DIGEST, FORMAT, History, Line
 from harness.checks.order import Choice
-from harness.checks.outcome import BROKEN, FAILED, SURROUNDINGS, RunCheck, RunOutcome
+from harness.checks.outcome import BROKEN, ENVIRONMENT, FAILED, RunCheck, RunOutcome
 from harness.commands.check.candidates import Rerun, in_store, reason, shortened
 from harness.commands.table_request import TableRequest
 from harness.core.errors import HarnessError, MetricsError
@@ -145,7 +145,7 @@ class Night:
         if stored.status == "missing":
             cut = not stored.reason or stored.reason == "not run"
             why = "the budget was spent" if cut else stored.reason
-            return self.check(choice, rerun, "unchecked", changes=(why,), code=0 if cut else SURROUNDINGS)
+            return self.check(choice, rerun, "unchecked", changes=(why,), code=0 if cut else ENVIRONMENT)
         if stored.record is None or stored.ranks is None:
             if key in self.ended:
                 return self.check(choice, rerun, "unchecked", changes=("ended: the budget was spent",))

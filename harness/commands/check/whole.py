@@ -106,7 +106,7 @@ def plan(config: Config, options: Options) -> Iterator[str]:
 
 
 def guarded(name: str, look: Callable[[], Iterable[Item]]) -> Iterator[Item]:
-    """The items of a part; trouble of the surroundings ends the part and not the check."""
+    """The items of a part; a failure of the environment ends the part, not the check."""
     try:
         yield from look()
     except HarnessError as error:

@@ -34,7 +34,7 @@ class Line:
 
 @dataclass(frozen=True)
 class DoctorRequest:
-    """What the surroundings are examined for.
+    """What this machine's setup is checked for.
 
     Attributes:
         executor: local or docker.

@@ -47,7 +47,7 @@ WAYS_OUT = (  # the first whose words are in the log
         "no wheel for this Python: name an index in [mirrors] pip or HARNESS_PIP_ARGS, or a folder in [images] wheels",
     ),
 )
-OTHERWISE = "the log has every line; `harness doctor` checks the surroundings"
+OTHERWISE = "the log has every line; `harness doctor` checks this machine's setup"
 
 
 def suggest_fix(log: str) -> str:
