@@ -21,7 +21,7 @@ def check(config: Config, build: bool) -> Iterator[Item]:
     try:
         client = connect(config.docker.address)
     except SetupError as error:
-        yield left_out("container engine", error.what.splitlines()[0], "`harness doctor --executor docker` says more")
+        yield left_out("container engine", error.brief, "`harness doctor --executor docker` says more")
         return
     images = inventory.held(client)
     base_ids = {base.tag: base.id for base in inventory.bases(client, images)}

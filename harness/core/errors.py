@@ -28,6 +28,12 @@ class HarnessError(Exception):
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f"\n  fix: {self.fix}" if self.fix else "")
 
+    @property
+    def brief(self) -> str:
+        """The cause in one line: of a longer text its first line and its last, where programs say what failed."""
+        first, *rest = self.what.splitlines() or [""]
+        return f"{first} {rest[-1].strip()}" if rest else first
+
 
 class ArgumentError(HarnessError):
     """An argument of the command line names something unknown or impossible."""

@@ -176,6 +176,8 @@ def realise(request: Request, making: Callable[[str], None] = lambda _: None) ->
 def make(folder: Path, request: Request) -> None:
     """Make a virtual environment in place and install the lock into it."""
     remove_tree(folder)
+    if folder.is_symlink():  # to an environment that was removed; nothing behind the link is touched
+        folder.unlink()
     env = {**request.base_env, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     env.pop("PYTHONPATH", None)
     try:

@@ -76,7 +76,7 @@ def find(
                 for rerun in of_table(config, asked, where, executor, epochs):
                     found.setdefault(rerun.candidate.key, rerun)
         except (StoreError, SetupError, ConfigError) as error:
-            lacking.append(left_out(f"runs of {name}", error.what.splitlines()[0], error.fix))
+            lacking.append(left_out(f"runs of {name}", error.brief, error.fix))
     return Candidates(found, tuple(lacking))
 
 
@@ -170,4 +170,4 @@ def in_store(request: TableRequest, results: Path, jobs: int) -> TableRequest:
 
 def reason(error: HarnessError) -> str:
     """An error in one line."""
-    return f"{error.where}: {error.what.splitlines()[0]}"
+    return f"{error.where}: {error.brief}"

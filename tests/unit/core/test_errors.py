@@ -26,6 +26,18 @@ def test_every_class_has_the_exit_code_of_its_remedy() -> None:
     assert {name: kind.exit_code for name, kind in classes().items()} == CODES
 
 
+@pytest.mark.parametrize(
+    ("what", "brief"),
+    [
+        ("no such file", "no such file"),
+        ("", ""),
+        ("failed with status 1:\n    some\n    Error: exists", "failed with status 1: Error: exists"),
+    ],
+)
+def test_the_brief_cause_has_the_line_in_which_a_program_says_what_failed(what: str, brief: str) -> None:
+    assert HarnessError("environment torch", what).brief == brief
+
+
 def test_no_error_can_be_mistaken_for_a_verdict_or_for_success() -> None:
     assert not {0, 1} & {kind.exit_code for kind in (HarnessError, *classes().values())}
 

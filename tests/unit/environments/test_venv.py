@@ -62,6 +62,15 @@ def test_a_half_made_environment_is_made_again(request_: Request) -> None:
     assert not (folder / "left-behind").exists()
 
 
+def test_a_link_to_a_removed_environment_is_replaced(request_: Request, tmp_path: Path) -> None:
+    folder = realise(request_).parent.parent
+    folder.rename(tmp_path / "moved")
+    folder.symlink_to(tmp_path / "gone")
+    assert realise(request_) == folder / "bin" / "python"
+    assert not folder.is_symlink()
+    assert resolved(folder / "bin" / "python", ENV)["tiny"] == "1.0"
+
+
 def test_another_lock_is_another_environment(request_: Request, tmp_path: Path) -> None:
     first, was = realise(request_), identity(request_)
     (tmp_path / "tiny.lock").write_text(wheel(tmp_path / "wheels", "2.0"))
