@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -83,6 +84,19 @@ def compare(
     comparing.show(request, a, b, metrics, wilcoxon)
 
 
+def export(
+    request: TableRequest,
+    formats: Annotated[str, typer.Option("--format", help="of csv, parquet, trec")] = "csv",
+    to: Annotated[Path, typer.Option(help="folder for the files")] = Path("export"),
+    metrics: Annotated[str, typer.Option(help="HIT@10,MRR of each user; by default those of the recipe")] = "",
+    ties: Annotated[str, typer.Option(help="rank among equal scores: mean, optimistic or pessimistic")] = "mean",
+) -> None:
+    """Write runs, per-user metrics, values and claims of a table as files for other programs; nothing is run."""
+    from harness.cli import export as exporting
+
+    exporting.write(request, formats, to, metrics, ties)
+
+
 def plan(request: TableRequest) -> None:
     """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
     from harness.cli import joined, runs
@@ -118,6 +132,7 @@ OTHER = {
 app.command()(with_table_options(reproduce, ways=True))
 app.command()(with_table_options(report))
 app.command()(with_table_options(compare, other=OTHER))
+app.command()(with_table_options(export))
 app.command()(with_table_options(plan))
 app.command()(with_table_options(status))
 app.command()(with_table_options(calibration))

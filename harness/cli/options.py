@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Artifact = Annotated[str, typer.Argument(help="li2023/table2, or an alias such as table2 or demo")]
 Where = Annotated[list[str] | None, typer.Option(help="dataset=lastfm,model=sasrec; alternatives: model=sasrec|s3rec")]
-Seeds = Annotated[str, typer.Option(help="42,43,44; the recipe's own by default")]
+Seeds = Annotated[str, typer.Option(help="42,43,44 or 42-46; the recipe's own by default")]
 Profile = Annotated[str, typer.Option(help="quick: few epochs, for a look, never a reproduction")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="change an option of the recipe: patience=60")]
 Loss = Annotated[
@@ -74,23 +74,6 @@ def pairs(texts: list[str] | None, flag: str) -> dict[str, str]:
     return name_values(",".join(texts or ()), flag, f"write {flag} {EXAMPLES[flag]}", "alternatives go as name=a|b")
 
 
-def seed_list(text: str) -> tuple[int, ...] | None:
-    """`42,43` as numbers, None for nothing.
-
-    Raises:
-        ArgumentError: something that is no seed, or one given twice.
-    """
-    if not text:
-        return None
-    try:
-        seeds = tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise ArgumentError("--seeds", f"{text!r} is no list of numbers", "write --seeds 42,43,44") from error
-    if len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        raise ArgumentError("--seeds", f"{text!r} has a seed twice or below 0", "write --seeds 42,43,44")
-    return seeds
-
-
 def with_table_options(
     command: Callable[..., None], ways: bool = False, other: Mapping[str, tuple[Any, Any]] | None = None
 ) -> Callable[..., None]:
@@ -128,7 +111,7 @@ def request_of(
     from harness.commands.table_request import TableRequest
     from harness.core.config import load
     from harness.executors.options import ExecutionOptions, check_options
-    from harness.recipes.selection import Settings
+    from harness.recipes.selection import Settings, parse_seeds
 
     config = load(project)
     local = config.file.local
@@ -136,7 +119,7 @@ def request_of(
         raise ArgumentError("--environment", f"unknown kind {kind!r}", "known: inherit, venv")
     settings = Settings(
         where={name: tuple(value.split("|")) for name, value in pairs(where, "--where").items()},
-        seeds=seed_list(seeds),
+        seeds=parse_seeds(seeds) if seeds else None,
         profile=profile,
         pretrain=pretrain,
         options=pairs(options, "--set"),
@@ -148,4 +131,4 @@ def request_of(
         jobs or local.jobs, timeout or local.timeout_s, kind, python, executor, gpus, retry_failed, say
     )
     check_options(ways, executor or config.executor, device)
-    return TableRequest(config, artifact, settings, ways)
+    return TableRequest(config, artifact, settings, ways).with_known_spelling()

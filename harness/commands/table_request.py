@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from harness.recipes.joined import is_joined
 from harness.recipes.papers import significance
 from harness.recipes.papers.published import published_numbers, unprinted_metrics
 from harness.recipes.recipe import Recipe, load_datasets, load_recipe, only_counts
-from harness.recipes.selection import Settings
+from harness.recipes.selection import Settings, respelled
 from harness.runs import plan
 from harness.runs.plan import Run
 from harness.runs.runner import Execution, Observer
@@ -70,6 +70,18 @@ class TableRequest:
             return recipe
         upstream, catalogue = self.config.upstream(recipe.upstream), loss_catalogue.load_catalogue(self.config)
         return extra_losses.with_extra_losses(recipe, upstream, catalogue, self.settings.losses, self.settings.where)
+
+    def with_known_spelling(self) -> TableRequest:
+        """The same request, its filters in the spelling of the recipe: `dataset=LastFM` means lastfm.
+
+        Raises:
+            RecipeError: no such artifact, or a recipe with mistakes.
+        """
+        if not self.settings.where or self.is_joined or self.only_counts:
+            return self
+        recipe = load_recipe(self.config.root, self.name, self.config.file.aliases)
+        where = respelled(recipe, self.settings.where)
+        return self if where == self.settings.where else replace(self, settings=replace(self.settings, where=where))
 
     @cached_property
     def data(self) -> dict[str, Dataset]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem, Scalar, System
 
 Where = Mapping[str, Sequence[str]]
+MOST_SEEDS = 1000  # of one range: a longer one is a typing error
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,57 @@ def allowed(value: Scalar, default: Scalar) -> Scalar:
     return value
 
 
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds as they are written: `42,43` and ranges such as `42-46`, which include both ends.
+
+    Raises:
+        ArgumentError: something that is no seed, or a seed given twice.
+    """
+    fix = "write --seeds 42,43,44 or --seeds 42-46"
+    seeds: list[int] = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*([0-9]+)\s*(?:-\s*([0-9]+)\s*)?", part)
+        if found is None:
+            raise ArgumentError("--seeds", f"{part.strip()!r} is no seed and no range", fix)
+        first, last = int(found.group(1)), int(found.group(2) or found.group(1))
+        if not first <= last < first + MOST_SEEDS:
+            raise ArgumentError("--seeds", f"{part.strip()!r} is no range of at most {MOST_SEEDS} seeds", fix)
+        seeds += range(first, last + 1)
+    if len(set(seeds)) < len(seeds):
+        raise ArgumentError("--seeds", f"{text!r} has a seed twice", fix)
+    return tuple(seeds)
+
+
+def known_names(recipe: Recipe) -> dict[str, list[str]]:
+    """What filters may name, by filter key."""
+    found = {
+        "dataset": set(recipe.datasets),
+        "system": set(recipe.systems),
+        "model": {system.model for system in recipe.systems.values()},
+        "loss": {system.loss for system in recipe.systems.values()},
+    }
+    return {key: sorted(names) for key, names in found.items()}
+
+
+def respelled(recipe: Recipe, where: Where) -> dict[str, tuple[str, ...]]:
+    """Filters with names in the recipe's own spelling, whatever their case; unknown names stay as they are."""
+    spelling = {key: {name.casefold(): name for name in names} for key, names in known_names(recipe).items()}
+    return {
+        key: tuple(
+            value if value in spelling.get(key, {}).values() else spelling.get(key, {}).get(value.casefold(), value)
+            for value in values
+        )
+        for key, values in where.items()
+    }
+
+
 def check_where(recipe: Recipe, where: Where) -> None:
     """Refuse filters that name nothing.
 
     Raises:
         ArgumentError: unknown key or value.
     """
-    models, losses = {s.model for s in recipe.systems.values()}, {s.loss for s in recipe.systems.values()}
-    known = {"dataset": set(recipe.datasets), "system": set(recipe.systems), "model": models, "loss": losses}
+    known = known_names(recipe)
     for key, values in where.items():
         if key not in known:
             raise ArgumentError("--where", f"unknown key {key!r}", near_misses(key, known))

@@ -37,6 +37,8 @@ class Run:
         protocol: of the recipe; its ranks must report the same split and ranking.
         also: other names that this table may have for the same run, under one of which its record may have been made.
         protocols: the same of further views of its ranks, by view.
+        options: values of the recipe's options in its command; none where its system has a command of its own.
+        profile: name of the profile that it was asked for with, "" for none.
     """
 
     key: str
@@ -62,6 +64,8 @@ class Run:
     protocol: Mapping[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
     protocols: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    options: Mapping[str, Scalar] = field(default_factory=dict)
+    profile: str = ""
 
     @property
     def label(self) -> str:
@@ -148,6 +152,7 @@ def plan_run(
         loss_options={name: str(value) for name, value in system.loss_options.items()},
         host=system.host if isinstance(system, AddedSystem) else "", depends_on=stage, protocol=recipe.protocol,
         protocols=recipe.protocols, environment=system.environment, also=other_names(recipe, key, system),
+        options={} if system.command else values, profile=settings.profile,
     )  # fmt: skip
 
 

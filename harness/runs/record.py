@@ -44,6 +44,8 @@ def build_record(
         "model": run.model,
         "loss": run.loss,
         "seed": run.seed,
+        "options": dict(run.options),
+        "profile": run.profile,
         "status": "failed" if fault else "finished",
         "fault": {"kind": fault.kind, "reason": fault.reason} if fault else None,
         "inputs": dict(run.inputs),

@@ -87,6 +87,7 @@ class StoredRecord(Part):
     Attributes:
         criteria: hash of what verdicts rested on when it ended; "" in records from before it was kept.
         training: what the probe saw of the epochs; None in records that were made before it looked.
+        options, profile: what the run was asked for with; empty in records from before they were kept.
     """
 
     format: int
@@ -109,6 +110,8 @@ class StoredRecord(Part):
     proof: dict[str, Any] | None = None
     criteria: str = ""
     training: dict[str, Any] | None = None
+    options: dict[str, str | int | float | bool] = {}
+    profile: str = ""
     end: End | None = None
     printed: dict[str, str] | None = None
     disagreements: list[str]

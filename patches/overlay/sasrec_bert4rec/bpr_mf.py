@@ -65,7 +65,7 @@ def measured(
     sequences: dict[int, list[int]], users: NDArray[np.int64], items: NDArray[Any], scores: NDArray[Any]
 ) -> dict[str, float]:
     """The metrics of lists, (n_users, 100), by the functions and under the names of the code base."""
-    import pandas  # type: ignore[import-untyped]
+    import pandas
 
     truth = pandas.DataFrame({"user_id": users, "item_id": [sequences[user][-1] for user in users.tolist()]})
     columns = {"user_id": np.repeat(users, items.shape[1]), "item_id": items.ravel(), "prediction": scores.ravel()}
