@@ -119,12 +119,15 @@ def compare_ranks(old: Columns, new: Columns) -> tuple[bool, int, float]:
 
 
 def compare_full(accepted: Record, rerun: Record, limits: Limits) -> Comparison:
-    """A whole rerun: ranks of every user in every view, epochs and printed metrics.
+    """A whole rerun: ranks of every user in every view of the record, epochs and printed metrics.
+
+    A view that only the rerun has is left out: the probe may have learned to write it since the record was made.
 
     Raises:
         MetricsError: ranks that cannot be read.
     """
     old, new = (rank_columns(record.folder / "ranks-test.npz") for record in (accepted, rerun))
+    new = {name: column for name, column in new.items() if name in old}
     alien, moved, places = compare_ranks(old, new)
     delta = {} if alien else metric_differences(accepted, rerun)
     epochs = [record.typed.end.epochs if record.typed.end else None for record in (accepted, rerun)]

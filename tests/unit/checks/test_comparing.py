@@ -38,6 +38,17 @@ def plus_tie() -> Ranks:
     return found
 
 
+def with_another_view() -> Ranks:
+    """Ranks with a view that records did not have when the old one was made."""
+    found = columns()
+    return found | {f"{name}_items": found[f"{name}_all"] for name in ("above", "tied", "candidates")}
+
+
+def without_view(view: str) -> Ranks:
+    """Ranks that lack a view."""
+    return {name: column for name, column in columns().items() if not name.endswith(f"_{view}")}
+
+
 @pytest.mark.parametrize(
     ("ranks", "moved", "places", "new", "known"),
     [
@@ -50,6 +61,8 @@ def plus_tie() -> Ranks:
         (lambda: shifted(slice(None), 1), N_USERS, 1.0, "left", "changed"),
         (lambda: shifted([200], 1, "all"), 1, 1.0, "near", "changed"),  # in one view only
         (plus_tie, 1, 0.5, "near", "changed"),
+        (with_another_view, 0, 0.0, "held", "held"),
+        (lambda: without_view("all"), 0, 0.0, "changed", "changed"),
         (lambda: columns(candidates_all=np.full(N_USERS, 999)), 0, 0.0, "changed", "changed"),
         (lambda: columns(user=np.arange(2, N_USERS + 2)), 0, 0.0, "changed", "changed"),
     ],
