@@ -6,6 +6,7 @@ Refused: a key that stands twice, which YAML's own loader settles in silence, an
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,8 +28,17 @@ def parse(path: Path, kind: type[Model], context: Any = None, printed: bool = Fa
     Raises:
         RecipeError: not readable, no YAML, or with mistakes, all of them listed.
     """
-    raw = read_yaml(path, PrintedLoader if printed else Loader)
-    return typed(raw, str(path), kind, context)
+    loader = PrintedLoader if printed else Loader
+    if context is not None:
+        return typed(read_yaml(path, loader), str(path), kind, context)
+    found: Model = once(read_text(path), loader, str(path), kind)
+    return found
+
+
+@lru_cache(maxsize=256)
+def once(text: str, loader: type[Loader], where: str, kind: type[BaseModel]) -> Any:
+    """The content of a file as a typed value, which never changes, so that each is read and checked once."""
+    return typed(loaded(text, loader, where), where, kind)
 
 
 def parse_text(text: bytes, where: str, kind: type[Model]) -> Model:
@@ -40,10 +50,10 @@ def parse_text(text: bytes, where: str, kind: type[Model]) -> Model:
         RecipeError: as `parse`.
     """
     try:
-        raw = yaml.load(text.decode(), Loader=Loader)
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(where, f"cannot be read: {error}", "mend the file") from error
-    return typed(raw, where, kind)
+        decoded = text.decode()
+    except UnicodeDecodeError as error:
+        raise unreadable(where, error) from error
+    return typed(loaded(decoded, Loader, where), where, kind)
 
 
 def typed(raw: Any, where: str, kind: type[Model], context: Any = None) -> Model:
@@ -87,7 +97,25 @@ PrintedLoader.add_constructor("tag:yaml.org,2002:float", as_written)
 
 def read_yaml(path: Path, loader: type[Loader] = Loader) -> Any:
     """The content of a YAML file."""
+    return loaded(read_text(path), loader, str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a YAML file."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(str(path), f"cannot be read: {error}", "mend the file") from error
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(str(path), error) from error
+
+
+def loaded(text: str, loader: type[Loader], where: str) -> Any:
+    """The plain values of a YAML text."""
+    try:
+        return yaml.load(text, Loader=loader)
+    except yaml.YAMLError as error:
+        raise unreadable(where, error) from error
+
+
+def unreadable(where: str, error: Exception) -> RecipeError:
+    """The error of a file that cannot be read as YAML."""
+    return RecipeError(where, f"cannot be read: {error}", "mend the file")

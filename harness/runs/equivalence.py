@@ -98,7 +98,8 @@ class Equivalence:
         seen = {part: set(inputs[part].items()) for part in PARTS}
         left = list(self.entries)
         while entries := [entry for entry in left if applies(entry, found[entry.part], seen[entry.part])]:
-            left = [entry for entry in left if entry not in entries]
+            taken = set(map(id, entries))  # comparing entries by value, for every run, takes long
+            left = [entry for entry in left if id(entry) not in taken]
             for part in PARTS:
                 found[part] = older(found[part], [entry for entry in entries if entry.part == part])
                 seen[part].update(found[part].items())

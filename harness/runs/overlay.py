@@ -13,7 +13,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from harness.core.errors import PatchError, RecipeError, near_misses
@@ -264,4 +264,10 @@ def read(folder: Path, entries: tuple[tuple[str, ...], ...] = ()) -> Overlay:
         found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     except OSError as error:
         raise PatchError(str(folder), f"cannot be read: {error}", "restore it from the repository") from error
-    return Overlay({name: Module(name, data.replace(b"\r\n", b"\n")) for name, data in found.items()}, entries)
+    return Overlay({name: module(name, data.replace(b"\r\n", b"\n")) for name, data in found.items()}, entries)
+
+
+@lru_cache(maxsize=512)
+def module(name: str, content: bytes) -> Module:
+    """A module, the same object for the same content, so that each text is parsed once, however many recipes use it."""
+    return Module(name, content)
