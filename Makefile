@@ -4,7 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint upstream locks clean
+# Tests of one file stay on one worker, files in their order: containers and whole commands, which take longest, begin.
+SPREAD := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+.PHONY: check clean demo locks test upstream
+
+# Lint, then types beside tests: what the type checker says is printed after them, and either of them can fail.
+define checked
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@$(BIN)/mypy >$(VENV)/types.txt 2>&1 & types=$$!; \
+	echo "$(1)"; $(1); tests=$$?; \
+	wait $$types; types=$$?; echo "$(BIN)/mypy"; cat $(VENV)/types.txt; exit $$((tests | types))
+endef
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -20,11 +32,11 @@ $(VENV)/.demo: pyproject.toml
 demo: $(VENV)/.demo  ## the whole way on generated data, in under a minute: table on the terminal, Markdown and LaTeX
 	$(BIN)/harness reproduce demo
 
-test: $(STAMP)  ## lint, types and tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pytest
+check: $(STAMP)  ## lint, types and the unit tests that need neither PyTorch nor TensorFlow
+	$(call checked,$(BIN)/pytest $(SPREAD) --no-frameworks tests/unit)
+
+test: $(STAMP)  ## lint, types and all tests that need no real upstream
+	$(call checked,$(BIN)/pytest $(SPREAD))
 
 upstream: $(STAMP)  ## tests on the real upstreams; needs HARNESS_GIT_MIRROR or the internet
 	$(BIN)/pytest -m upstream

@@ -1,12 +1,14 @@
-"""Fixtures for tests that need a container engine.
+"""What all tests share: how they are spread over processors, what ends with them, and the container engine.
 
-They are skipped loudly where none answers, and fail there if HARNESS_ENGINE=required.
+Tests that need an engine are skipped loudly where none answers, and fail there if HARNESS_ENGINE=required.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import ssl
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,50 @@ if TYPE_CHECKING:
     import docker
 
 MISSING = "NO CONTAINER ENGINE"
+FRAMEWORKS = ("torch", "tensorflow", "keras")
+
+
+class Blocked:
+    """A finder of modules that finds no framework, so that a test that imports one fails or is skipped."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Refuse frameworks and their parts."""
+        if name.partition(".")[0] in FRAMEWORKS:
+            raise ModuleNotFoundError(f"{name} is not to be imported: --no-frameworks", name=name)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --no-frameworks, which `make check` gives."""
+    parser.addoption("--no-frameworks", action="store_true", help="skip tests that need PyTorch or TensorFlow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Block frameworks where that is asked for."""
+    if config.getoption("--no-frameworks"):
+        sys.meta_path.insert(0, Blocked())  # type: ignore[arg-type]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests on one worker that share fixtures, which are those of a file, or the one container engine."""
+    for item in items:
+        group = "docker" if item.get_closest_marker("docker") else f"{item.path.parent.name}/{item.path.stem}"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Have Ctrl-C and hang-ups count, here and in children, also where the tests run behind nohup or in the background.
+
+    A child starts with the ignored signals of its parent, and no harness ends by a signal that it was to ignore.
+    """
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

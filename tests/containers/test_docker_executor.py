@@ -232,6 +232,7 @@ def test_after_a_kill_the_next_start_removes_the_container_and_finishes(
     assert not list((project.folder / ".cache" / "work").iterdir())
 
 
+@pytest.mark.usefixtures("signals")
 def test_ctrl_c_returns_when_the_container_is_gone(
     tmp_path: Path, engine: docker.DockerClient, container_settings: dict[str, str]
 ) -> None:

@@ -298,6 +298,7 @@ def test_an_interruption_of_the_waiting_ends_all_children(executor: Executor, fi
     assert not (field.runs[2].folder.log).exists()
 
 
+@pytest.mark.usefixtures("signals")
 def test_a_real_ctrl_c_ends_all_children(executor: Executor, field: Field) -> None:
     """SIGINT to this process while it waits."""
 

@@ -113,6 +113,7 @@ def test_two_harnesses_on_one_store_share_the_runs(project: Project) -> None:
     assert all(process.returncode in (0, 1) for process in both)
 
 
+@pytest.mark.usefixtures("signals")
 def test_interrupt_ends_all_processes_and_keeps_what_is_finished(project: Project) -> None:
     arguments = ("reproduce", "demo", "--jobs", "2")
     running = project.start(*arguments)

@@ -245,6 +245,7 @@ def test_cache_removed_while_a_run_goes_on_is_no_failure_of_the_run(project: Pro
     assert all(r["status"] == "finished" for r in finished(project))
 
 
+@pytest.mark.usefixtures("signals")
 def test_hang_up_ends_the_training(project: Project) -> None:
     """A closed terminal once left it running."""
     long = ("--set", "epochs=2000", "--set", "patience=2000")
