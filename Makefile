@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # Tests of one file stay on one worker, files in their order: containers and whole commands, which take longest, begin.
-SPREAD := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+SPREAD := -n auto --maxprocesses 4 --no-loadscope-reorder
+
+unexport PYTHONDONTWRITEBYTECODE  # tests start Python many times, and each would compile every module anew
 
 .PHONY: check clean demo locks test upstream
 

@@ -46,12 +46,17 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.meta_path.insert(0, Blocked())  # type: ignore[arg-type]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Keep tests on one worker that share fixtures, which are those of a file, or the one container engine."""
-    for item in items:
-        group = "docker" if item.get_closest_marker("docker") else f"{item.path.parent.name}/{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "engine" if file.startswith(("tests/containers/", "tests/contract/")) else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture
