@@ -10,9 +10,7 @@ from harness.checks.pins import is_remote
 from harness.checks.web import ask
 from harness.core.config import Config
 from harness.core.errors import SourceError
-from harness.core.yaml_files import parse
-from harness.recipes.datasets import DataFile
-from harness.recipes.recipe import DatasetFile
+from harness.recipes.datasets import DataFile, defined, upstreams_with_data
 from harness.runs.store import Store
 from harness.upstreams import data_cache, data_fetch
 from harness.upstreams.data_cache import content_of
@@ -32,16 +30,16 @@ def check(config: Config, store: Store, offline: bool, download: bool) -> Iterat
         for record in store.records
         for content in record.content["inputs"].get("data", {}).values()
     }
-    for path in sorted((config.root / "recipes" / "data").glob("*.yaml")):
+    for upstream in upstreams_with_data(config.root):
         asked: set[str] = set()
-        for name, dataset in parse(path, DatasetFile).datasets.items():
+        for name, dataset in defined(config.root, upstream).items():
             folder = data_cache.place_of(data_fetch.pinned(dataset), config.cache)
             for file in dataset.files:
                 if (folder / file.name).is_file():
-                    yield of_copy(f"{path.stem}/{name}: {file.name}", folder / file.name, file)
-                if (path.stem, file.content) in used and file.name not in asked:
+                    yield of_copy(f"{upstream}/{name}: {file.name}", folder / file.name, file)
+                if (upstream, file.content) in used and file.name not in asked:
                     asked.add(file.name)
-                    yield of_file(config, path.stem, file, folder / file.name, offline, download)
+                    yield of_file(config, upstream, file, folder / file.name, offline, download)
 
 
 def of_copy(name: str, path: Path, file: DataFile) -> Item:
@@ -57,8 +55,11 @@ def of_file(config: Config, upstream: str, file: DataFile, copy: Path, offline: 
     own = config.data / file.name
     if own.is_file() and (file.url or file.source) and (found := of_copy(name, own, file)).code:
         return found
-    if not file.path and not file.url:
+    if not file.has_place:
         return left_out(name, "is made by a generator when it is needed")
+    if file.local:
+        place = config.data / file.local
+        return of_copy(name, place, file) if place.is_file() else unreachable(name, data_fetch.not_there(place))
     if file.url:
         return left_out(name, "offline") if offline else of_url(config, name, file, copy, download)
     source = file.source or upstream

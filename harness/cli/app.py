@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.check import check_app
+from harness.cli.dataset import dataset_app
 from harness.cli.images import images_app
 from harness.cli.options import Artifact, Device, Project, with_table_options
 from harness.cli.patch import patch_app
@@ -213,6 +214,7 @@ app.add_typer(runs_app, name="runs")
 app.add_typer(patch_app, name="patch")
 app.add_typer(images_app, name="images")
 app.add_typer(check_app, name="check")
+app.add_typer(dataset_app, name="dataset")
 
 
 @runs_app.command("show")

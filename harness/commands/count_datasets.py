@@ -15,10 +15,9 @@ from harness.core.config import Config
 from harness.core.errors import DatasetError, RecipeError, SourceError, near_misses
 from harness.core.schema import Strict
 from harness.core.yaml_files import parse
-from harness.recipes.datasets import DataFile, Dataset
+from harness.recipes.datasets import DataFile, Dataset, defined
 from harness.recipes.papers.dataset_sizes import STATISTICS, Row, SizeTable, compared, uncounted
 from harness.recipes.papers.schema import PaperFile
-from harness.recipes.recipe import DatasetFile
 from harness.upstreams import data_cache, data_fetch
 from harness.upstreams.pins import clone_of, pin_of
 
@@ -102,10 +101,10 @@ def described(root: Path, recipe: CountRecipe, name: str) -> Dataset | None:
         RecipeError: nobody says anything about it.
     """
     if name in recipe.files:
-        path = root / "recipes" / "data" / f"{recipe.files[name]}.yaml"
-        known = parse(path, DatasetFile).datasets
+        known = defined(root, recipe.files[name])
         if name not in known:
-            raise RecipeError(str(path), f"no dataset {name!r}", near_misses(name, known))
+            where = f"recipes/data/{recipe.files[name]}.yaml"
+            raise RecipeError(where, f"no dataset {name!r}", near_misses(name, known))
         return known[name]
     if name not in recipe.absent:
         fix = "name its upstream under `files`, or say why not under `absent`"

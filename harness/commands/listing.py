@@ -11,10 +11,10 @@ from harness.commands.estimate import Estimates
 from harness.commands.joined import JoinedRequest
 from harness.commands.table_request import TableRequest
 from harness.core.config import Config
-from harness.core.yaml_files import parse
+from harness.recipes import datasets
 from harness.recipes.datasets import Dataset
 from harness.recipes.joined import SUFFIX as JOINED
-from harness.recipes.recipe import DatasetFile, artifacts
+from harness.recipes.recipe import artifacts
 from harness.recipes.selection import Settings
 from harness.runs.plan import Run
 
@@ -123,5 +123,4 @@ def list_datasets(config: Config) -> dict[str, dict[str, Dataset]]:
     Raises:
         RecipeError: a file in recipes/data has mistakes.
     """
-    paths = sorted((config.root / "recipes" / "data").glob("*.yaml"))
-    return {path.stem: parse(path, DatasetFile).datasets for path in paths}
+    return {name: datasets.defined(config.root, name) for name in datasets.upstreams_with_data(config.root)}

@@ -18,8 +18,8 @@ from harness.environments.machine import describe_machine, own_version
 from harness.environments.machine_class import class_facts, machine_class
 from harness.executors.backends import Backend, DockerBackend, LocalBackend
 from harness.executors.options import ExecutionOptions
-from harness.recipes import extra_losses, loss_catalogue
-from harness.recipes.datasets import Dataset
+from harness.recipes import extra_datasets, extra_losses, loss_catalogue
+from harness.recipes.datasets import Dataset, defined
 from harness.recipes.joined import is_joined
 from harness.recipes.papers import significance
 from harness.recipes.papers.published import published_numbers, unprinted_metrics
@@ -59,13 +59,29 @@ class TableRequest:
         return only_counts(self.config.root, self.artifact)
 
     @cached_property
+    def written(self) -> Recipe:
+        """The recipe asked for, as it is written.
+
+        Raises:
+            RecipeError: unknown, or with mistakes.
+        """
+        return load_recipe(self.config.root, self.name, self.config.file.aliases)
+
+    @property
+    def added_datasets(self) -> tuple[str, ...]:
+        """Datasets that the command line adds to the recipe's own."""
+        return self.recipe.datasets[len(self.written.datasets) :]
+
+    @cached_property
     def recipe(self) -> Recipe:
-        """The recipe asked for, with the losses that the command line adds.
+        """The recipe asked for, with the datasets and losses that the command line adds.
 
         Raises:
             HarnessError: a mistake in the recipe or in a loss; nothing was fetched or made yet.
         """
-        recipe = load_recipe(self.config.root, self.name, self.config.file.aliases)
+        recipe = extra_datasets.with_extra_datasets(
+            self.written, self.settings.where, lambda: defined(self.config.root, self.written.upstream)
+        )
         if not self.settings.losses:
             return recipe
         upstream, catalogue = self.config.upstream(recipe.upstream), loss_catalogue.load_catalogue(self.config)

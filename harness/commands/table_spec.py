@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from harness.commands.table_request import TableRequest
-from harness.recipes import extra_losses, selection
+from harness.recipes import extra_datasets, extra_losses, selection
 from harness.recipes.recipe import Recipe
 from harness.recipes.systems import AddedSystem, System
 from harness.tables.build import DatasetSpec, SystemSpec, TableSpec
@@ -28,6 +28,7 @@ def table_spec(request: TableRequest, changed: Recipe | None = None) -> TableSpe
         systems=tuple(system_spec(key, system) for key, system in chosen.items()),
         claims=(
             *(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
+            *extra_datasets.comparisons(recipe, request.added_datasets, chosen),
             *extra_losses.comparisons(chosen, recipe.metrics),
         ),
         footnotes=extra_losses.footnotes(recipe),

@@ -23,6 +23,19 @@ class Companion(Strict):
     code: tuple[str, ...]
 
 
+class OwnData(Strict):
+    """What an upstream reads of a dataset that it did not come with; `harness dataset add` writes that.
+
+    Attributes:
+        layout: one line per user, or one line per interaction; ids go from 1 without gaps, oldest items first.
+        attributes: name of a JSON file with attributes of items that it opens besides, with {name} for the dataset's;
+            "" for none. In the file that is written every item has attribute 1.
+    """
+
+    layout: Literal["users", "pairs"]
+    attributes: str = ""
+
+
 class Upstream(Strict):
     """Somebody else's repository at one commit.
 
@@ -33,6 +46,7 @@ class Upstream(Strict):
         losses: names of patches/losses.yaml that its patches offer.
         own_loss: whether its patches take a loss of one's own, which needs a framework that differentiates.
         beside: repositories that lie in its source tree under their names; nothing of them is patched.
+        own_data: what it reads of datasets of one's own, None where it takes none.
     """
 
     url: str
@@ -42,6 +56,7 @@ class Upstream(Strict):
     framework: Literal["torch", "tensorflow", "numpy", ""] = ""
     losses: tuple[str, ...] = ()
     own_loss: bool = False
+    own_data: OwnData | None = None
 
     @field_validator("own_loss")
     @classmethod

@@ -64,6 +64,11 @@ def typed(raw: Any, where: str, kind: type[Model], context: Any = None) -> Model
         raise RecipeError(where, problems(error, kind), "correct these keys") from error
 
 
+def yaml_text(content: dict[str, Any]) -> str:
+    """Plain values as YAML, keys in their order."""
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+
+
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the fast one where it was built
     """YAML's safe loader, which refuses a key that stands twice in one mapping instead of dropping the first."""
 

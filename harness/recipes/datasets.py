@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from harness.core.errors import near_misses
+from harness.core.errors import RecipeError, near_misses
 from harness.core.schema import Strict
+from harness.core.yaml_files import parse
 from harness.recipes.checkpoints import Checkpoint, Sha256
 
 UNPINNED = "unknown"
+FOLDER = Path("recipes", "data")
 
 
 class DataFile(Strict):
@@ -21,6 +24,7 @@ class DataFile(Strict):
         sha256, blob: its content, by SHA-256 or by the Git blob id where nobody has measured that yet.
         path: where it lies in the upstream at its pin, or in `source`, written `from`: another upstream or a release.
         url: where it lies on the internet, in place of a path.
+        local: where it lies in the folder `data` of harness.toml, in place of a path: one's own data.
     A file that is fetched by URL or made by a generator may lack a hash; it cannot be used before it has one.
     """
 
@@ -30,6 +34,12 @@ class DataFile(Strict):
     path: str = ""
     source: str = Field(default="", alias="from")
     url: str = ""
+    local: str = ""
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it can be read from somewhere; a generator makes it otherwise."""
+        return bool(self.path or self.url or self.local)
 
     @property
     def content(self) -> str:
@@ -39,11 +49,51 @@ class DataFile(Strict):
     @model_validator(mode="after")
     def is_pinned_and_from_one_place(self) -> DataFile:
         """Refuse two hashes, none where the file could be read, and two places."""
-        if (self.sha256 and self.blob) or (self.path and not (self.sha256 or self.blob)):
+        if (self.sha256 and self.blob) or ((self.path or self.local) and not (self.sha256 or self.blob)):
             raise ValueError(f"{self.name}: give either sha256 or blob")
         if (self.url and (self.path or self.source)) or (self.source and not self.path):
             raise ValueError(f"{self.name}: give either url, or path, which `from` may stand beside")
+        if self.local and (self.path or self.url):
+            raise ValueError(f"{self.name}: give either local, path or url")
+        if Path(self.local).is_absolute() or ".." in Path(self.local).parts:
+            raise ValueError(f"{self.name}: local leaves the folder `data`")
         return self
+
+
+class LeftOut(Strict):
+    """What a filter left out: users, items, interactions."""
+
+    users: int = 0
+    items: int = 0
+    interactions: int = 0
+
+
+class Origin(Strict):
+    """Where the files of one's own dataset come from, as `harness dataset add` recorded it.
+
+    Attributes:
+        file, sha256, format: what was read, and as what.
+        rows: interactions in it.
+        order: what a user's items are ordered by: the times of the file, or its lines.
+        repeats: what was done where a user has an item again: refused, the first or the last of them kept, or all.
+        repeated: how many interactions went for that reason.
+        identical: rows that were duplicates of another in user, item and time, and went.
+        core: least number of interactions of a user and of an item; 0 for any.
+        min_length: least number of items of a user; 0 for any.
+        left_out: by the two of them.
+    """
+
+    file: str
+    sha256: Sha256
+    format: str
+    rows: int
+    order: Literal["time", "file"]
+    repeats: Literal["refuse", "first", "last", "keep"] = "refuse"
+    repeated: int = 0
+    identical: int = 0
+    core: int = 0
+    min_length: int = 0
+    left_out: LeftOut = LeftOut()
 
 
 class Dataset(Strict):
@@ -60,6 +110,7 @@ class Dataset(Strict):
             then go on without gaps.
         generate: command, run in the upstream's source tree, that makes the files without a place in {data}, where
             those that have one lie.
+        origin: of one's own data: the file it was made from, and how.
     """
 
     upstream: str
@@ -75,6 +126,7 @@ class Dataset(Strict):
     interactions_sha256: Sha256 | Literal[""] = ""
     first_user: int | None = None
     generate: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     @model_validator(mode="after")
     def files_can_be_had(self) -> Dataset:
@@ -82,7 +134,7 @@ class Dataset(Strict):
         names = [f.name for f in self.files]
         if self.sequences not in names:
             raise ValueError(f"sequences: no file {self.sequences!r} ({near_misses(self.sequences, names)})")
-        if not self.generate and (homeless := [f.name for f in self.files if not f.path and not f.url]):
+        if not self.generate and (homeless := [f.name for f in self.files if not f.has_place]):
             raise ValueError(f"files: {', '.join(homeless)} without path, and no generate to make them")
         return self
 
@@ -90,3 +142,38 @@ class Dataset(Strict):
     def is_fetched(self) -> bool:
         """Whether some of its files lie elsewhere than in the upstream."""
         return any(f.source or f.url for f in self.files)
+
+
+class DatasetFile(Strict):
+    """A file of recipes/data: datasets of one upstream, each defined once."""
+
+    datasets: dict[str, Dataset]
+
+
+def files_of(root: Path, upstream: str) -> list[Path]:
+    """The files that define an upstream's datasets: recipes/data/<upstream>.yaml and those of the folder beside it."""
+    folder = root / FOLDER
+    found = [folder / f"{upstream}.yaml", *sorted((folder / upstream).glob("*.yaml"))]
+    return [path for path in found if path.is_file()]
+
+
+def upstreams_with_data(root: Path) -> list[str]:
+    """Names of the upstreams for which recipes/data defines datasets."""
+    folder = root / FOLDER
+    return sorted({p.stem for p in folder.glob("*.yaml")} | {p.parent.name for p in folder.glob("*/*.yaml")})
+
+
+def defined(root: Path, upstream: str) -> dict[str, Dataset]:
+    """The datasets of an upstream by key; none where nobody defines any.
+
+    Raises:
+        RecipeError: a file with mistakes, or a dataset that two files define.
+    """
+    found: dict[str, Dataset] = {}
+    for path in files_of(root, upstream):
+        own = parse(path, DatasetFile).datasets
+        if twice := sorted(set(own) & set(found)):
+            what = f"datasets: {', '.join(twice)} is defined in another file too"
+            raise RecipeError(str(path), what, f"rename it; the datasets of {upstream} are in recipes/data")
+        found |= own
+    return found

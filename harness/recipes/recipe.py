@@ -15,7 +15,7 @@ from harness.core.yaml_files import parse
 from harness.recipes import loss_catalogue, protocol
 from harness.recipes.checkpoints import Checkpoint, Pretraining, Released
 from harness.recipes.criteria import ClaimText, Correction, Criteria, Margin, opposites
-from harness.recipes.datasets import Dataset
+from harness.recipes.datasets import Dataset, defined
 from harness.recipes.systems import VARIABLES, AddedSystem, Scalar, System, faulty_variables, lacking, words_of
 
 
@@ -275,22 +275,15 @@ def load_recipe(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
     return recipe
 
 
-class DatasetFile(Strict):
-    """recipes/data/<upstream>.yaml: the datasets of one upstream, each defined once."""
-
-    datasets: dict[str, Dataset]
-
-
 def load_datasets(root: Path, recipe: Recipe) -> dict[str, Dataset]:
     """The datasets of a recipe, in its order.
 
     Raises:
         RecipeError: one that is not defined, or a file with mistakes.
     """
-    path = root / "recipes" / "data" / f"{recipe.upstream}.yaml"
-    defined = parse(path, DatasetFile).datasets
-    if unknown := [name for name in recipe.datasets if name not in defined]:
+    known = defined(root, recipe.upstream)
+    if unknown := [name for name in recipe.datasets if name not in known]:
         where = f"recipes/{recipe.artifact}.yaml: datasets"
         what = f"unknown dataset {', '.join(map(repr, unknown))}"
-        raise RecipeError(where, what, near_misses(unknown[0], defined))
-    return {name: defined[name] for name in recipe.datasets}
+        raise RecipeError(where, what, near_misses(unknown[0], known))
+    return {name: known[name] for name in recipe.datasets}

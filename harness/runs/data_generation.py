@@ -31,7 +31,7 @@ def generate(
         folder = RunFolder(Path(name) / "run")
         folder.renew()
         for file in dataset.files:
-            if file.path or file.url:
+            if file.has_place:
                 write_whole(folder.out / file.name, given(file.name))
         words = [word.format(data=folder.out) for word in dataset.generate[1:]]
         program = words if words[0] == "-m" else [str(tree / words[0]), *words[1:]]
@@ -47,7 +47,7 @@ def generate(
             reads={"source": tree},
         )
         surroundings.make(run)
-        return {file.name: made(folder.out / file.name) for file in dataset.files if not file.path and not file.url}
+        return {file.name: made(folder.out / file.name) for file in dataset.files if not file.has_place}
 
 
 def made(path: Path) -> bytes:

@@ -131,7 +131,7 @@ def plan_run(
     if system.checkpoint and checkpoint is None:  # it would train from nothing under a pre-trained system's name
         fix = "make one with --pretrain EPOCHS" if recipe.pretraining else "give it one in recipes/data"
         what = f"{key} needs a checkpoint, dataset {name} has none"
-        raise RecipeError(recipe.artifact, what, f"{fix}, or leave out this dataset")
+        raise RecipeError(recipe.artifact, what, f"{fix}, or leave out this dataset or system by --where")
     words = system.command or (*recipe.command, *system.arguments, *recipe.devices[settings.device])
     variables = {
         **command_variables(data, seed), "model": system.model, "loss": system.loss_word,

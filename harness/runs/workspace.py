@@ -85,7 +85,7 @@ class Workspace:
 
         def read(name: str) -> bytes:
             file = next(f for f in dataset.files if f.name == name)
-            if file.path or file.url:
+            if file.has_place:
                 return data_fetch.read(self.config, file, lambda: (self.source.clone, self.source.pin))
             if not made:
                 made.update(generate(dataset, read, self.source.path, self.backend, self.timeout_s))

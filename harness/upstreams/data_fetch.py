@@ -34,6 +34,11 @@ def read(config: Config, file: DataFile, own: Clone) -> bytes:
     if file.content == UNPINNED:
         what = f"no hash of this file is known; put it at {place} and write its SHA-256 into recipes/data"
         raise DatasetError(file.url, what, "`sha256sum FILE` prints it")
+    if file.local:
+        place = config.data / file.local
+        if not place.is_file():
+            raise not_there(place)
+        return place.read_bytes()
     if (file.url or file.source) and place.is_file():
         return place.read_bytes()
     if file.url:
@@ -44,6 +49,14 @@ def read(config: Config, file: DataFile, own: Clone) -> bytes:
         return checkout.read_blob(*clone_of_source(config, file.source), file.path)
     except SourceError as error:
         raise SourceError(error.where, f"{error.what}; or put the file at {place}", error.fix) from error
+
+
+def not_there(place: Path) -> SourceError:
+    """The error of data of one's own that is not where it was put."""
+    fix = (
+        "copy it there from where it was added, or add it again by `harness dataset add`; HARNESS_DATA names the folder"
+    )
+    return SourceError(str(place), "is not there", fix)
 
 
 def clone_of_source(config: Config, name: str) -> tuple[Path, checkout.Pin]:

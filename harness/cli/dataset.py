@@ -1,0 +1,80 @@
+"""`harness dataset add`: one's own data into a code base."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.commands.dataset_add import Added
+    from harness.recipes.datasets import Dataset, LeftOut
+
+dataset_app = typer.Typer(help="Datasets of your own.", no_args_is_help=True)
+
+Project = Annotated[Path | None, typer.Option(help="folder with harness.toml; found upwards from here by default")]
+Core = Annotated[int, typer.Option(help="leave out users and items with fewer interactions, until none is left", min=0)]
+Length = Annotated[int, typer.Option(help="leave out users with fewer items; leave-one-out needs 3", min=0)]
+
+
+@dataset_app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="interactions, in one of the formats of docs/data.md")],
+    upstream: Annotated[str, typer.Option(help="the code base that is to read it, such as s3rec")],
+    name: Annotated[str, typer.Option(help="what to call it in --where dataset=NAME")],
+    label: Annotated[str, typer.Option(help="what tables print; the name by default")] = "",
+    kind: Annotated[str, typer.Option("--format", help="recbole, movielens, csv, plain or sequences")] = "",
+    repeats: Annotated[str, typer.Option(help="items that a user has again: refuse, first, last or keep")] = "refuse",
+    core: Core = 0,
+    min_length: Length = 0,
+    replace: Annotated[bool, typer.Option("--replace", help="a dataset of this name that was added before")] = False,
+    project: Project = None,
+) -> None:
+    """Check interactions, number users and items from 1, filter, and write the files that the code base reads."""
+    from harness.commands import dataset_add
+    from harness.core.config import load
+    from harness.upstreams.own_data.filters import Choices
+
+    config = load(project)
+    choices = Choices(repeats, core, min_length)  # type: ignore[arg-type]  # checked before anything is read
+    asked = dataset_add.Asked(file, upstream, name, label, kind, choices, replace)
+    for line in told(dataset_add.add(config, asked), config.root):
+        typer.echo(line)
+
+
+def told(added: Added, root: Path) -> list[str]:
+    """What was read, left out and written, and what to do next."""
+    data, origin = added.dataset, added.dataset.origin
+    assert origin is not None, "what was added has an origin"
+    order = "by their times" if origin.order == "time" else "in the order of the file"
+    lines = [
+        f"{data.name} for {data.upstream}: {counted(data)}",
+        f"read: {origin.rows:,} interactions of {origin.file} as {origin.format}; a user's items are {order}",
+    ]
+    if added.equal_times:
+        lines.append(
+            f"note: {added.equal_times:,} have the time of another one of their user and keep the file's order"
+        )
+    gone = [(origin.identical, "duplicates (user, item and time)"), (origin.repeated, "repeats of an item by a user")]
+    lines += [f"left out: {n:,} {what}" for n, what in gone if n]
+    if origin.core or origin.min_length:
+        least = [f"{origin.core}-core"] if origin.core else []
+        least += [f"users with fewer than {origin.min_length} items"] if origin.min_length else []
+        lines.append(f"left out: {counted(origin.left_out)} ({', '.join(least)})")
+    if added.seen_tests:
+        what = "have had their test item before: a code base that leaves seen items out cannot recommend it"
+        lines.append(f"note: {added.seen_tests:,} users {what}")
+    shown = [str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in added.paths]
+    lines.append(f"written: {', '.join(shown)}")
+    if added.artifacts:
+        lines.append(f"next: harness reproduce {added.artifacts[0]} --where dataset={data.name}")
+        lines += (
+            [f"  or another table of {data.upstream}: {', '.join(added.artifacts[1:])}"] if added.artifacts[1:] else []
+        )
+    return lines
+
+
+def counted(found: Dataset | LeftOut) -> str:
+    """Users, items and interactions in words."""
+    return f"{found.users:,} users, {found.items:,} items, {found.interactions:,} interactions"

@@ -1,0 +1,82 @@
+"""Data of one's own, from public file formats into a table: on the demonstration, and on the real S3Rec code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import own_data
+import pytest
+from projects import Project
+
+QUICK = ("--profile", "quick", "--seeds", "42")
+NAMES = {"recbole": "interactions.inter", "movielens": "ratings.dat", "plain": "timed.txt"}
+
+
+def add_all(project: Project, folder: Path, upstream: str) -> None:
+    """Each format as a dataset of its name."""
+    for name, file in NAMES.items():
+        path = own_data.write(folder, file)
+        done = project.run("dataset", "add", str(path), "--upstream", upstream, "--name", name, "--core", "2")
+        assert done.returncode == 0, done.stderr
+        assert f"as {name}; a user's items are by their times" in done.stdout
+
+
+def records(folder: Path) -> list[dict[str, object]]:
+    """What runs left, those that the project came with left out."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("runs/*/record.json")]
+
+
+def test_three_formats_stand_in_one_table(project: Project, tmp_path: Path) -> None:
+    add_all(project, tmp_path, "demo")
+    where = ("--where", "dataset=recbole|movielens|plain|generated,system=factorised/bce|factorised/ce-all")
+    done = project.run("reproduce", "demo", *where, *QUICK)
+    assert done.returncode == 1, done.stderr  # too short a training is never judged
+    for name in (*NAMES, "generated"):
+        assert f"({600 if name == 'generated' else own_data.N_USERS} users)" in done.stdout
+    found = {(r["dataset"], r["system"]): r for r in records(project.results)}
+    assert len(found) == 4 * 3
+    assert {r["status"] for r in found.values()} == {"finished"}
+    ours = [found[name, "factorised/ce-all"]["printed"] for name in NAMES]
+    assert ours[0] == ours[1] == ours[2] != found["generated", "factorised/ce-all"]["printed"]
+    again = project.run("reproduce", "demo", *where, *QUICK)
+    assert again.stdout == done.stdout
+    assert "start" not in again.stderr
+
+
+def test_a_message_says_what_was_left_out_and_what_comes_next(project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    lines = ["user_id,item_id,timestamp", *(f"u{u},i{(u + n) % 9},{n}" for u in range(9) for n in range(5))]
+    path.write_bytes("\r\n".join([*lines, "u0,i0,0", "u1,i1,7", "lonely,i1,1"]).encode())
+    words = ("dataset", "add", str(path), "--upstream", "demo", "--name", "shop", "--label", "Shop")
+    refused = project.run(*words)
+    assert refused.returncode == 3
+    assert "mine.csv:48: user u1 has item i1 again" in refused.stderr
+    done = project.run(*words, "--repeats", "first", "--min-length", "3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "shop for demo: 9 users, 9 items, 45 interactions",
+        "read: 48 interactions of mine.csv as csv; a user's items are by their times",
+        "left out: 1 duplicates (user, item and time)",
+        "left out: 1 repeats of an item by a user",
+        "left out: 1 users, 0 items, 1 interactions (users with fewer than 3 items)",
+        "written: data/demo/shop.txt, data/demo/shop.ids.csv, recipes/data/demo/shop.yaml",
+        "next: harness reproduce demo/demo --where dataset=shop",
+    ]
+    shown = project.run("list", "--datasets", "--json")
+    assert json.loads(shown.stdout)["demo"]["shop"]["origin"]["left_out"]["users"] == 1
+
+
+@pytest.mark.upstream
+def test_three_formats_train_on_the_real_s3rec(real_project: Project, tmp_path: Path) -> None:
+    add_all(real_project, tmp_path, "s3rec")
+    where = ("--where", "dataset=recbole|movielens|plain,model=sasrec")
+    done = real_project.run("reproduce", "table2", *where, *QUICK, timeout=900)
+    assert done.returncode in (0, 1), done.stderr
+    found = [r for r in records(real_project.folder / "results") if r["dataset"] in NAMES]
+    assert {r["status"] for r in found} == {"finished"}
+    assert {(r["dataset"], r["system"]) for r in found} == {
+        (name, system) for name in NAMES for system in ("popularity", "sasrec/bce", "sasrec/ce-all")
+    }
+    assert all(r["disagreements"] == [] for r in found)
+    assert done.stdout.count(f"({own_data.N_USERS} users)") == 3
