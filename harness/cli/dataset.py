@@ -50,31 +50,37 @@ def told(added: Added, root: Path) -> list[str]:
     order = "by their times" if origin.order == "time" else "in the order of the file"
     lines = [
         f"{data.name} for {data.upstream}: {counted(data)}",
-        f"read: {origin.rows:,} interactions of {origin.file} as {origin.format}; a user's items are {order}",
+        f"read: {some(origin.rows, 'interaction')} of {origin.file} as {origin.format}; a user's items are {order}",
     ]
     if added.equal_times:
-        lines.append(
-            f"note: {added.equal_times:,} have the time of another one of their user and keep the file's order"
-        )
-    gone = [(origin.identical, "duplicates (user, item and time)"), (origin.repeated, "repeats of an item by a user")]
-    lines += [f"left out: {n:,} {what}" for n, what in gone if n]
+        same = f"{some(added.equal_times, 'interaction has', 'interactions have')} the time of another one of the user"
+        lines.append(f"note: {same}; these keep the order of the file")
+    if origin.identical:
+        lines.append(f"left out: {some(origin.identical, 'duplicate')} (user, item and time)")
+    if origin.repeated:
+        lines.append(f"left out: {some(origin.repeated, 'repeat')} of an item by a user")
     if origin.core or origin.min_length:
         least = [f"{origin.core}-core"] if origin.core else []
         least += [f"users with fewer than {origin.min_length} items"] if origin.min_length else []
         lines.append(f"left out: {counted(origin.left_out)} ({', '.join(least)})")
     if added.seen_tests:
-        what = "have had their test item before: a code base that leaves seen items out cannot recommend it"
-        lines.append(f"note: {added.seen_tests:,} users {what}")
+        had = f"{some(added.seen_tests, 'user has', 'users have')} had the test item before"
+        lines.append(f"note: {had}: a code base that leaves seen items out cannot recommend it")
     shown = [str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in added.paths]
     lines.append(f"written: {', '.join(shown)}")
     if added.artifacts:
-        lines.append(f"next: harness reproduce {added.artifacts[0]} --where dataset={data.name}")
-        lines += (
-            [f"  or another table of {data.upstream}: {', '.join(added.artifacts[1:])}"] if added.artifacts[1:] else []
-        )
+        first, *others = added.artifacts
+        lines.append(f"next: harness reproduce {first} --where dataset={data.name}")
+        lines += [f"or another table of {data.upstream}: {', '.join(others)}"] if others else []
     return lines
 
 
 def counted(found: Dataset | LeftOut) -> str:
     """Users, items and interactions in words."""
-    return f"{found.users:,} users, {found.items:,} items, {found.interactions:,} interactions"
+    numbers = {"user": found.users, "item": found.items, "interaction": found.interactions}
+    return ", ".join(some(n, what) for what, n in numbers.items())
+
+
+def some(n: int, what: str, many: str = "") -> str:
+    """A number with what it counts: `1 user`, `1,000 users`."""
+    return f"{n:,} {what if n == 1 else many or what + 's'}"

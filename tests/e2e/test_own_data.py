@@ -57,9 +57,9 @@ def test_a_message_says_what_was_left_out_and_what_comes_next(project: Project, 
     assert done.stdout.splitlines() == [
         "shop for demo: 9 users, 9 items, 45 interactions",
         "read: 48 interactions of mine.csv as csv; a user's items are by their times",
-        "left out: 1 duplicates (user, item and time)",
-        "left out: 1 repeats of an item by a user",
-        "left out: 1 users, 0 items, 1 interactions (users with fewer than 3 items)",
+        "left out: 1 duplicate (user, item and time)",
+        "left out: 1 repeat of an item by a user",
+        "left out: 1 user, 0 items, 1 interaction (users with fewer than 3 items)",
         "written: data/demo/shop.txt, data/demo/shop.ids.csv, recipes/data/demo/shop.yaml",
         "next: harness reproduce demo/demo --where dataset=shop",
     ]

@@ -91,7 +91,8 @@ def test_every_mistake_is_told_at_once_with_its_key_path_and_value(project: Path
     assert "environments.numpy.kind: Input should be 'venv' or 'inherit', got 'conda'" in lines
     assert "environments.numpy.packges: unknown key (did you mean 'packages'? " in text
     assert any(line.startswith("upstreams.toy.commit: ") and line.endswith("got 'main'") for line in lines)
-    assert "upstreams.toy.overlay: unknown key (known: beside, code, commit, framework, losses, own_data, own_loss, url)" in text
+    known = "beside, code, commit, framework, losses, own_data, own_loss, url"
+    assert f"upstreams.toy.overlay: unknown key (known: {known})" in text
 
 
 def test_an_index_in_a_key_path_is_in_brackets(project: Path) -> None:
