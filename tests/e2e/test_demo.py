@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 from golden import FILE as DIGITS
 from golden import rank_digests
-from projects import Project, clean_env
+from projects import ROOT, Project, clean_env
 
 from harness.core.process import marked
 
@@ -48,10 +49,21 @@ def numbers(text: str) -> list[dict[str, str]]:
     ]
 
 
+def sample() -> list[str]:
+    """The lines of README.md's sample of the output, without spacing."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```\n(\d of \d claims.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    lines = [" ".join(line.split()) for line in block.splitlines() if line.strip()]
+    assert len(lines) > 8
+    return lines
+
+
 def test_whole_way_gives_the_same_numbers_on_every_machine(project: Project, golden: dict[str, str]) -> None:
     done = project.run("reproduce", "demo", "--jobs", "2")
     assert done.returncode == 0, done.stderr
     assert "6 of 6 claims supported" in done.stdout
+    printed = {" ".join(line.split()) for line in done.stdout.splitlines()}
+    assert [line for line in sample() if line not in printed] == []
     found = table(project)
     for name in FILES:
         assert numbers(found[name]) == numbers(golden[name])
