@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -68,3 +70,27 @@ def test_the_readme_names_every_artifact() -> None:
         f"{path.parent.name}/{path.stem}" for name in ("data", "papers") for path in (ROOT / "recipes" / name).glob("*")
     }
     assert artifacts <= named, sorted(artifacts - named)
+
+
+def test_the_citation_file_is_of_this_version() -> None:
+    """Of version 1.2.0 of the Citation File Format: the four keys that it demands, and no key that it does not know."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert cited["version"] == project["version"]
+    assert cited["license"] == project["license"]
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert set(cited) <= {
+        "cff-version", "message", "title", "authors", "type", "abstract", "version", "date-released", "license",
+        "keywords",
+    }  # fmt: skip
+    assert all(author["name"] for author in cited["authors"])
+    dated = f"## {cited['version']} ({cited['date-released']:%Y-%m-%d})"
+    assert dated in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_hooks_before_commits_are_local() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repository["repo"] for repository in hooks["repos"]] == ["local"]
+    found = [hook for repository in hooks["repos"] for hook in repository["hooks"]]
+    assert {hook["entry"].split()[0] for hook in found} == {".venv/bin/ruff", ".venv/bin/mypy"}
+    assert {hook["language"] for hook in found} == {"system"}
