@@ -1,1 +1,1 @@
-"""Whether what was true still holds: parts of `harness check`, its outcomes, its history, and its reports."""
+"""The parts of `harness check`, its outcomes, history and reports."""

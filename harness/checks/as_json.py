@@ -1,4 +1,4 @@
-"""check.json, as check.schema.json says, and back from it; badge.json."""
+"""Writes and reads check.json, defined by check.schema.json; writes badge.json."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def content(check: Check) -> dict[str, Any]:
 
 
 def values(found: Item | RunCheck | Alarm | Coverage) -> dict[str, Any]:
-    """The fields of one finding; what the history keeps of a run beyond them is left out."""
+    """The fields of one result, without further fields of the history."""
     made = {field.name: getattr(found, field.name) for field in fields(found) if field.name != "line"}
     return {
         name: list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
@@ -49,35 +49,37 @@ def values(found: Item | RunCheck | Alarm | Coverage) -> dict[str, Any]:
     }
 
 
-def from_content(told: Mapping[str, Any]) -> Check:
-    """The check that `content` made.
+def from_content(data: Mapping[str, Any]) -> Check:
+    """The check of a check.json.
 
     Raises:
-        ArgumentError: it is none, or one of another format.
+        ArgumentError: it is not a check.json, or has another format.
     """
     try:
-        if told["format"] != FORMAT:
-            raise ArgumentError("check.json", f"is of format {told['format']!r}, known: {FORMAT}", "update the harness")
+        if data["format"] != FORMAT:
+            raise ArgumentError("check.json", f"is of format {data['format']!r}, known: {FORMAT}", "update the harness")
         return Check(
-            night=told["night"], began=told["began"], tier=told["tier"], commit=told["commit"], dirty=told["dirty"],
-            machine=told["class"],
-            parts=tuple(Part(p["part"], tuple(kept(Item, item) for item in p["items"])) for p in told["parts"]),
-            runs=tuple(kept(RunCheck, run) for run in told["runs"]),
-            alarms=tuple(kept(Alarm, alarm) for alarm in told["alarms"]),
-            coverage=kept(Coverage, told["coverage"]), budget_s=told["budget_s"], spent_s=told["spent_s"],
-            strict=told["strict"], cut=told["cut"],
+            night=data["night"], began=data["began"], tier=data["tier"], commit=data["commit"], dirty=data["dirty"],
+            machine=data["class"],
+            parts=tuple(Part(p["part"], tuple(kept(Item, item) for item in p["items"])) for p in data["parts"]),
+            runs=tuple(kept(RunCheck, run) for run in data["runs"]),
+            alarms=tuple(kept(Alarm, alarm) for alarm in data["alarms"]),
+            coverage=kept(Coverage, data["coverage"]), budget_s=data["budget_s"], spent_s=data["spent_s"],
+            strict=data["strict"], cut=data["cut"],
         )  # fmt: skip
     except (KeyError, TypeError) as error:
-        raise ArgumentError("check.json", f"cannot be read: {error}", "name one that `harness check` wrote") from error
+        raise ArgumentError(
+            "check.json", f"is not readable: {error}", "give a file that `harness check` wrote"
+        ) from error
 
 
-def kept(kind: Callable[..., Kept], told: Mapping[str, Any]) -> Kept:
-    """One finding from its values."""
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+def kept(kind: Callable[..., Kept], data: Mapping[str, Any]) -> Kept:
+    """One result from its values."""
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
 
 
 def badge(check: Check, today: date) -> dict[str, Any]:
-    """What a badge of shields.io shows: runs looked at in the last 30 days, and how old this night is."""
+    """The content of a shields.io badge: runs repeated in the last 30 days, and the age of this night."""
     days = (today - date.fromisoformat(check.night)).days
     age = "today" if days < 1 else "1 day ago" if days == 1 else f"{days} days ago"
     looked = f"{check.coverage.in_30_days}/{check.coverage.runs}" if check.coverage.runs else "tables"

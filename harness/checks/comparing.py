@@ -1,6 +1,6 @@
-"""The one comparison of a rerun with what it should equal: ranks of every user, or the course of the first epochs.
+"""Comparison of a rerun with its reference: ranks of every user, or the training curve of the first epochs.
 
-What a difference means on a machine class is decided by `outcome`, and nowhere else.
+The meaning of a difference on a machine class is decided by `outcome`.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from harness.runs.stored import Record
 from harness.stats.metrics import per_user
 
 METRIC = re.compile(r"(HIT|HR|Recall|NDCG|MAP|MRR)(@\d+)?", re.IGNORECASE)
-FACTS = ("computed", "parameters", "weights")  # of a course, that no machine may change
+FACTS = ("computed", "parameters", "weights")  # of a training curve, which no machine may change
 Columns = Mapping[str, npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a rerun may be from the record on a machine class that was not met before.
+    """The allowed differences between a rerun and the record on an unknown machine class.
 
     Attributes:
-        users: share of users whose rank moved. places: by how many at most.
+        users: share of users whose rank changed. places: largest change.
         metric: of printed metrics. loss: relative, of losses.
     """
 
@@ -47,10 +47,10 @@ class Comparison:
     """A rerun against a record.
 
     Attributes:
-        equal: all that is compared is the same to the last digit.
-        near: within the limits for a class not met before.
-        digest: SHA-256 of what was compared, of the rerun.
-        alien: of other users or candidates, which no machine explains.
+        equal: all compared values are equal to the last digit.
+        near: within the limits for an unknown class.
+        digest: SHA-256 of the rerun's compared values.
+        alien: with other users or candidates, which no machine difference explains.
     """
 
     equal: bool
@@ -64,10 +64,10 @@ class Comparison:
 
 
 def outcome(found: Comparison, anchor: str | None) -> RunOutcome:
-    """What a rerun means where nothing is random.
+    """The outcome of a deterministic rerun.
 
     Args:
-        anchor: digest that an earlier rerun on this machine class had, None where there was none.
+        anchor: digest of an earlier rerun on this machine class, or None.
     Returns:
         On a class with an anchor `held` or `changed`, on another one `held`, `near` or `left`.
     """
@@ -90,20 +90,20 @@ def rank_columns(path: Path) -> Columns:
             order = np.argsort(file["user"], kind="stable")
             return {name: file[name].astype(np.int64)[order] for name in ("user", *sorted(names))}
     except DAMAGED as error:
-        raise MetricsError(path.name, f"cannot be used: {error}", "run it again") from error
+        raise MetricsError(path.name, f"is not valid: {error}", "repeat the run") from error
 
 
 def ranks_digest(columns: Columns) -> str:
-    """SHA-256 of ranks in every view, whatever the order of users."""
+    """SHA-256 of ranks in every view, independent of the order of users."""
     return "sha256:" + sha256_bytes(
         b"".join(name.encode() + column.tobytes() for name, column in sorted(columns.items()))
     )
 
 
 def compare_ranks(old: Columns, new: Columns) -> tuple[bool, int, float]:
-    """Whether users or candidates differ; how many users moved in any view; by how many places at most.
+    """Whether users or candidates differ; number of users whose rank changed in any view; largest change.
 
-    A user's place is the mean of the places that the held-out item shares with others of its score.
+    A user's rank is the mean rank of the items tied with the held-out item.
     """
     fixed = [name for name in old if name == "user" or name.startswith("candidates_")]
     if old.keys() != new.keys() or any(not np.array_equal(old[name], new[name]) for name in fixed):
@@ -119,12 +119,12 @@ def compare_ranks(old: Columns, new: Columns) -> tuple[bool, int, float]:
 
 
 def compare_full(accepted: Record, rerun: Record, limits: Limits) -> Comparison:
-    """A whole rerun: ranks of every user in every view of the record, epochs and printed metrics.
+    """Comparison of a full rerun: ranks of every user in every view of the record, epochs and printed metrics.
 
-    A view that only the rerun has is left out: the probe may have learned to write it since the record was made.
+    A view that only the rerun has is ignored: the probe may have learned to write it since the record was made.
 
     Raises:
-        MetricsError: ranks that cannot be read.
+        MetricsError: ranks that are not readable.
     """
     old, new = (rank_columns(record.folder / "ranks-test.npz") for record in (accepted, rerun))
     new = {name: column for name, column in new.items() if name in old}
@@ -139,10 +139,10 @@ def compare_full(accepted: Record, rerun: Record, limits: Limits) -> Comparison:
 
 
 def metric_differences(accepted: Record, rerun: Record) -> dict[str, float]:
-    """Rerun minus record, by printed metric, as the ranks have it: a printed text hides the last digits.
+    """Rerun minus record, by printed metric, computed from ranks, since printed text hides the last digits.
 
     Raises:
-        MetricsError: ranks that cannot be read.
+        MetricsError: ranks that are not readable.
     """
     ranks = [read_ranks(record.folder / "ranks-test.npz") for record in (accepted, rerun)]
     names = [name for name in accepted.typed.printed or {} if METRIC.fullmatch(name)]
@@ -150,14 +150,14 @@ def metric_differences(accepted: Record, rerun: Record) -> dict[str, float]:
     for name in names:
         try:
             old, new = (float(per_user(one, name).mean()) for one in ranks)
-        except HarnessError:  # a metric of the upstream's own, which ranks do not give
+        except HarnessError:  # a metric of the upstream that does not follow from ranks
             continue
         found[name] = round(new - old, 12)
     return found
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, float]:
-    """Rerun minus record, by metric; what is no metric of ranks, such as minutes, is left out."""
+    """Rerun minus record, by metric; values that are not metrics of ranks, such as minutes, are left out."""
     names = [name for name in old if name in new and METRIC.fullmatch(name)]
     return {name: round(float(new[name]) - float(old[name]), 12) for name in names}
 
@@ -170,14 +170,14 @@ def compare_prefix(accepted: Record, rerun: Record, epochs: int, limits: Limits)
     for name, most in (("first batch", limits.loss), ("loss", limits.loss), ("value", limits.metric)):
         if old[name] != new[name]:
             apart = distance(old[name], new[name], relative=name != "value")
-            changes.append(f"{name} differs by {apart:.1e}" if math.isfinite(apart) else f"{name} is of other length")
+            changes.append(f"{name} differs by {apart:.1e}" if math.isfinite(apart) else f"{name} has another length")
             near &= apart <= most
     digest = "sha256:" + sha256_bytes(canonical_json(new).encode())
     return Comparison(old == new, near, digest, changes=tuple(changes))
 
 
 def course(record: Record, epochs: int) -> dict[str, Any]:
-    """How a training began: its network and first batch, and loss and metric of its first epochs."""
+    """The beginning of a training: network, first batch, and loss and metric of its first epochs."""
     events = read_events(record.folder / "events.jsonl")
     found = [event for event in events if event.get("event") == "epoch" and (event.get("epoch") or 0) < epochs]
     network, proof = record.typed.network or {}, record.typed.proof or {}
@@ -192,7 +192,7 @@ def course(record: Record, epochs: int) -> dict[str, Any]:
 
 
 def distance(old: Sequence[Any], new: Sequence[Any], relative: bool) -> float:
-    """The largest difference of two series; infinite where one is longer, or has no number where the other has one."""
+    """The largest difference of two series; infinite if the lengths or the missing values differ."""
     if len(old) != len(new):
         return math.inf
     apart = 0.0

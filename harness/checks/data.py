@@ -1,4 +1,4 @@
-"""Part `data`: the files that records were made from still have their content, wherever they lie."""
+"""Part `data`: the data files of records still have their pinned content."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from harness.upstreams import data_cache, data_fetch
 from harness.upstreams.data_cache import content_of
 from harness.upstreams.pins import clone_of, pin_of
 
-FIX = "take the file from its pinned place again; what was made from another one is no longer comparable"
+FIX = "fetch the file from its pinned location again; results from another file are not comparable"
 
 
 def check(config: Config, store: Store, offline: bool, download: bool) -> Iterator[Item]:
-    """Every copy in the cache, then the origin of every file that some record was made from.
+    """Every copy in the cache, then the origin of every data file that some record uses.
 
     Args:
-        download: fetch what lies at a URL and hash it, rather than ask for its length.
+        download: fetch files by URL and hash them, instead of comparing their length.
     """
     used = {
         (record.content["upstream"], content)
@@ -45,18 +45,18 @@ def check(config: Config, store: Store, offline: bool, download: bool) -> Iterat
 def of_copy(name: str, path: Path, file: DataFile) -> Item:
     """A copy on this machine."""
     if content_of(path.read_bytes(), file.content) == file.content:
-        return held(name, "copy at hand")
-    return broken(name, f"{path} has another content than {file.content[:12]}", "remove this copy; it is made again")
+        return held(name, "local copy")
+    return broken(name, f"{path} differs from {file.content[:12]}", "remove this copy; it is created again")
 
 
 def of_file(config: Config, upstream: str, file: DataFile, copy: Path, offline: bool, download: bool) -> Item:
-    """One file where it comes from: the user's folder, then its own place."""
+    """One file at its origin: the user's folder, then its pinned location."""
     name = f"{upstream}: {file.name}"
     own = config.data / file.name
     if own.is_file() and (file.url or file.source) and (found := of_copy(name, own, file)).code:
         return found
     if not file.has_place:
-        return left_out(name, "is made by a generator when it is needed")
+        return left_out(name, "is created by a generator when needed")
     if file.local:
         place = config.data / file.local
         return of_copy(name, place, file) if place.is_file() else unreachable(name, data_fetch.not_there(place))
@@ -80,21 +80,21 @@ def of_file(config: Config, upstream: str, file: DataFile, copy: Path, offline: 
 
 
 def of_url(config: Config, name: str, file: DataFile, copy: Path, download: bool) -> Item:
-    """A file at a URL: its length by asking, or its content by fetching it."""
+    """A file at a URL: its length by a HEAD request, or its content by download."""
     address = data_fetch.redirected(file.url, config.data_mirror) if config.data_mirror else file.url
     try:
         if download or "://" not in address:
             data = data_fetch.download(file.url, config.data / file.name, config.data_mirror)
             found = content_of(data, file.content)
-            return held(name) if found == file.content else broken(name, f"{address} has another content", FIX)
+            return held(name) if found == file.content else broken(name, f"{address} has other content", FIX)
         answer = ask(address, method="HEAD")
     except SourceError as error:
         return unreachable(name, error)
     if not answer.found:
         return broken(name, f"{address} answers with status {answer.status}", FIX, "gone")
-    told = answer.headers.get("content-length")
-    if not (told and copy.is_file()):
+    size = answer.headers.get("content-length")
+    if not (size and copy.is_file()):
         return held(name, "reachable; its length could not be compared")
-    if int(told) != copy.stat().st_size:
-        return broken(name, f"{address} has {int(told):,} bytes, the pinned file {copy.stat().st_size:,}", FIX)
+    if int(size) != copy.stat().st_size:
+        return broken(name, f"{address} has {int(size):,} bytes, the pinned file {copy.stat().st_size:,}", FIX)
     return held(name, "reachable, of the same length")

@@ -1,7 +1,7 @@
-"""Alarms of streams, worked out from the history each time: no state is kept, so merged histories give one answer.
+"""Alarms of streams, computed from the history each time: no state is kept, so merged histories give the same result.
 
 A stream is one system on one dataset, or one upstream. Two detectors watch it: `paths`, whether reruns on new machine
-classes leave their path, and for the metrics where they do, or where nothing is deterministic, a trend.
+classes leave their path, and for the metrics where they do, or on nondeterministic classes, a trend.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from harness.stats.sequential import Step
 METRICS = ("HIT@10", "NDCG@10")
 CALM_NIGHTS = 3  # without evidence, after which an alarm is closed
 QUARTER = 90  # nights
-DRAWS = ("left", "within seeds", "outside seeds")  # outcomes of runs that are other draws than the accepted ones
+DRAWS = ("left", "within seeds", "outside seeds")  # outcomes of runs with other random numbers than the accepted ones
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What one detector sees of one stream.
+    """The input of one detector for one stream.
 
     Attributes:
         nights: that had reruns of it. steps: of the detector, one a night. values: of each night's reruns.
@@ -47,12 +47,12 @@ def alarms(
 ) -> list[Alarm]:
     """The alarms that are open tonight, and those that were closed or accepted tonight.
 
-    A change that was accepted is the new state: what came before it plays no part any more.
+    An accepted change is the new state: earlier nights are ignored.
 
     Args:
         accepted: values of the accepted seeds by cell and metric.
-        streams: that are watched, whether they have a history or not.
-        quiet_nights: least mean number of nights between false alarms of all detectors together.
+        streams: to watch, with or without history.
+        quiet_nights: minimum mean number of nights between false alarms of all detectors together.
     """
     excuses = {str(name): str(line["night"]) for line in history.accepted for name in line.get("streams", ())}
     threshold = quiet_nights * max(streams, 1)
@@ -69,7 +69,7 @@ def alarms(
 def watched(
     lines: Sequence[Line], accepted: Mapping[str, Mapping[str, Sequence[float]]], excuses: Mapping[str, str]
 ) -> Iterator[Watched]:
-    """All detectors with what they see after the last accepted change of their stream.
+    """All detectors with their input after the last accepted change of their stream.
 
     Args:
         excuses: night of that change by stream.
@@ -82,7 +82,7 @@ def watched(
 
 
 def of_paths(stream: str, lines: Sequence[Line]) -> Iterator[Watched]:
-    """The paths of a stream, where it had reruns on new machine classes."""
+    """The paths of a stream with reruns on new machine classes."""
     new = [line for line in lines if not line.get("known") and line["outcome"] in ("held", "near", "left")]
     if new:
         nights = by_night(new)
@@ -94,7 +94,7 @@ def of_paths(stream: str, lines: Sequence[Line]) -> Iterator[Watched]:
 def of_trends(
     stream: str, lines: Sequence[Line], accepted: Mapping[str, Mapping[str, Sequence[float]]]
 ) -> Iterator[Watched]:
-    """The metrics of all cells of a stream whose reruns are other draws than the accepted runs.
+    """The metrics of all cells of a stream whose reruns have other random numbers than the accepted runs.
 
     Sizes are relative to each cell's accepted mean, since the cells of an upstream have different ones.
     """
@@ -146,7 +146,7 @@ def by_night(lines: Iterable[Line]) -> dict[str, list[Line]]:
 
 
 def state_of(one: Watched, threshold: float, night: str) -> Alarm | None:
-    """The alarm of a detector tonight; None where there is none, or where it was closed before."""
+    """The alarm of a detector tonight; None if there is none, or it was closed before."""
     opened = closed = None
     onset = calm = 0
     for number, step in enumerate(one.steps):
@@ -181,7 +181,7 @@ def size(one: Watched, onset: int) -> tuple[float, float, float]:
 
 
 def power(one: Watched, threshold: float) -> str:
-    """About the smallest shift of a metric that a quarter like the nights so far would show."""
+    """The approximate smallest shift of a metric that a quarter of similar nights would show."""
     if one.metric == "paths" or not one.spread:
         return ""
     runs = round(sum(map(len, one.values)) / len(one.nights) * QUARTER)

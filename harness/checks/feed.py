@@ -1,6 +1,6 @@
-"""feed.xml: an Atom feed of what changed over the nights, and once a week that nights ran at all.
+"""feed.xml: an Atom feed of changes between nights, with a weekly entry that nights ran.
 
-It is worked out from `nights.jsonl` alone. An entry's id comes from what it is about and when that began, so that
+It is computed from `nights.jsonl` alone. An entry's id follows from its subject and start, so that
 nothing appears twice, and its date is the night's, so that the same history gives the same bytes.
 """
 
@@ -50,7 +50,7 @@ def render(nights: Sequence[Mapping[str, Any]]) -> str:
 
 
 def entries(nights: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
-    """What each night changed: alarms by state, items that broke or were repaired, and one entry a week."""
+    """The changes of each night: alarms by state, items that broke or were repaired, and one entry per week."""
     before: dict[str, str] = {}
     for night in nights:
         day = str(night["night"])
@@ -63,20 +63,20 @@ def entries(nights: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
                 )  # fmt: skip
         now = dict(night.get("broken", {}))
         for name in sorted(now.keys() - before.keys()):
-            yield Entry(f"item:{name}:{day}", day, f"No longer holds: {name}", now[name])
+            yield Entry(f"item:{name}:{day}", day, f"No longer valid: {name}", now[name])
         for name in sorted(before.keys() - now.keys()):
-            yield Entry(f"item:{name}:{day}:held", day, f"Holds again: {name}", "")
+            yield Entry(f"item:{name}:{day}:held", day, f"Valid again: {name}", "")
         before = now
         year, week, _ = date.fromisoformat(day).isocalendar()
         yield Entry(f"week:{year}-{week:02}", monday(day), f"Nights ran in week {week} of {year}", "")
 
 
 def monday(day: str) -> str:
-    """The Monday of a day's week, so that an entry for the week is the same whatever night made it."""
+    """The Monday of a day's week, so that the entry for the week is the same for every night."""
     found = date.fromisoformat(day)
     return date.fromordinal(found.toordinal() - found.weekday()).isoformat()
 
 
 def moment(day: str) -> str:
-    """A night as a time of Atom."""
+    """A night as an Atom timestamp."""
     return f"{day}T00:00:00Z"

@@ -1,10 +1,10 @@
-"""What was checked when, on which machine class, with which outcome: JSON lines, appended and never changed.
+"""The history of checks: date, machine class and outcome as JSON lines, appended and never changed.
 
     <year>-<month>.jsonl   a line for each rerun          nights.jsonl     a line for each check
-    classes.json           what each machine class is     accepted.jsonl   intended changes
+    classes.json           facts of each machine class     accepted.jsonl   intended changes
 
-A line is written in one piece and flushed; half a line, which a kill may leave, is passed over. So a merge conflict is
-settled by keeping all lines and sorting them.
+A line is written in one piece and flushed; a partial line after a kill is skipped. A merge conflict is
+resolved by keeping all lines and sorting them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from harness.core.files import canonical_json, disk_errors, write_json
 
 FORMAT = 1
 GOOD = ("held", "near")
-DIGEST = {"full": "ranks", "prefix": "curve"}  # key of a line that holds the digest of what was compared
+DIGEST = {"full": "ranks", "prefix": "curve"}  # key of a line with the digest of the compared values
 Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class History:
-    """The history in a folder; empty where there is no folder."""
+    """The history in a folder; empty if the folder does not exist."""
 
     folder: Path | None
 
     @cached_property
     def lines(self) -> list[Line]:
-        """All reruns, by night, each night's as they were written."""
+        """All reruns by night, each night's in the order written."""
         paths = sorted(self.folder.glob("[0-9]*-[0-9]*.jsonl")) if self.folder else []
         return by_night(line for path in paths for line in read_lines(path))
 
@@ -48,15 +48,15 @@ class History:
         return by_night(read_lines(self.folder / "accepted.jsonl")) if self.folder else []
 
     def with_lines(self, *groups: Sequence[Line]) -> History:
-        """This history with these reruns in the place of its own, in memory alone."""
+        """This history with these reruns instead of its own, in memory only."""
         made = History(self.folder)
         made.__dict__["lines"] = by_night(line for group in groups for line in group)
         return made
 
     def anchor(self, key: str, machine: str, depth: str) -> str | None:
-        """The digest that a rerun of this key and depth must have on this class, None where nothing is known yet.
+        """The digest that a rerun of this key and depth must have on this class, None if unknown.
 
-        It is that of the last rerun that held there, or the one that was accepted since.
+        It is that of the last rerun that held there, or the one accepted since.
         """
 
         def is_ours(line: Line) -> bool:
@@ -88,7 +88,7 @@ class History:
             append(self.folder / "accepted.jsonl", lines)
 
     def add_classes(self, classes: Mapping[str, Mapping[str, str]]) -> None:
-        """Note what machine classes are. Raises: as `add`."""
+        """Store facts of machine classes. Raises: as `add`."""
         if self.folder and classes:
             path = self.folder / "classes.json"
             known = json.loads(path.read_bytes()) if path.is_file() else {}
@@ -97,7 +97,7 @@ class History:
 
 
 def append(path: Path, lines: Iterable[Line]) -> None:
-    """Append JSON lines in one write, after ending a line that a kill left half-written.
+    """Append JSON lines in one write, after terminating a partial line left by a kill.
 
     Raises:
         StoreError: the disk is full or not writable.
@@ -117,7 +117,7 @@ def append(path: Path, lines: Iterable[Line]) -> None:
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """The lines of a file, without those that are no JSON object of a night; none where there is no file."""
+    """The lines of a file that are JSON objects of a night; none if the file does not exist."""
     if path.is_file():
         for text in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
@@ -129,7 +129,7 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 
 def by_night(lines: Iterable[Line]) -> list[Line]:
-    """Lines in the order of their nights; those of one night as they were."""
+    """Lines in the order of their nights, stable within a night."""
     return sorted(lines, key=lambda line: str(line["night"]))
 
 

@@ -1,4 +1,4 @@
-"""Part `images`: the container images of the environments are there and whole, or can be built."""
+"""Part `images`: the container images of the environments exist and are complete, or can be built."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def check(config: Config, build: bool) -> Iterator[Item]:
     """Every environment's image for a CPU.
 
     Args:
-        build: those that are not there.
+        build: create missing images.
     """
     try:
         client = connect(config.docker.address)
     except SetupError as error:
-        yield left_out("container engine", error.brief, "`harness doctor --executor docker` says more")
+        yield left_out("container engine", error.brief, "see `harness doctor --executor docker`")
         return
     images = inventory.held(client)
     base_ids = {base.tag: base.id for base in inventory.bases(client, images)}
@@ -41,7 +41,7 @@ def check(config: Config, build: bool) -> Iterator[Item]:
             continue
         if whole:
             yield held(name, said[0])
-        elif said[0].startswith("would be built: "):  # none is stored, so none can be broken
+        elif said[0].startswith("would be built: "):  # no image exists, so none can be broken
             yield left_out(name, said[0])
         else:
             yield broken(name, "; ".join(said), f"`harness images build {name}`")

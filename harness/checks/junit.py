@@ -22,7 +22,7 @@ def render(check: Check) -> str:
         for alarm in check.alarms:
             cases.append(Xml.Element("testcase", classname="alarms", name=f"{alarm.stream} {alarm.metric}"))
             if alarm.state in ("opened", "open"):
-                told(cases[-1], "failure", alarm_text(alarm))
+                add_result(cases[-1], "failure", alarm_text(alarm))
         add_suite(suites, check, "alarms", cases)
     Xml.indent(suites)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{Xml.tostring(suites, encoding="unicode")}\n'
@@ -48,9 +48,9 @@ def case(item: Item) -> Xml.Element:
     """One item."""
     found = Xml.Element("testcase", name=item.name)
     if item.outcome in FAILURES:
-        told(found, "failure", item.what, item.fix)
+        add_result(found, "failure", item.what, item.fix)
     elif item.outcome == "unchecked":
-        told(found, "skipped", item.what, item.fix)
+        add_result(found, "skipped", item.what, item.fix)
     return found
 
 
@@ -59,15 +59,15 @@ def run_case(run: RunCheck) -> Xml.Element:
     found = Xml.Element("testcase", name=run.label)
     what = "; ".join([run.outcome, *run.changes])
     if run.outcome == "failed":
-        told(found, "error", what, run.again)
+        add_result(found, "error", what, run.again)
     elif run.outcome == "unchecked":
-        told(found, "skipped", what)
+        add_result(found, "skipped", what)
     elif run.outcome in FAILURES and run.code:
-        told(found, "failure", what, run.again)
+        add_result(found, "failure", what, run.again)
     return found
 
 
-def told(found: Xml.Element, kind: str, message: str, more: str = "") -> None:
-    """What happened, in a case; control characters, which XML does not have, are shown as `?`."""
+def add_result(found: Xml.Element, kind: str, message: str, more: str = "") -> None:
+    """Add a result to a test case; control characters, which XML forbids, become `?`."""
     clean = ["".join(c if c >= " " or c in "\n\t" else "?" for c in text) for text in (message, more)]
     Xml.SubElement(found, kind, message=clean[0].split("\n")[0], type=kind).text = "\n".join(filter(None, clean))

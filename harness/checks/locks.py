@@ -14,7 +14,7 @@ from harness.core.errors import ConfigError, HarnessError, SourceError
 from harness.environments import venv
 from harness.environments.locks import entries
 
-FIX = "`make locks` makes the locks again; their runs then get new keys"
+FIX = "`make locks` recreates the locks; their runs then get new keys"
 ALGORITHM = "sha256:"
 
 
@@ -22,7 +22,7 @@ def check(config: Config, offline: bool, fresh: bool) -> Iterator[Item]:
     """Every lock of harness.toml.
 
     Args:
-        fresh: also install the environments of this machine from nothing.
+        fresh: also install the environments of this machine into an empty folder.
     """
     names = sorted({lock for environment in config.file.environments.values() for lock in environment.locks.values()})
     where = None if offline else package_index.places(config.pip_args, config.base_env)
@@ -33,21 +33,21 @@ def check(config: Config, offline: bool, fresh: bool) -> Iterator[Item]:
 
 
 def of_lock(path: Path, name: str, where: Places | None) -> Iterator[Item]:
-    """One lock, then each of its packages that is not as it was.
+    """One lock, then each of its packages that changed.
 
     Args:
-        where: None to ask nobody.
+        where: indexes; None for offline.
     """
     try:
         pins = sorted(entries(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
-        yield broken(name, f"cannot be read: {error}", "restore it from the repository")
+        yield broken(name, f"is not readable: {error}", "restore it from the repository")
         return
     if malformed := [fault for pin in pins if (fault := malformation(pin))]:
         yield broken(name, "; ".join(malformed[:3]), FIX)
         return
     if where is None:
-        yield left_out(name, f"{len(pins)} packages with hashes; no index was asked")
+        yield left_out(name, f"{len(pins)} packages with hashes; no index was queried")
         return
     found = []
     try:
@@ -62,9 +62,9 @@ def of_lock(path: Path, name: str, where: Places | None) -> Iterator[Item]:
 
 
 def malformation(pin: Sequence[str]) -> str:
-    """What is wrong with an entry of a lock, "" if it names one version with hashes."""
+    """The fault of a lock's entry, "" if it has one version with hashes."""
     if pin[0] == "as written":
-        return "" if pin[1].startswith("-") else f"{pin[1]!r} is no requirement"
+        return "" if pin[1].startswith("-") else f"{pin[1]!r} is not a requirement"
     package, specifier, *_ = pin
     hashes = pin[5:]
     if not specifier.startswith("==") or "*" in specifier:
@@ -73,15 +73,15 @@ def malformation(pin: Sequence[str]) -> str:
 
 
 def of_pin(lock: str, pin: Sequence[str], where: Places) -> Iterator[Item]:
-    """Nothing for a package whose files are all there, else one item."""
+    """No item for a package whose files are all listed, else one."""
     if pin[0] == "as written":
         return
     package, version = pin[0], pin[1].removeprefix("==")
     files = [file for file in where.files(package) if is_of_version(file.name, version)]
     name = f"{lock}: {package} {version}"
     if not files and "+" in version:
-        fix = "name the index of such builds by --extra-index-url or --find-links in HARNESS_PIP_ARGS"
-        yield left_out(name, "no index at hand lists builds of this kind", fix)
+        fix = "set the index of such builds by --extra-index-url or --find-links in HARNESS_PIP_ARGS"
+        yield left_out(name, "no configured index lists builds of this kind", fix)
         return
     by_hash = {file.sha256: file for file in files}
     wanted = [h.removeprefix(ALGORITHM) for h in pin[5:]]
@@ -94,8 +94,8 @@ def of_pin(lock: str, pin: Sequence[str], where: Places) -> Iterator[Item]:
 
 
 def lost(files: Sequence[Listed], gone: Sequence[str], wanted: int) -> str:
-    """Which hashes of a lock no listed file has."""
-    first = f"{len(gone)} of {wanted} hashes are of no listed file, such as {gone[0]}"
+    """The hashes of a lock that no listed file has."""
+    first = f"{len(gone)} of {wanted} hashes match no listed file, such as {gone[0]}"
     if not files:
         return f"the index lists no file of this version; {first}"
     others = sorted(file.sha256 for file in files if file.sha256)
@@ -103,7 +103,7 @@ def lost(files: Sequence[Listed], gone: Sequence[str], wanted: int) -> str:
 
 
 def is_of_version(file: str, version: str) -> bool:
-    """Whether a file's name says that it is of this version; local versions are written with `_` or `+`."""
+    """Whether a file's name contains this version; local versions are written with `_` or `+`."""
     stem = file.lower().replace("%2b", "+")
     wanted = version.lower()
     forms = {wanted, wanted.replace("+", "_"), wanted.replace("-", "_")}
@@ -111,7 +111,7 @@ def is_of_version(file: str, version: str) -> bool:
 
 
 def installed(config: Config, name: str) -> Item:
-    """One environment, installed from nothing into a folder that is removed again."""
+    """One environment, installed into an empty temporary folder."""
     environment = config.environment(name)
     label = f"{name}: installation"
     with tempfile.TemporaryDirectory(prefix="harness-check-") as folder:

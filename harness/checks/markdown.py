@@ -1,4 +1,4 @@
-"""summary.md: what a maintainer reads in the morning. One sentence first, then what needs a person, then the rest."""
+"""summary.md: one sentence first, then results that need attention, then the rest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from harness.checks.outcome import Alarm, Check, Item, Part, RunCheck, asking
 
-LONGEST = 60_000  # characters; a job's summary page takes a megabyte, a reader does not
+LONGEST = 60_000  # characters; a job's summary page allows a megabyte, which is too long to read
 NOTHING = "nothing to do"
 
 
@@ -21,7 +21,7 @@ def sentence(check: Check) -> str:
     """All of a check in one sentence."""
     words = []
     if distrusted(check):
-        words.append("**the checker failed its own test, so nothing below can be relied on**")
+        words.append("**the checker failed its own test, so the results below are not reliable**")
     reruns = [run for run in check.runs if run.outcome != "unchecked"]
     if reruns:
         held = sum(run.outcome in ("held", "near", "within seeds") for run in reruns)
@@ -30,7 +30,7 @@ def sentence(check: Check) -> str:
         if part.part == "tables" and part.outcome == "held":
             words.append(f"{len(part.items)} tables are current" if len(part.items) != 1 else "1 table is current")
     bad = sum(asking(part.items) for part in check.parts) + asking(check.runs) + len(open_alarms(check))
-    words.append(f"{bad} finding{'' if bad == 1 else 's'} need{'s' if bad == 1 else ''} a person" if bad else NOTHING)
+    words.append(f"{bad} finding{'' if bad == 1 else 's'} need{'s' if bad == 1 else ''} attention" if bad else NOTHING)
     text = ", ".join(words)
     return f"{text[0].upper()}{text[1:]} (tier {check.tier}, exit {check.exit})."
 
@@ -46,12 +46,12 @@ def open_alarms(check: Check) -> list[Alarm]:
 
 
 def needs(check: Check) -> Iterator[str]:
-    """Everything that asks for another exit code than 0: since when, what, how large, how to see it."""
+    """Everything with an exit code other than 0: onset, subject, size, and a command that shows it."""
     found = [f"- **alarm** {alarm_text(alarm)}" for alarm in open_alarms(check)]
     found += [run_line(run) for run in check.runs if run.code]
     found += [item_line(part, item) for part in check.parts for item in part.items if item.code]
     if found:
-        yield from ("## To look at", "", *found, "")
+        yield from ("## Needs attention", "", *found, "")
 
 
 def alarm_text(alarm: Alarm) -> str:
@@ -62,68 +62,68 @@ def alarm_text(alarm: Alarm) -> str:
 
 
 def run_line(run: RunCheck) -> str:
-    """One rerun: what moved, what changed, and the command that shows it."""
-    moved = f"; {run.moved} users moved, by {run.places:g} places at most" if run.moved else ""
+    """One rerun: changed ranks, changes, and the command that shows it."""
+    moved = f"; {run.moved} users' ranks changed, by at most {run.places:g}" if run.moved else ""
     changes = f"; {'; '.join(run.changes)}" if run.changes else ""
     return f"- **{run.outcome}** {run.label}, run {run.key[:8]}{moved}{changes}{command(run.again)}"
 
 
 def item_line(part: Part, item: Item) -> str:
-    """One item of a part; further lines of what was found are set as code."""
+    """One item of a part; further lines of its text as code."""
     first, _, more = item.what.partition("\n")
     block = "\n".join(["", "", "  ```diff", *(f"  {line}" for line in more.split("\n")), "  ```"]) if more else ""
     return f"- **{part.part}: {item.outcome}** {item.name}: {first}{command(item.fix)}{block}"
 
 
 def command(text: str) -> str:
-    """What to do, behind an arrow."""
+    """The fix, after an arrow."""
     return f" → {text}" if text else ""
 
 
 def covered(check: Check) -> Iterator[str]:
-    """How much was looked at, and what the detectors could have seen."""
+    """Coverage of runs, and the smallest shifts that the detectors could have found."""
     if check.runs or check.coverage.runs:
         c = check.coverage
-        oldest = f"; the stalest system was last looked at on {c.oldest}" if c.oldest else ""
+        oldest = f"; the least recently checked system was checked on {c.oldest}" if c.oldest else ""
         yield from ("## Coverage", "")
         yield f"{c.in_7_days} of {c.runs} runs in 7 days, {c.in_30_days} in 30 days{oldest}."
         yield f"{check.spent_s / 60:.0f} of {check.budget_s / 60:.0f} minutes spent." + (
             f" {check.cut}" * bool(check.cut)
         )
         yield ""
-    if told := [f"- {alarm.stream}, {alarm.metric}: {alarm.power}" for alarm in check.alarms if alarm.power]:
-        yield from ("## What an alarm would have shown", "", *told, "")
+    if listed := [f"- {alarm.stream}, {alarm.metric}: {alarm.power}" for alarm in check.alarms if alarm.power]:
+        yield from ("## Smallest detectable shifts", "", *listed, "")
 
 
 def rest(check: Check) -> Iterator[str]:
-    """Every part with its counts, then what was looked at without a finding, folded."""
+    """Every part with its counts, then items and reruns without a finding, collapsed."""
     yield from ("## Parts", "", "| part | outcome | items |", "| --- | --- | --- |")
     for part in check.parts:
         yield f"| {part.part} | {part.outcome} | {counts(part.items)} |"
     yield ""
     for part in check.parts:
-        told = [item for item in part.items if item.what and not item.code]
-        if told:
+        listed = [item for item in part.items if item.what and not item.code]
+        if listed:
             yield from folded(
-                part.part, [f"- {item.name}: {item.outcome}; {item.what.splitlines()[0]}" for item in told]
+                part.part, [f"- {item.name}: {item.outcome}; {item.what.splitlines()[0]}" for item in listed]
             )
     if quiet := [run_line(run) for run in check.runs if not run.code]:
         yield from folded("reruns without a finding", quiet)
 
 
 def counts(items: Sequence[Item]) -> str:
-    """How many items have which outcome."""
+    """The number of items by outcome."""
     outcomes = [item.outcome for item in items]
     return ", ".join(f"{outcomes.count(name)} {name}" for name in dict.fromkeys(outcomes)) or "none"
 
 
 def folded(title: str, lines: Sequence[str]) -> Iterable[str]:
-    """Lines that open on a click."""
+    """Collapsed lines."""
     return ("<details>", f"<summary>{title} ({len(lines)})</summary>", "", *lines, "", "</details>", "")
 
 
 def shortened(lines: Sequence[str]) -> str:
-    """The lines as text; those beyond the longest summary are counted."""
+    """The lines as text, truncated to the longest summary with a count of the rest."""
     used = 0
     for i, line in enumerate(lines):
         used += len(line) + 1

@@ -1,7 +1,7 @@
-"""Which runs are run again tonight, in which order and how deep: a function of the history and the date alone.
+"""Choice, order and depth of tonight's reruns: a function of the history and the date only.
 
-Suspects of earlier nights come first, then runs whose key changed, then a run of each system that nobody looked at for
-a week, then runs without an anchor on this machine class, then those that were not looked at for longest.
+Suspects of earlier nights come first, then runs whose key changed, then a run of each system that was not rerun for
+a week, then runs without an anchor on this machine class, then the least recently repeated ones.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Candidate:
     Attributes:
         key: of the accepted record.
         machine: class of this machine for this run.
-        full_s: seconds that the record says it took.
-        prefix_s: seconds until its first epochs ended and what follows training, None where it has no prefix.
-        rekeyed: whether the run of now has another key than the record.
-        cell: what the runs of its cell share.
+        full_s: recorded seconds of the run.
+        prefix_s: seconds of its first epochs and of the steps after training, None if it has no prefix.
+        rekeyed: whether the run's current key differs from the record's.
+        cell: identity of its cell.
     """
 
     key: str
@@ -46,7 +46,7 @@ class Candidate:
 
     @property
     def of(self) -> System:
-        """Its system on its dataset."""
+        """System and dataset, in words."""
         return self.upstream, self.dataset, self.system
 
     def seconds(self, depth: str) -> float:
@@ -55,7 +55,7 @@ class Candidate:
 
 
 class Choice(NamedTuple):
-    """A run to be run again, and how deep."""
+    """A run to repeat, with its depth."""
 
     candidate: Candidate
     depth: str
@@ -63,11 +63,11 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Looked:
-    """What the history says of each run and system.
+    """The last reruns of each run and system in the history.
 
     Attributes:
-        last: line of the last rerun by key. full: night of the last one to the end, by key.
-        system: night of the last one of any of its runs, by system.
+        last: line of the last rerun by key. full: night of the last full one, by key.
+        system: night of the last one of any run, by system.
     """
 
     last: Mapping[str, Line]
@@ -76,7 +76,7 @@ class Looked:
 
 
 def looked(lines: Iterable[Line]) -> Looked:
-    """The last looks of a history, in the order of its nights."""
+    """The last reruns of a history."""
     last, full, system = dict[str, Line](), dict[str, str](), dict[System, str]()
     for line in lines:
         if line["outcome"] != "unchecked":
@@ -95,10 +95,10 @@ def choose(
     """The runs of a night in order.
 
     Args:
-        depth: `prefix`, `full`, or `auto`: the prefix of all that fit, and to the end what was not for longest.
+        depth: `prefix`, `full`, or `auto`: prefixes of all that fit, then full reruns of the least recent ones.
         seconds: of all jobs together, for reruns and their confirmations.
-        speed: seconds of this machine for each recorded one.
-        one_seed: of each system, the first in order.
+        speed: seconds of this machine per recorded second.
+        one_seed: only the first seed of each system.
     """
     seen = looked(history.lines)
     ordered = order(candidates, history, seen, night)
@@ -122,7 +122,7 @@ def choose(
 
 
 def first_depth(candidate: Candidate, seen: Looked, depth: str) -> str:
-    """How deep a run is run again at first: a suspect as deep as it became one."""
+    """The initial depth of a rerun: for a suspect, the depth at which it became one."""
     if candidate.prefix_s is None or depth == "full":
         return "full"
     last = seen.last.get(candidate.key)
@@ -154,20 +154,20 @@ def order(candidates: Sequence[Candidate], history: History, seen: Looked, night
 
 
 def is_suspect(line: Line) -> bool:
-    """Whether the last look at a run left something open."""
+    """Whether the last rerun of a run was not good."""
     return line["outcome"] not in (*GOOD, "within seeds")
 
 
 def nights_since(then: str, night: date) -> int:
-    """Nights between two dates; as good as ever where there was none."""
+    """Nights between two dates; very many if there was none."""
     return (night - date.fromisoformat(then)).days if then else 10**6
 
 
 def learned_speed(lines: Sequence[Line], machine: str, default: float) -> float:
-    """Seconds on a machine class for each recorded one: the median of the last reruns there.
+    """Seconds on a machine class per recorded second: the median of the last reruns there.
 
     Args:
-        default: where there was none yet.
+        default: if there was none yet.
     """
     found = [
         float(line["seconds"]) / float(line["expected"])

@@ -1,4 +1,4 @@
-"""What a check found: items of parts, reruns, alarms, and the exit code that follows from all of them.
+"""The results of a check: items of parts, reruns, alarms, and the exit code from all of them.
 
 A failure of the environment (network, index, disk) is never a regression: it has a separate outcome and exit code.
 """
@@ -26,12 +26,12 @@ ORDER = (BROKEN, FAILED, ENVIRONMENT)  # with several, the first of these; wrong
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that was looked at.
+    """One checked item.
 
     Attributes:
-        what: what was found, "" where nothing is to be said.
-        fix: what to do, or a command that shows more.
-        code: exit code that it asks for.
+        what: what was found, "" if nothing.
+        fix: what to do, or a command with details.
+        code: its exit code.
     """
 
     name: str
@@ -42,22 +42,22 @@ class Item:
 
 
 def held(name: str, what: str = "") -> Item:
-    """It is as it was."""
+    """A valid item."""
     return Item(name, "held", what)
 
 
 def broken(name: str, what: str, fix: str = "", outcome: ItemOutcome = "broken") -> Item:
-    """It no longer is: `broken`, `stale` where it only has to be made again, `gone` where its source lost it."""
+    """An invalid item: `broken`, `stale` if it only has to be remade, `gone` if its source lost it."""
     return Item(name, outcome, what, fix, BROKEN)
 
 
 def left_out(name: str, why: str, fix: str = "") -> Item:
-    """It was not checked, on purpose or because something optional is missing on this machine."""
+    """An item that was not checked, on purpose or because something optional is missing on this machine."""
     return Item(name, "unchecked", why, fix)
 
 
 def unreachable(name: str, error: HarnessError) -> Item:
-    """It could not be checked, because the environment failed."""
+    """An item that could not be checked, because the environment failed."""
     return Item(name, "unchecked", f"{error.where}: {error.what}", error.fix, ENVIRONMENT)
 
 
@@ -70,7 +70,7 @@ class Part:
 
     @property
     def outcome(self) -> PartOutcome:
-        """`broken` if anything is; `unchecked` if something could not be looked at; else `held`."""
+        """`broken` if anything is; `unchecked` if something could not be checked; else `held`."""
         outcomes = {item.outcome for item in self.items}
         if outcomes & {"broken", "stale", "gone"}:
             return "broken"
@@ -79,18 +79,18 @@ class Part:
 
 @dataclass(frozen=True)
 class RunCheck:
-    """One rerun and what came of it.
+    """One rerun with its outcome.
 
     Attributes:
         depth: `prefix` or `full`.
-        moved: users whose rank differs from the record's in any view.
-        places: by how many places at most.
+        moved: number of users whose rank differs from the record's in any view.
+        places: largest difference of ranks.
         delta: metric to difference from the record's, rerun minus record.
-        replaces: key of the record that it was compared with, where the run's own key has none.
-        changes: what differs in the inputs, and what in the course of the training.
+        replaces: key of the record that it was compared with, if the run's own key has none.
+        changes: differences of the inputs and of the training curve.
         again: a command that shows it.
-        code: exit code that it asks for.
-        line: what the history keeps of it beyond this, None for nothing.
+        code: its exit code.
+        line: its further fields for the history, or None.
     """
 
     key: str
@@ -111,7 +111,7 @@ class RunCheck:
 
     @property
     def label(self) -> str:
-        """For messages: dataset, system, seed and depth."""
+        """Dataset, system, seed and depth, for messages."""
         seed = "" if self.seed is None else f" seed {self.seed}"
         return f"{self.dataset} {self.system}{seed} ({self.depth})"
 
@@ -123,7 +123,7 @@ class Alarm:
     Attributes:
         onset: night at which the evidence began.
         size: difference since then with its 95 % interval: middle, low, high.
-        power: the smallest shift that this stream would have shown in 90 nights, in words.
+        power: the smallest shift detectable in this stream in 90 nights, in words.
     """
 
     stream: str
@@ -136,11 +136,11 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of all was looked at lately.
+    """The share of runs repeated recently.
 
     Attributes:
-        runs: with a record, that a check may rerun.
-        oldest: night of the system that was not looked at for longest, "" where one never was.
+        runs: number of runs with a record that a check may repeat.
+        oldest: night of the least recently rerun system, "" if one never was.
     """
 
     runs: int = 0
@@ -151,7 +151,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Check:
-    """A whole check.
+    """A complete check.
 
     Attributes:
         began: ISO time in UTC.
@@ -185,11 +185,11 @@ def exit_code(
 ) -> int:
     """The exit code of a check: the first of these that applies.
 
-    1: something no longer holds. 4: an upstream's run failed. 3: the environment failed.
-    0: everything checked still holds.
+    1: something is no longer valid. 4: an upstream's run failed. 3: the environment failed.
+    0: everything checked is still valid.
 
     Args:
-        strict: whether an unchecked item counts as one that no longer holds.
+        strict: whether an unchecked item counts as invalid.
     """
     items = [item for part in parts for item in part.items]
     runs = list(runs)
@@ -202,5 +202,5 @@ def exit_code(
 
 
 def asking(items: Sequence[Item | RunCheck]) -> int:
-    """How many of these ask for another exit code than 0."""
+    """The number of these with an exit code other than 0."""
     return sum(1 for item in items if item.code)

@@ -1,6 +1,6 @@
-"""Which files of a package an index lists, with their hashes: the simple API of PEP 503 and PEP 691.
+"""The files of a package that an index lists, with hashes: the simple API of PEP 503 and PEP 691.
 
-No file is downloaded. Indexes and folders of wheels are those that pip itself would use, by its configuration and by
+No file is downloaded. Indexes and folders of wheels are those that pip would use, by its configuration and by
 the arguments of this project.
 """
 
@@ -24,7 +24,7 @@ from harness.core.errors import SetupError, SourceError
 from harness.core.files import sha256_file
 from harness.core.process import capture
 
-HELP_WIDTH = "400"  # columns in which pip's help breaks no address
+HELP_WIDTH = "400"  # columns, so that pip's help wraps no URL
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 OPTIONS = {
     "index-url": "main", "i": "main", "extra-index-url": "extra", "find-links": "folders", "f": "folders",
@@ -35,8 +35,8 @@ class Listed(NamedTuple):
     """A file of an index.
 
     Attributes:
-        sha256: "" where the index names none.
-        yanked: why it should no longer be installed, None where it may be.
+        sha256: "" if the index has none.
+        yanked: reason why it was yanked, or None.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Listed(NamedTuple):
 
 @dataclass(frozen=True)
 class Places:
-    """Where pip looks for packages.
+    """The places where pip finds packages.
 
     Attributes:
-        indexes: addresses of indexes by package.
+        indexes: URLs of indexes by package.
         folders: pages or folders that list files of any package.
     """
 
@@ -58,7 +58,7 @@ class Places:
     _seen: dict[str, tuple[Listed, ...]] = field(default_factory=dict, compare=False)
 
     def files(self, package: str) -> tuple[Listed, ...]:
-        """Files of a package in all places; none where no place knows it.
+        """Files of a package in all places; none if no place has it.
 
         Raises:
             SourceError: an index does not answer.
@@ -74,10 +74,10 @@ class Places:
 
 
 def places(pip_args: Iterable[str], env: Mapping[str, str]) -> Places:
-    """Where pip would look, by its own configuration and these arguments.
+    """The places where pip would search, by its configuration and these arguments.
 
     Raises:
-        SourceError: no index is configured and pip names none.
+        SourceError: no index is configured and pip has no default.
     """
     found: dict[str, list[str]] = {"main": [], "extra": [], "folders": []}
     for name, value in [*configured(env), *given(pip_args)]:
@@ -88,18 +88,18 @@ def places(pip_args: Iterable[str], env: Mapping[str, str]) -> Places:
 
 
 def default_index(env: Mapping[str, str]) -> str:
-    """The index that pip uses where none is configured, as its help names it.
+    """The default index of pip, from its help.
 
     Raises:
-        SourceError: there is no pip, or its help names none.
+        SourceError: pip is not installed, or its help has no default index.
     """
-    fix = "install pip, or name an index by --index-url in HARNESS_PIP_ARGS"
+    fix = "install pip, or set an index by --index-url in HARNESS_PIP_ARGS"
     try:
         text = capture([sys.executable, "-m", "pip", "install", "--help"], {**env, "COLUMNS": HELP_WIDTH})
     except SetupError as error:
         raise SourceError("pip", "does not run, so its default index is unknown", fix) from error
     if not (found := re.search(r"--index-url <url>[^(]*\(default\s+([^)\s]+)\)", text)):
-        raise SourceError("pip", "its help names no default index", fix)
+        raise SourceError("pip", "its help has no default index", fix)
     return found[1]
 
 
@@ -107,7 +107,7 @@ def configured(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """pip's configuration from its files and from variables: option and value."""
     try:
         lines = capture([sys.executable, "-m", "pip", "config", "list"], env).splitlines()
-    except SetupError:  # no pip here
+    except SetupError:  # pip is not installed
         return
     for line in lines:
         name, _, value = line.partition("=")
@@ -133,15 +133,15 @@ class Links(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep the address of a link, and why its file was yanked."""
-        told = dict(attrs)
-        if tag == "a" and told.get("href"):
-            yanked = (told["data-yanked"] or "yanked") if "data-yanked" in told else None
-            self.found.append((str(told["href"]), yanked))
+        """Keep the URL of a link, and why its file was yanked."""
+        attributes = dict(attrs)
+        if tag == "a" and attributes.get("href"):
+            yanked = (attributes["data-yanked"] or "yanked") if "data-yanked" in attributes else None
+            self.found.append((str(attributes["href"]), yanked))
 
 
 def of_index(url: str) -> list[Listed]:
-    """Files that an index lists of one package; none where it does not know it.
+    """Files that an index lists for one package; none if it does not have it.
 
     Raises:
         SourceError: it does not answer.
@@ -161,7 +161,7 @@ def of_index(url: str) -> list[Listed]:
             for file in json.loads(answer.body)["files"]
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise SourceError(url, f"is no page of an index: {error}", "check the address of the index") from error
+        raise SourceError(url, f"is not a page of an index: {error}", "check the address of the index") from error
 
 
 def of_local_index(folder: Path) -> list[Listed]:
@@ -173,7 +173,7 @@ def of_local_index(folder: Path) -> list[Listed]:
 
 
 def of_folder(place: str, stems: tuple[str, ...]) -> list[Listed]:
-    """Files of a folder of wheels, or of a page that lists any.
+    """Files of a folder of wheels, or of a page with links.
 
     Raises:
         SourceError: the page does not answer.
@@ -192,9 +192,11 @@ def of_page(page: str, base: str) -> list[Listed]:
     found = []
     for link, yanked in Links(page).found:
         parts = urlsplit(urljoin(base, link))
-        told = re.search(r"sha256=([0-9a-f]{64})", parts.fragment)
+        attributes = re.search(r"sha256=([0-9a-f]{64})", parts.fragment)
         path = Path(unquote(parts.path))
-        sha256 = told[1] if told else hashed(path).sha256 if parts.scheme == "file" and path.is_file() else ""
+        sha256 = (
+            attributes[1] if attributes else hashed(path).sha256 if parts.scheme == "file" and path.is_file() else ""
+        )
         found.append(Listed(path.name, sha256, yanked))
     return found
 
@@ -205,5 +207,5 @@ def hashed(path: Path) -> Listed:
 
 
 def local(address: str) -> Path:
-    """The path of a file:// address, or a path as it is."""
+    """The path of a file:// URL, or a path unchanged."""
     return Path(unquote(urlsplit(address).path) if address.startswith("file://") else address)

@@ -1,4 +1,4 @@
-"""Part `patches`: each series applies to its pristine upstream, and is the one that records were made with."""
+"""Part `patches`: each series applies to its unmodified upstream, and is the one used by the records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check(config: Config, store: Store, offline: bool) -> Iterator[Item]:
             yield broken(name, error.what, error.fix)
             continue
         if not series.patches and not patches.lint(series):
-            yield held(name, "nothing is patched")
+            yield held(name, "no patches")
             continue
         yield applied(config, series, offline)
         if series.patches:
@@ -50,11 +50,11 @@ def applied(config: Config, series: Series, offline: bool) -> Item:
         return broken(name, error.what, error.fix)
     except SourceError as error:
         return unreachable(name, error)
-    return held(name, f"{len(series.patches)} patches fit, patched tree {tree[:12]}")
+    return held(name, f"{len(series.patches)} patches apply, patched tree {tree[:12]}")
 
 
 def as_recorded(config: Config, series: Series, store: Store) -> Item:
-    """Whether records of this pin were made with what these patches do, declared equivalence considered."""
+    """Whether records of this pin were made with the effect of these patches, declared equivalences included."""
     name, commit = series.upstream, config.upstream(series.upstream).commit
     own = [r.content["inputs"] for r in store.records if r.content["upstream"] == name]
     found = [inputs["patches"] for inputs in own if inputs.get("upstream") == commit]
@@ -64,6 +64,6 @@ def as_recorded(config: Config, series: Series, store: Store) -> Item:
     label = f"{name}: effect"
     if not found or oldest in found:
         return held(label, "" if found else "no record of this pin")
-    told = min((key_changes({"patches": old}, {"patches": oldest}, forms.former_names) for old in found), key=len)
-    fix = "its runs have new keys: run them, or declare the change in patches/overlay/equivalent.toml with evidence"
-    return broken(label, f"no record was made with these patches: {'; '.join(told)}", fix, "stale")
+    changes = min((key_changes({"patches": old}, {"patches": oldest}, forms.former_names) for old in found), key=len)
+    fix = "its runs have new keys: execute them, or declare the change in patches/overlay/equivalent.toml with evidence"
+    return broken(label, f"no record was made with these patches: {'; '.join(changes)}", fix, "stale")

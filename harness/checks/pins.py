@@ -1,4 +1,4 @@
-"""Part `pins`: each upstream and release can still be fetched by its full commit hash, from nothing."""
+"""Part `pins`: each upstream and release can still be fetched by its full commit hash."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GITHUB = "https://api.github.com/repos/"
 
 
 def check(config: Config, offline: bool) -> Iterator[Item]:
-    """Every upstream and release of harness.toml that does not ship inside the package."""
+    """Every upstream and release of harness.toml that is not embedded in the package."""
     known: dict[str, Upstream | Release] = {**config.file.upstreams, **config.file.releases}
     for name, source in sorted(known.items()):
         if source.url.startswith(EMBEDDED):
@@ -33,17 +33,17 @@ def check(config: Config, offline: bool) -> Iterator[Item]:
 
 
 def is_remote(config: Config, url: str) -> bool:
-    """Whether an upstream lies beyond this machine, a mirror considered."""
+    """Whether an upstream, or its mirror, is on another machine."""
     if url.startswith(EMBEDDED) or checkout.is_local(url):
         return False
     return not (config.git_mirror and checkout.is_local(config.git_mirror))
 
 
 def of_pin(config: Config, pin: Pin, api: str = GITHUB) -> Item:
-    """One pin, fetched into a folder that is removed again.
+    """One pin, fetched into a temporary folder.
 
     Args:
-        api: where GitHub tells whether a repository moved.
+        api: URL of GitHub's API, which reports whether a repository moved.
     """
     with disk_errors(config.cache):
         config.cache.mkdir(parents=True, exist_ok=True)
@@ -55,11 +55,11 @@ def of_pin(config: Config, pin: Pin, api: str = GITHUB) -> Item:
             return broken(pin.name, error.what, error.fix, "gone")
         except SourceError as error:
             return unreachable(pin.name, error)
-    return held(pin.name, "" if config.git_mirror else told(pin.url, api))
+    return held(pin.name, "" if config.git_mirror else repository_remark(pin.url, api))
 
 
-def told(url: str, api: str) -> str:
-    """That a repository on GitHub moved or was archived, which takes nothing away; "" where nothing is to be told."""
+def repository_remark(url: str, api: str) -> str:
+    """A remark that a repository on GitHub moved or was archived, which is not a failure; else ""."""
     parts = urlsplit(url)
     if parts.hostname != "github.com":
         return ""
@@ -67,7 +67,7 @@ def told(url: str, api: str) -> str:
     try:
         answer = ask(f"{api}{name}")
         facts = json.loads(answer.body) if answer.found else {}
-    except (SourceError, ValueError):  # only a remark is missed
+    except (SourceError, ValueError):  # only a remark is lost
         return ""
     now = str(facts.get("full_name", name))
     moved = f"moved to {now}" if now.lower() != name.lower() else ""

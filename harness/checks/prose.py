@@ -1,10 +1,10 @@
-"""Part `prose`: each number of a document is one of the cells that its block names, and each of these is printed there.
+"""Part `prose`: each number of a document equals a cell that its block names, and each such cell is printed.
 
     <!-- source t2: li2023/table2/dataset=lastfm,seeds=42+43+44+45+46 -->
     <!-- numbers: t2 metric=HIT@10 system=sasrec/* mean,published; given 60, 10; measured python benchmarks/a.py -->
 
-`given` are settings and counts that are no results (all that is left of the block, where no number follows it), `none`
-numbers without a source, and `measured` names a command, which nothing can be compared with. What stands between
+`given` are settings and counts that are not results (all remaining numbers of the block, if none follow it), `none`
+numbers without a source, and `measured` names a command, whose output is not compared. The text between
 `<!-- table: t2 metric=HIT@10 system,mean -->` and `<!-- /table -->` is written by `harness check write`.
 """
 
@@ -30,14 +30,14 @@ FIX = "correct the number, or the cell that its block names (docs/nightly.md)"
 
 @dataclass(frozen=True)
 class Counted:
-    """What became of the numbers of a document or block.
+    """The state of the numbers of a document or block.
 
     Attributes:
         compared: with a cell, and equal.
-        measured: whose block names a command.
+        measured: with a command as source.
         given: settings and the like.
         bare: without a source.
-        faults: what does not agree, with its line.
+        faults: mismatches, with their line.
     """
 
     compared: tuple[Number, ...] = ()
@@ -51,7 +51,7 @@ class Counted:
 
     @property
     def share(self) -> float:
-        """The share of results that have a source; 1 where there are none."""
+        """The share of results that have a source; 1 if there are none."""
         sourced = len(self.compared) + len(self.measured)
         return sourced / (sourced + len(self.bare)) if sourced + len(self.bare) else 1.0
 
@@ -70,12 +70,12 @@ def check(config: Config) -> Iterator[Item]:
     for name in config.file.check.prose:
         path = config.root / name
         if not path.is_file():
-            yield broken(name, "is not there", "correct `prose` in harness.toml")
+            yield broken(name, "does not exist", "correct `prose` in harness.toml")
             continue
         text = path.read_text(encoding="utf-8")
         found = counted(text, sources)
         if written(text, sources) != text:
-            found += Counted(faults=("a table between markers is not what its source gives: `harness check write`",))
+            found += Counted(faults=("a table between markers differs from its source: run `harness check write`",))
         if found.faults:
             yield broken(name, "\n".join([f"{len(found.faults)} do not agree", *found.faults]), FIX, "stale")
         else:
@@ -91,7 +91,7 @@ def counted(text: str, sources: Sources) -> Counted:
 
 
 def source_names(text: str) -> dict[str, str]:
-    """What a document calls its sources."""
+    """The names that a document gives to its sources."""
     found = (SOURCE.match(note) for note in COMMENT.findall(text))
     return {match[1]: match[2] for match in found if match}
 
@@ -120,13 +120,13 @@ def of_block(block: Block, sources: Sources, names: Mapping[str, str]) -> Counte
         elif rest:
             kept[rest].append(printed)
         else:
-            faults.append(f"line {printed.line}: {printed.text} is none of the cells that its block names")
+            faults.append(f"line {printed.line}: {printed.text} equals no cell that its block names")
     faults += unprinted(block, dict.fromkeys(cells))
     return Counted(**{name: tuple(found) for name, found in kept.items()}, faults=tuple(faults))
 
 
 def unprinted(block: Block, cells: Iterable[tuple[str, Decimal]]) -> Iterator[str]:
-    """Cells that a block names and does not print; of a Markdown file only some of a line's need be there."""
+    """Cells that a block names but does not print; of a Markdown file only some of a line's are required."""
     for entry, value in cells:
         source = entry.split()[0]
         if not source.endswith(".md") and not any(printed.prints(value) for printed in block.numbers):
@@ -134,7 +134,7 @@ def unprinted(block: Block, cells: Iterable[tuple[str, Decimal]]) -> Iterator[st
 
 
 def written(text: str, sources: Sources) -> str:
-    """A document with its tables between markers as their sources give them."""
+    """A document with its tables between markers rewritten from their sources."""
     names = source_names(text)
     return WRITTEN.sub(lambda match: f"{match[1]}{table(match[2].split(), sources, names)}{match[4]}", text)
 
@@ -157,7 +157,7 @@ def table(words: Sequence[str], sources: Sources, names: Mapping[str, str]) -> s
 
 
 def shown(row: Row, column: str, decimals: str) -> str:
-    """A cell of a written table: a number to so many decimals, four by default, or the text."""
+    """A cell of a written table: a number with these decimals, four by default, or the text."""
     text = cell(row, column) or ""
     value = number(text)
     if value is None or ("." not in text and not decimals):
@@ -166,7 +166,7 @@ def shown(row: Row, column: str, decimals: str) -> str:
 
 
 def write(root: Path, names: Sequence[str], results: Path) -> list[Path]:
-    """Write the tables between markers of documents again; those that changed."""
+    """Rewrite the tables between markers of documents; return changed documents."""
     sources, changed = Sources(root, results), []
     for path in (root / name for name in names):
         text = path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""For writers of documents: what became of each number, and the cells that one without a source could be."""
+"""For authors of documents: the state of each number, and candidate cells for one without a source."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from harness.checks.prose import of_block, source_names
 from harness.checks.prose_sources import NoSourceError, Sources, value_of
 from harness.checks.prose_text import Number, blocks
 
-TELLING = ("dataset", "metric", "system", "claim", "statistic", "K", "rank", "seed")  # columns that tell rows apart
+TELLING = ("dataset", "metric", "system", "claim", "statistic", "K", "rank", "seed")  # columns that identify rows
 MOST = 3
 
 
 class Found(NamedTuple):
-    """A number, what became of it, and where it could come from."""
+    """A number, its state, and its possible sources."""
 
     number: Number
     state: str
@@ -34,8 +34,8 @@ def listed(text: str, sources: Sources) -> Iterator[Found]:
 
 
 def candidates(number: Number, sources: Sources, names: Mapping[str, str]) -> Iterator[str]:
-    """Entries that name one cell each and print as a number, of the sources that a document names."""
-    told = 0
+    """Entries for single cells that print as a number, from the sources that a document names."""
+    n_shown = 0
     for name, place in names.items():
         for source in (name, f"{name}/runs"):
             try:
@@ -48,6 +48,6 @@ def candidates(number: Number, sources: Sources, names: Mapping[str, str]) -> It
                     if value is not None and number.prints(value):
                         where = " ".join(f"{key}={row[key]}".replace(" ", "_") for key in TELLING if row.get(key))
                         yield f"{source} {where} {column.replace(' ', '_')}"
-                        told += 1
-                        if told == MOST:
+                        n_shown += 1
+                        if n_shown == MOST:
                             return

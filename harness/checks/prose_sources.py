@@ -1,11 +1,11 @@
-"""Where numbers in documents come from: cells of stored tables, of their runs' records, of CSV and Markdown files.
+"""Sources of numbers in documents: cells of stored tables, of their runs' records, of CSV and Markdown files.
 
     SOURCE [COLUMN=PATTERN ...] COLUMN[,COLUMN ...] [min|max|count]
 
 COLUMN may be COLUMN/COLUMN, and with a % at its end it is 100 times the cell.
 
 SOURCE is a name that the document gives to a folder below results/tables, that folder itself, or a file. A folder's
-rows are those of all its CSV files; `FOLDER/runs` has one row for each of its runs, with what record.json says of it.
+rows are those of all its CSV files; `FOLDER/runs` has one row for each of its runs, with the values of record.json.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OF_SEVERAL: Mapping[str, Callable[[Sequence[Decimal]], Decimal]] = {
 
 
 class NoSourceError(ValueError):
-    """A source that is not there, or has no such cells; the message says which."""
+    """A source that does not exist, or has no such cells; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Sources:
         """The values that an entry names.
 
         Args:
-            names: what the document calls its sources.
+            names: the document's names of its sources.
         Raises:
             NoSourceError: no such source, column or row.
         """
@@ -65,7 +65,7 @@ class Sources:
         columns = [name for word in plain for name in word.split(",")] or ["value"]
         found = {name: [v for row in rows if (v := value_of(row, name)) is not None] for name in columns}
         if empty := [name for name, values in found.items() if not values]:
-            raise NoSourceError(f"{words[0]} has no number in {', '.join(empty)} there")
+            raise NoSourceError(f"{words[0]} has no number in {', '.join(empty)}")
         if together:
             return [OF_SEVERAL[together](values) for values in found.values()]
         return [value for values in found.values() for value in values]
@@ -74,7 +74,7 @@ class Sources:
         """All rows of a source.
 
         Raises:
-            NoSourceError: there is none of this name.
+            NoSourceError: no source has this name.
         """
         if place not in self._rows:
             self._rows[place] = list(self.read(place))
@@ -96,7 +96,7 @@ class Sources:
             raise NoSourceError(f"no table or file {place}")
 
     def of_runs(self, rows: Sequence[Row]) -> Iterator[Row]:
-        """What the records say of the runs that a table's rows name, each once."""
+        """The records of the runs that a table's rows name, each once."""
         keys = [key for row in rows for key in row.get("runs", "").split(";") if key]
         for key in dict.fromkeys(keys):
             path = self.results / "runs" / key / "record.json"
@@ -111,7 +111,7 @@ class Sources:
 
 
 def of_csv(path: Path) -> Iterator[Row]:
-    """The rows of a CSV file; of a table's own two files the word `claim` stands for the pair of systems."""
+    """The rows of a CSV file; for a table's own files, `claim` is the pair of systems."""
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             more = {"claim": f"{row['better']}>{row['worse']}"} if "better" in row else {}
@@ -130,7 +130,7 @@ def flat(content: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, st
 
 
 def fits(row: Row, column: str, pattern: str) -> bool:
-    """Whether a row has one of the alternatives of a pattern in a column; `~text` stands for `has this text`."""
+    """Whether a row has one of the alternatives of a pattern in a column; `~text` means `contains this text`."""
     value = cell(row, column)
     if value is None:
         return False
@@ -140,19 +140,19 @@ def fits(row: Row, column: str, pattern: str) -> bool:
 
 
 def value_of(row: Row, column: str) -> Decimal | None:
-    """A cell's value, of `A/B` one cell divided by another, of `A%` in percent; None where there is no number."""
+    """A cell's value, of `A/B` one cell divided by another, of `A%` in percent; None if it is not a number."""
     one, _, other = column.removesuffix("%").partition("/")
     value, by = number(cell(row, one) or ""), number(cell(row, other) or "") if other else Decimal(1)
     return value / by * (100 if column.endswith("%") else 1) if value is not None and by else None
 
 
 def cell(row: Row, column: str) -> str | None:
-    """A row's text in a column, None where it has none; an entry writes `_` for a space of the column's name."""
+    """A row's text in a column, or None; an entry writes `_` for a space of the column's name."""
     return row.get(column, row.get(column.replace("_", " ")))
 
 
 def number(text: str) -> Decimal | None:
-    """A cell's value, None where it is no number."""
+    """A cell's value, None if it is not a number."""
     try:
         value = Decimal(text.replace(",", ""))
     except InvalidOperation:

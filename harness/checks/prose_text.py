@@ -51,7 +51,7 @@ class Number(NamedTuple):
         return Decimal(self.text)
 
     def prints(self, value: Decimal) -> bool:
-        """Whether this is the value, rounded to the digits that are printed; without a sign it may be the amount."""
+        """Whether this is the value rounded to the printed digits; without a sign it may be the absolute value."""
         if self.text[0] not in "+-":
             value = abs(value)
         half = Decimal(5).scaleb(-self.decimals - 1) * (1 + Decimal("1e-9"))
@@ -78,9 +78,9 @@ class Block:
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """The blocks of a Markdown document; comments stand with the block they are in, or directly above.
+    """The blocks of a Markdown document; a comment belongs to the block it is in or directly above.
 
-    What a comment says of its section, up to the next heading, holds for its blocks that say nothing themselves.
+    A comment for a section, up to the next heading, applies to its blocks without their own comment.
     """
     lines = FENCE.sub(blank, text).split("\n")
     above, section = list[str](), list[str]()
@@ -113,7 +113,7 @@ def made(start: int, lines: list[str], above: list[str], section: list[str]) -> 
 
 
 def joined_comments(lines: list[str]) -> Iterator[str]:
-    """The lines with each comment of several lines on its first one, and empty comments in the place of the others."""
+    """The lines with each multi-line comment joined on its first line, and empty comments on the others."""
     open_lines: list[str] = []
     for line in lines:
         open_lines.append(line)
@@ -125,7 +125,7 @@ def joined_comments(lines: list[str]) -> Iterator[str]:
 
 
 def blank(match: re.Match[str]) -> str:
-    """Spaces in the place of a match; line ends stay, so that lines keep their numbers."""
+    """A match replaced by spaces, with line ends kept, so that line numbers do not change."""
     return re.sub(r"[^\n]", " ", match[0])
 
 

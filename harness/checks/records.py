@@ -1,4 +1,4 @@
-"""Part `records`: each record can be read, its key is that of its inputs, and its ranks give the metrics it names."""
+"""Part `records`: each record is readable, its key matches its inputs, and its ranks give its metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.runs.store import Store
 from harness.runs.stored import Record, judge
 from harness.stats.metrics import agrees_with_printed
 
-FIX = "restore it from the repository, or run it again with --retry-failed"
+FIX = "restore it from the repository, or repeat the run with --retry-failed"
 
 
 def check(store: Store) -> Iterator[Item]:
@@ -38,7 +38,7 @@ def check(store: Store) -> Iterator[Item]:
 
 
 def damage(record: Record) -> str:
-    """What is wrong with a record, "" if nothing is. A failed run that says so is none of it."""
+    """The fault of a record, "" if none. A recorded failure of a run is not a fault."""
     content = record.typed
     stored = judge(record)
     if stored.status == "failed" and (content.status == "finished" or stored.reason != record.reason):
@@ -51,17 +51,17 @@ def damage(record: Record) -> str:
         return ""
     found = agrees_with_printed(stored.ranks, dict(content.printed))
     if found and not content.disagreements:
-        return f"printed metrics do not follow from the ranks: {found[0]}"
+        return f"printed metrics disagree with the ranks: {found[0]}"
     if content.disagreements and not found:
-        return f"names a disagreement that its ranks do not have: {content.disagreements[0]}"
+        return f"has a disagreement that its ranks do not show: {content.disagreements[0]}"
     return ""
 
 
 def torn(ranks: Path) -> str:
-    """Which column of a file of ranks does not have its checksum, also of views that no metric is printed from."""
+    """The column of a file of ranks with a wrong checksum, in any view; "" if none."""
     try:
         with zipfile.ZipFile(ranks) as file:
             bad = file.testzip()
     except DAMAGED as error:
         return f"{ranks.name} is damaged: {error}"
-    return f"{ranks.name} is damaged: {bad} does not have its checksum" if bad else ""
+    return f"{ranks.name} is damaged: {bad} has a wrong checksum" if bad else ""

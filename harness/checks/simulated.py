@@ -1,4 +1,4 @@
-"""Quarters of nights that never were: how often detectors give a false alarm, and when they find a planted change.
+"""Simulated quarters of nights: rate of false alarms, and nights until a planted change is found.
 
 The noise is that of the LastFM records (ten trained systems, five seeds). The self-test runs 200 quarters of it, a slow
 test thousands; `docs/adr/0016` has the figures.
@@ -22,7 +22,7 @@ SPREADS = (0.045, 0.06, 0.08, 0.10, 0.12, 0.15, 0.18, 0.25, 0.35, 0.55)
 
 
 class Found(NamedTuple):
-    """What many quarters gave.
+    """The result of many quarters.
 
     Attributes:
         share: of quarters with an alarm. nights: until the first one, in those that had one.
@@ -32,17 +32,17 @@ class Found(NamedTuple):
     nights: tuple[int, ...]
 
     def quantile(self, share: float) -> float:
-        """Nights within which this share of the alarms came; infinite where there was none."""
+        """Nights within which this share of the alarms occurred; infinite if there was none."""
         return float(np.quantile(self.nights, share, method="higher")) if self.nights else float("inf")
 
 
 @dataclass(frozen=True)
 class World:
-    """How reruns come out.
+    """The simulated reruns.
 
     Attributes:
-        systems: how many; each is a stream, and the upstream is one more.
-        new: share of reruns on machine classes not met before. leave: share of these that leave their path.
+        systems: number of systems; each is a stream, and the upstream is a further one.
+        new: share of reruns on unknown machine classes. leave: share of these that leave their path.
         changed: number of systems with a change of code. quiet_nights: as in harness.toml.
     """
 
@@ -91,7 +91,7 @@ def trend_quarters(
     drop: float, spreads: Sequence[float], quarters: int, seed: int, *, changed: int = 10, warm: int = WARM,
     quiet_nights: float = 1000,
 ) -> Found:  # fmt: skip
-    """Quarters without determinism: every rerun is another draw, and the trend watches each system.
+    """Quarters without determinism: every rerun has other random numbers, and the trend detector watches each system.
 
     Args:
         drop: relative, of the first `changed` systems, from the first night of the quarter on.

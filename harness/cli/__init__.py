@@ -16,21 +16,21 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
-    """The first Ctrl-C, SIGTERM or hang-up: children are ended on the way out, what was finished is kept."""
+    """The first Ctrl-C, SIGTERM or hang-up: end the child processes and keep finished runs."""
     for number in ENDINGS:
-        signal.signal(number, signal.SIG_IGN)  # a second one must not stop the ending of children
-    raise Interrupted("interrupted", "what was finished is kept", "the same command goes on from here")
+        signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleanup of child processes
+    raise Interrupted("interrupted", "finished runs are kept", "repeat the command to continue")
 
 
 def main() -> None:
     """Entry point of the console script.
 
-    Exit codes: 0 what was asked for holds; 1 it ran, but the verdict is not "reproduced"; 2 recipe, configuration,
+    Exit codes: 0 success; 1 ran, but something was not reproduced; 2 invalid recipe, configuration,
     patch or arguments; 3 environment at fault (Git, data, packages, disk); 4 an upstream's run failed; 130 interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # an ASCII terminal shows ? for what it does not have
+            stream.reconfigure(errors="replace")  # an ASCII terminal shows ? for characters it lacks
     try:
         for number in ENDINGS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and background shells ignore some

@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Rebuild a published table from pinned upstream code and say, with statistics, whether it holds.",
+    help="Rebuild a published table from pinned upstream code and test its values and claims statistically.",
 )
 
 
@@ -36,9 +36,11 @@ def joined_request(request: TableRequest) -> JoinedRequest:
 
 def reproduce(
     request: TableRequest,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would run, and why, and stop")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="show which runs would start, and why; run nothing")
+    ] = False,
 ) -> None:
-    """Run what is missing of a table, then print it and write it as Markdown, LaTeX and CSV."""
+    """Execute the missing runs of a table, print it, and write it as Markdown, LaTeX, CSV and HTML."""
     from harness.cli import reproduce as reporting
 
     if request.only_counts:
@@ -60,9 +62,11 @@ def reproduce(
 
 def report(
     request: TableRequest,
-    formats: Annotated[str, typer.Option("--format", help="of md, tex, csv, html, figures")] = "md,tex,csv,html",
+    formats: Annotated[
+        str, typer.Option("--format", help="comma-separated: md, tex, csv, html, figures")
+    ] = "md,tex,csv,html",
 ) -> None:
-    """Make a table of the records at hand and write it; nothing is run."""
+    """Build a table from existing records and write it; executes no run."""
     from harness.cli import reproduce as reporting
 
     if request.is_joined:
@@ -74,12 +78,12 @@ def report(
 
 def compare(
     request: TableRequest,
-    a: Annotated[str, typer.Argument(help="a system such as sasrec/bce, or a run's key", show_default=False)],
-    b: Annotated[str, typer.Argument(help="another one", show_default=False)],
-    metrics: Annotated[str, typer.Option(help="HIT@10,MRR; by default those of the recipe")] = "",
-    wilcoxon: Annotated[bool, typer.Option("--wilcoxon", help="the signed-rank test too")] = False,
+    a: Annotated[str, typer.Argument(help="a system such as sasrec/bce, or a run key", show_default=False)],
+    b: Annotated[str, typer.Argument(help="the system or run key to compare with", show_default=False)],
+    metrics: Annotated[str, typer.Option(help="comma-separated, e.g. HIT@10,MRR [default: the recipe's]")] = "",
+    wilcoxon: Annotated[bool, typer.Option("--wilcoxon", help="also run the Wilcoxon signed-rank test")] = False,
 ) -> None:
-    """Test one system against another, or one run against another, on the records at hand."""
+    """Test two systems, or two runs, against each other on existing records."""
     from harness.cli import compare as comparing
 
     comparing.show(request, a, b, metrics, wilcoxon)
@@ -99,7 +103,7 @@ def export(
 
 
 def plan(request: TableRequest) -> None:
-    """Show the runs of a table: what is there, what is missing and why, about how long and how large."""
+    """Show the runs of a table: finished, missing and why, with estimated time and disk space."""
     from harness.cli import joined, runs
 
     if request.is_joined:
@@ -109,7 +113,7 @@ def plan(request: TableRequest) -> None:
 
 
 def status(request: TableRequest) -> None:
-    """Show what each run of a table left: status, epochs, time, memory, reason of a failure."""
+    """Show the result of each run of a table: status, epochs, time, memory, reason for a failure."""
     from harness.cli import joined, runs
 
     if request.is_joined:
@@ -118,8 +122,8 @@ def status(request: TableRequest) -> None:
         runs.print_status(request)
 
 
-def calibration(request: TableRequest, dataset: Annotated[str, typer.Option(help="one of the recipe's")]) -> None:
-    """Draw predicted probabilities, by rank and beside precision, from records such as petrov2023/fig1 and fig2."""
+def calibration(request: TableRequest, dataset: Annotated[str, typer.Option(help="a dataset of the recipe")]) -> None:
+    """Plot predicted probabilities by rank, and against precision, from records such as petrov2023/fig1 and fig2."""
     from harness.commands import calibration as drawn
 
     for path in drawn.write(request, dataset):
@@ -127,8 +131,8 @@ def calibration(request: TableRequest, dataset: Annotated[str, typer.Option(help
 
 
 OTHER = {
-    "artifact": (Annotated[str, typer.Option(help="whose systems are meant; by default the one that has both")], ""),
-    "seeds": (Annotated[str, typer.Option(help="42,43; by default all that both have")], ""),
+    "artifact": (Annotated[str, typer.Option(help="artifact of the two systems [default: the one with both]")], ""),
+    "seeds": (Annotated[str, typer.Option(help="e.g. 42,43 [default: all that both systems have]")], ""),
 }
 app.command()(with_table_options(reproduce, ways=True))
 app.command()(with_table_options(report))
@@ -141,12 +145,14 @@ app.command()(with_table_options(calibration))
 
 @app.command("list")
 def list_all(
-    upstreams: Annotated[bool, typer.Option("--upstreams", help="the code bases and their commits instead")] = False,
-    datasets: Annotated[bool, typer.Option("--datasets", help="the datasets and their sizes instead")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+    upstreams: Annotated[
+        bool, typer.Option("--upstreams", help="list the code bases and their commits instead")
+    ] = False,
+    datasets: Annotated[bool, typer.Option("--datasets", help="list the datasets and their sizes instead")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     project: Project = None,
 ) -> None:
-    """List what can be reproduced: runs, how many are there, about how long the rest would take."""
+    """List the artifacts: finished and missing runs, and the estimated time of the missing ones."""
     from harness.cli import listing
     from harness.core.config import load
 
@@ -156,9 +162,9 @@ def list_all(
 
 @app.command()
 def losses(
-    name: Annotated[str, typer.Argument(help="one of them, in full; all by default")] = "", project: Project = None
+    name: Annotated[str, typer.Argument(help="show one loss in full [default: list all]")] = "", project: Project = None
 ) -> None:
-    """List the losses: equation, source, options, and which upstream offers them."""
+    """List the losses: equation, source, options, and the code bases that support each."""
     from harness.cli import losses as shown
     from harness.core.config import load
 
@@ -167,13 +173,17 @@ def losses(
 
 @app.command()
 def findings(
-    paper: Annotated[str, typer.Option(help="one paper: li2023; all by default")] = "",
-    kind: Annotated[str, typer.Option(help="one kind of finding: percentage, dataset, statement, across, ...")] = "",
-    everything: Annotated[bool, typer.Option("--all", help="also show what agrees, not only its count")] = False,
-    form: Annotated[str, typer.Option("--format", help="md, csv or txt, to standard output")] = "",
+    paper: Annotated[str, typer.Option(help="one paper, e.g. li2023 [default: all]")] = "",
+    kind: Annotated[
+        str, typer.Option(help="one kind of finding: percentage, dataset, statement, across, ... [default: all]")
+    ] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="also list findings that agree, not only their number")
+    ] = False,
+    form: Annotated[str, typer.Option("--format", help="print md, csv or txt to standard output")] = "",
     project: Project = None,
 ) -> None:
-    """List what does not fit in the papers' numbers, recomputed from what they print."""
+    """List inconsistencies in the papers' numbers, found by recomputing them from other printed numbers."""
     from harness.cli import findings as shown
     from harness.core.config import load
 
@@ -182,10 +192,10 @@ def findings(
 
 @app.command()
 def doctor(
-    executor: Annotated[str, typer.Option(help="local or docker: what to look for")] = "",
+    executor: Annotated[str, typer.Option(help="local or docker: the executor to check for")] = "",
     device: Device = "cpu", project: Project = None,
 ) -> None:  # fmt: skip
-    """Say what of this machine works, what does not and what to do; status 3 if something needed does not."""
+    """Check this machine's setup and say how to fix problems; exit code 3 if a requirement is not met."""
     from harness.cli import doctor as shown
     from harness.core.config import load
 
@@ -195,11 +205,11 @@ def doctor(
 @app.command()
 def timesteps(
     artifact: Artifact,
-    dataset: Annotated[str, typer.Option(help="one of the recipe's")] = "beauty-s3",
+    dataset: Annotated[str, typer.Option(help="a dataset of the recipe")] = "beauty-s3",
     at: Annotated[int, typer.Option(help="k of HIT@k")] = 10,
     project: Project = None,
 ) -> None:
-    """Draw HIT@k at every time step from the records at hand, such as those of li2023/fig3."""
+    """Plot HIT@k at every time step from existing records, such as those of li2023/fig3."""
     from harness.commands import timesteps as drawn
     from harness.commands.table_request import TableRequest
     from harness.core.config import load
@@ -209,7 +219,7 @@ def timesteps(
         typer.echo(path)
 
 
-runs_app = typer.Typer(help="Look at single runs.", no_args_is_help=True)
+runs_app = typer.Typer(help="Inspect single runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 app.add_typer(patch_app, name="patch")
 app.add_typer(images_app, name="images")
@@ -219,11 +229,11 @@ app.add_typer(dataset_app, name="dataset")
 
 @runs_app.command("show")
 def show(
-    key: Annotated[str, typer.Argument(help="a run's key or the beginning of it")],
+    key: Annotated[str, typer.Argument(help="a run key or its first characters")],
     log: Annotated[bool, typer.Option("--log", help="print the upstream's output instead")] = False,
     project: Project = None,
 ) -> None:
-    """Show one record: what went in, what came out, how long it took."""
+    """Show one record: inputs, results and duration."""
     from harness.cli import runs
     from harness.core.config import load
 

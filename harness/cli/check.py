@@ -20,49 +20,49 @@ if TYPE_CHECKING:
     from harness.core.config import Config
 
 check_app = typer.Typer(
-    help="Check that pins, locks, data, records, tables, numbers in documents and reruns still hold.",
+    help="Check that pins, locks, data, records, tables, numbers in documents and reruns are still valid.",
     invoke_without_command=True,
 )
 STYLES = {"held": "green", "broken": "bold red", "unchecked": "yellow"}
 Names = Annotated[
     str, typer.Option(help="pins,patches,locks,data,images,records,tables,findings,prose,self-test,reruns")
 ]
-Artifacts = Annotated[list[str] | None, typer.Option("--artifact", help="whose tables and runs; repeatable")]
+Artifacts = Annotated[list[str] | None, typer.Option("--artifact", help="check only this artifact; repeatable")]
 Runs = Annotated[
     list[str] | None,
-    typer.Option("--where", help="runs to run again, by dataset, system, model, loss, seed: seed=42|43"),
+    typer.Option("--where", help="select reruns by dataset, system, model, loss or seed, e.g. seed=42|43"),
 ]
-Out = Annotated[Path | None, typer.Option(help="where reports go; .cache/check by default")]
+Out = Annotated[Path | None, typer.Option(help="folder for reports [default: .cache/check]")]
 
 
 @check_app.callback()
 def check(
     context: typer.Context,
-    tier: Annotated[str, typer.Option(help="smoke, nightly or weekly: parts, depth and budget")] = "nightly",
+    tier: Annotated[str, typer.Option(help="smoke, nightly or weekly; sets parts, depth and budget")] = "nightly",
     budget: Annotated[
-        str, typer.Option(help="wall time of the check, reruns included: 90m, 2h; the tier's by default")
+        str, typer.Option(help="wall time of the check with its reruns, e.g. 90m or 2h [default: the tier's]")
     ] = "",
     artifact: Artifacts = None,
     where: Runs = None,
     only: Names = "",
     skip: Names = "",
-    depth: Annotated[str, typer.Option(help="of reruns: prefix, full or auto")] = "auto",
+    depth: Annotated[str, typer.Option(help="depth of reruns: prefix, full or auto")] = "auto",
     jobs: Jobs = None,
-    history: Annotated[Path | None, typer.Option(help="folder of the history; results/history by default")] = None,
+    history: Annotated[Path | None, typer.Option(help="folder of the history [default: results/history]")] = None,
     out: Out = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="add nothing to the history")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="leave out what needs a network")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="unchecked items fail too")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="list what would be checked, and stop")] = False,
-    date: Annotated[str, typer.Option(help="night to schedule for: YYYY-MM-DD; today in UTC by default")] = "",
+    offline: Annotated[bool, typer.Option("--offline", help="skip checks that need a network")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="treat unchecked items as failures")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="list what would be checked; check nothing")] = False,
+    date: Annotated[str, typer.Option(help="night to schedule for, YYYY-MM-DD [default: today in UTC]")] = "",
     executor: Executor = "",
-    job: Annotated[str, typer.Option(help="address of the job that runs this, for the history")] = "",
+    job: Annotated[str, typer.Option(help="URL of the CI job, for the history")] = "",
     against: Annotated[
-        Path | None, typer.Option(help="compare the results with those in this folder instead; nothing is run")
+        Path | None, typer.Option(help="compare results with those in this folder instead; executes no run")
     ] = None,
     project: Project = None,
 ) -> None:
-    """Check that everything that held still holds; records and tables are not changed."""
+    """Check that everything that was valid is still valid; changes no record or table."""
     if context.invoked_subcommand:
         return
     from harness.commands.check.options import DEPTHS, TIERS, Options, chosen_parts, chosen_runs, day, seconds
@@ -101,7 +101,7 @@ def look(config: Config, options: Options, against: Path | None) -> int:
     if against:
         found, nights = compare_folders(config, options, against), None
     else:
-        found = workflow.run_check(config, options, told, reran)
+        found = workflow.run_check(config, options, print_part, reran)
         nights = History(options.history).nights
     show(found, workflow.write_reports(found, options.out, nights), config.root)
     return found.exit
@@ -112,8 +112,8 @@ def names(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def told(part: Part) -> None:
-    """A line for a part that is done, and one for each of its items that needs a person."""
+def print_part(part: Part) -> None:
+    """Print one line for a finished part, and one for each item that needs attention."""
     from harness.checks.markdown import counts
 
     out = console(stderr=True)
@@ -149,25 +149,25 @@ def report(
     file: Annotated[Path, typer.Argument(help="check.json of an earlier check", show_default=False)],
     out: Out = None,
 ) -> None:
-    """Write summary, JUnit XML and badge again from check.json; nothing is checked."""
+    """Rewrite summary, JUnit XML and badge from check.json; checks nothing."""
     from harness.checks.as_json import from_content
     from harness.commands import check as workflow
 
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ArgumentError(str(file), f"cannot be read: {error}", "name a check.json") from error
+        raise ArgumentError(str(file), f"is not readable: {error}", "name a check.json") from error
     found = from_content(content)
     show(found, workflow.write_reports(found, out or file.parent), file.parent)
 
 
 @check_app.command()
 def numbers(
-    files: Annotated[list[Path] | None, typer.Argument(help="documents; those of harness.toml by default")] = None,
-    every: Annotated[bool, typer.Option("--all", help="also numbers that have a source")] = False,
+    files: Annotated[list[Path] | None, typer.Argument(help="documents [default: those of harness.toml]")] = None,
+    every: Annotated[bool, typer.Option("--all", help="also list numbers that have a source")] = False,
     project: Project = None,
 ) -> None:
-    """List the numbers of documents that have no source, with cells that would print as each."""
+    """List numbers in documents that have no source, with table cells that print the same."""
     from harness.checks.prose_numbers import listed
     from harness.checks.prose_sources import Sources
     from harness.core.config import load
@@ -185,7 +185,7 @@ def numbers(
 
 @check_app.command()
 def write(project: Project = None) -> None:
-    """Write the tables between markers of the project's documents again."""
+    """Rewrite the tables between markers in the project's documents."""
     from harness.checks import prose
     from harness.core.config import load
 
@@ -195,21 +195,21 @@ def write(project: Project = None) -> None:
 
 
 HistoryFolder = Annotated[
-    Path | None, typer.Option("--history", help="folder of the history; results/history by default")
+    Path | None, typer.Option("--history", help="folder of the history [default: results/history]")
 ]
 
 
 @check_app.command("history")
 def show_history(
-    name: Annotated[str, typer.Argument(help="a run's key, its beginning, or a system; all by default")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="as JSON lines")] = False,
+    name: Annotated[str, typer.Argument(help="a run key, its first characters, or a system [default: all]")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON lines")] = False,
     history: HistoryFolder = None,
     project: Project = None,
 ) -> None:
-    """Show what was run again when, on which machine class, with which outcome."""
+    """Show the reruns: date, machine class and outcome."""
     from harness.checks.history import History
     from harness.commands.check.looking import chosen_lines
-    from harness.commands.check.looking import told as shown
+    from harness.commands.check.looking import summary_line as shown
     from harness.core.config import load
 
     config = load(project)
@@ -219,11 +219,11 @@ def show_history(
 
 @check_app.command()
 def why(
-    key: Annotated[str, typer.Argument(help="a run's key or its beginning", show_default=False)],
+    key: Annotated[str, typer.Argument(help="a run key or its first characters", show_default=False)],
     history: HistoryFolder = None,
     project: Project = None,
 ) -> None:
-    """Show the last comparison of one run: users, places, course, machine, inputs."""
+    """Show the last comparison of one run: users, ranks, training curve, machine, inputs."""
     from harness.checks.history import History
     from harness.commands.check.looking import why as explained
     from harness.core.config import load
@@ -235,14 +235,14 @@ def why(
 
 @check_app.command()
 def accept(
-    keys: Annotated[list[str], typer.Argument(help="runs' keys or their beginnings", show_default=False)],
+    keys: Annotated[list[str], typer.Argument(help="run keys or their first characters", show_default=False)],
     because: Annotated[str, typer.Option(help="why the change is intended", show_default=False)],
-    machine: Annotated[str, typer.Option("--class", help="one machine class; every one by default")] = "",
-    date: Annotated[str, typer.Option(help="night of the acceptance: YYYY-MM-DD; today in UTC by default")] = "",
+    machine: Annotated[str, typer.Option("--class", help="one machine class [default: all]")] = "",
+    date: Annotated[str, typer.Option(help="night of the acceptance, YYYY-MM-DD [default: today in UTC]")] = "",
     history: HistoryFolder = None,
     project: Project = None,
 ) -> None:
-    """Accept an intended change: the last rerun is what later ones must equal, and its alarms are closed."""
+    """Accept an intended change: the last rerun becomes the reference, and its alarms are closed."""
     from harness.checks.history import History
     from harness.commands.check import looking
     from harness.commands.check.options import day
@@ -256,10 +256,10 @@ def accept(
 
 @check_app.command("self-test")
 def self_test(
-    quick: Annotated[bool, typer.Option("--quick", help="only the cases that take seconds")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="run only the cases that take seconds")] = False,
     project: Project = None,
 ) -> None:
-    """Test the checker: planted changes must be found, unchanged runs must hold; exit code 1 if one does not."""
+    """Test the checker with planted changes and unchanged runs; exit code 1 if it misjudges one."""
     from harness.checks.outcome import Part, exit_code
     from harness.commands.check import self_test as cases
     from harness.core.config import load

@@ -1,4 +1,4 @@
-"""`harness compare`: what is printed of two systems or two runs."""
+"""`harness compare`: prints the comparison of two systems or two runs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from harness.core.errors import ArgumentError
 
 
 def show(request: TableRequest, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None:
-    """Values, every test and every seed of the two.
+    """Print values, tests and single seeds of the two; return the exit code.
 
     Args:
-        request: of the artifact named, or of none, with the settings asked for.
-        metrics: by comma; "" for those of the recipe.
-        wilcoxon: the signed-rank test too.
+        request: for the named artifact, or for none, with the requested settings.
+        metrics: comma-separated; "" for those of the recipe.
+        wilcoxon: also run the signed-rank test.
     """
     from harness.report.formats import terminal
 
     if a == b:
-        raise ArgumentError("compare", f"{a} is compared with itself", "name two")
+        raise ArgumentError("compare", f"{a} is compared with itself", "name two different systems or runs")
     asked = compare.metric_list(metrics)
     if compare.KEY.fullmatch(a) and compare.KEY.fullmatch(b):
         table = compare.runs(request.config, a, b, asked, wilcoxon)

@@ -1,4 +1,4 @@
-"""Where commands print: how wide, and to which stream."""
+"""The console of the commands: width and stream."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NARROWEST, WIDEST = 100, 120
 
 
 def console(stderr: bool = False) -> Console:
-    """Where commands print: as wide as the terminal, but never too narrow for a table; 120 columns in a pipe."""
+    """A console as wide as the terminal, with a minimum width for tables; 120 columns in a pipe."""
     found = Console(stderr=stderr, highlight=False)
     width = max(found.width, NARROWEST) if found.is_terminal else WIDEST
     return Console(stderr=stderr, highlight=False, width=width)

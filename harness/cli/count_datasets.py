@@ -17,7 +17,7 @@ STYLES = {"reproduced": "", "differs": "bold red", "not counted": "dim"}
 
 
 def reproduce(config: Config, artifact: str) -> int:
-    """Count what can be had of a table, print it and write it; 0 where every number is the paper's, else 1.
+    """Count the available datasets of a table, print and write it; 0 if every number equals the paper's, else 1.
 
     Raises:
         HarnessError: see `carry_out`.
@@ -34,13 +34,13 @@ def reproduce(config: Config, artifact: str) -> int:
 
 
 def print_plan(config: Config, artifact: str) -> None:
-    """What would be counted, on the console."""
+    """Print which datasets would be counted."""
     for dataset, text in count_datasets.plan(config, artifact):
         console().print(Text(f"{dataset}: {text}"), soft_wrap=True)
 
 
 def show(table: SizeTable) -> None:
-    """The table on the console."""
+    """Print the table."""
     out = console()
     out.print(Text(f"\n{table.title} ({table.artifact}): {dataset_sizes.summary(table)}\n", style="bold"))
     grid = grid_of("dataset")

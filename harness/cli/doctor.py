@@ -1,4 +1,4 @@
-"""`harness doctor`: how what was found is printed."""
+"""`harness doctor`: prints the state of each requirement."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ STYLES = {"works": "green", BROKEN: "bold red", "not needed": "dim"}
 
 
 def show(config: Config, executor: str, device: str) -> None:
-    """Every line as soon as it is known.
+    """Print each line as soon as it is known.
 
     Args:
         executor: "" for the one that harness.toml names.
     Raises:
-        ArgumentError: an unknown executor or device. SetupError: something that is needed does not work.
+        ArgumentError: an unknown executor or device. SetupError: a requirement is not met.
     """
     executor = executor or config.executor
     for flag, value, known in (("--executor", executor, EXECUTORS), ("--device", device, DEVICES)):
@@ -36,21 +36,21 @@ def show(config: Config, executor: str, device: str) -> None:
             broken.append(line.subject)
     way = f"--executor {executor} --device {device}"
     if broken:
-        raise SetupError("doctor", f"{way} needs what does not work: {', '.join(broken)}", "see the lines above")
-    out.print(f"\nAll that {way} needs works.")
+        raise SetupError("doctor", f"requirements of {way} not met: {', '.join(broken)}", "see the lines above")
+    out.print(f"\nAll requirements of {way} are met.")
 
 
 def row(out: Console, line: Line) -> Text:
-    """One line, its fix below it, each folded beside its subject."""
+    """One line with its fix below, both wrapped beside the subject."""
     width = max(out.width - STATE - SUBJECT, 30)
-    told = [*Text(line.found).wrap(out, width)]
+    text_lines = [*Text(line.found).wrap(out, width)]
     if line.fix:
         style = "" if line.state == BROKEN else "dim"
-        told += [*Text(f"→ {line.fix}", style=style).wrap(out, width)]
-    for part in told:
+        text_lines += [*Text(f"→ {line.fix}", style=style).wrap(out, width)]
+    for part in text_lines:
         part.rstrip()
     rows = [
-        Text.assemble((line.state.ljust(STATE), STYLES[line.state]), f"{line.subject} ".ljust(SUBJECT), told[0]),
-        *(Text.assemble(" " * (STATE + SUBJECT), part) for part in told[1:]),
+        Text.assemble((line.state.ljust(STATE), STYLES[line.state]), f"{line.subject} ".ljust(SUBJECT), text_lines[0]),
+        *(Text.assemble(" " * (STATE + SUBJECT), part) for part in text_lines[1:]),
     ]
     return Text("\n").join(rows)

@@ -1,4 +1,4 @@
-"""`harness findings`: what does not fit in the papers' numbers, on the console or as Markdown, CSV or plain text."""
+"""`harness findings`: inconsistencies in the papers' numbers, on the console or as Markdown, CSV or plain text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None
     """The findings of a project.
 
     Raises:
-        ArgumentError: no such paper, kind or format.
+        ArgumentError: unknown paper, kind or format.
         RecipeError: a paper's file has mistakes.
     """
     from harness.commands.record_findings import own_rows
@@ -67,7 +67,7 @@ def blocks(findings: Sequence[Finding], everything: bool) -> Iterator[Renderable
                 yield Padding(place(finding), (0, 0, 0, 4))
         yield Text()
     if not everything:
-        yield Text("Also what agrees: --all. One kind: --kind KIND. One paper: --paper KEY.", style="dim")
+        yield Text("Findings that agree: --all. One kind: --kind KIND. One paper: --paper KEY.", style="dim")
 
 
 def heading(section: Section) -> Text:
@@ -79,7 +79,7 @@ def heading(section: Section) -> Text:
 
 
 def legend(findings: Sequence[Finding], everything: bool) -> Grid:
-    """What the verdicts mean that occur."""
+    """The meaning of each verdict that occurs."""
     table = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(style="dim")
@@ -91,7 +91,7 @@ def legend(findings: Sequence[Finding], everything: bool) -> Grid:
 
 
 def grid(*cells: Text) -> Grid:
-    """Mark, what it is about, what is reported, what the numbers make of it: at the same places in every row."""
+    """Mark, subject, reported value and recomputed value, in the same columns in every row."""
     table = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0), expand=True)
     table.add_column(width=1)
     for ratio in (42, 28, 30):
@@ -101,7 +101,7 @@ def grid(*cells: Text) -> Grid:
 
 
 def place(finding: Finding) -> Text:
-    """Where it stands, with the remark."""
+    """The place in the paper, with the remark."""
     return Text.assemble((finding.place, "dim"), f" · {finding.remark}" if finding.remark else "")
 
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 images_app = typer.Typer(help="Container images of the environments.", no_args_is_help=True)
 
-Names = Annotated[list[str] | None, typer.Argument(help="environments of harness.toml; all by default")]
-Device = Annotated[str, typer.Option(help="cpu or cuda: it chooses the lock")]
+Names = Annotated[list[str] | None, typer.Argument(help="environments of harness.toml [default: all]")]
+Device = Annotated[str, typer.Option(help="cpu or cuda: selects the lock")]
 Project = Annotated[Path | None, typer.Option(help="folder with harness.toml")]
 
 
 def requests(config: Config, names: list[str] | None, device: str) -> list[ImageRequest]:
-    """The images asked for.
+    """The requested images.
 
     Raises:
         ArgumentError: an unknown device. ConfigError: an unknown environment, or one without a lock for this device.
@@ -37,7 +37,7 @@ def requests(config: Config, names: list[str] | None, device: str) -> list[Image
 
 @images_app.command()
 def build(names: Names = None, device: Device = "cpu", project: Project = None) -> None:
-    """Build the images that are not there; one that is there takes no time."""
+    """Build the missing images; existing ones are not rebuilt."""
     from harness.core.config import load
     from harness.environments.container_engine import connect
     from harness.environments.images.image import ensure_image
@@ -51,7 +51,7 @@ def build(names: Names = None, device: Device = "cpu", project: Project = None) 
 
 @images_app.command("list")
 def list_images(project: Project = None) -> None:
-    """List our images with their bytes: in all, shared with others, its own."""
+    """List the harness's images with their size: total, shared with other images, unique."""
     from harness.core.config import load
     from harness.environments.container_engine import connect
     from harness.environments.images import inventory
@@ -62,7 +62,7 @@ def list_images(project: Project = None) -> None:
     every = [*images, *inventory.bases(client, images)]
     needed = inventory.wanted(config)
     row = "{:<32} {:<7} {:>10} {:>10} {:>10}  {}"
-    typer.echo(row.format("image", "python", "size", "shared", "its own", "needed"))
+    typer.echo(row.format("image", "python", "size", "shared", "unique", "needed by"))
     for image in every:
         own = inventory.unique(image, every)
         ours = bool(image.labels)
@@ -73,12 +73,12 @@ def list_images(project: Project = None) -> None:
 
 
 def shown(image: Held) -> str:
-    """An image's name without what all of ours have in common."""
+    """An image's name without the common prefix of the harness's images."""
     return (image.tag or f"left by a build: {image.id[7:19]}").removeprefix("seqrec-harness/")
 
 
 def join_names(images: list[Held]) -> str:
-    """Bytes of all of them in words."""
+    """The total size in words."""
     from harness.environments.images.inventory import summary
 
     bytes_ = summary(images)
@@ -86,13 +86,13 @@ def join_names(images: list[Held]) -> str:
 
 
 def megabytes(count: int) -> str:
-    """Bytes for people, with one decimal below 100 MB."""
+    """Bytes as MB, with one decimal below 100 MB."""
     return f"{count / 1e6:,.{1 if count < 1e8 else 0}f} MB"
 
 
 @images_app.command()
 def check(names: Names = None, device: Device = "cpu", project: Project = None) -> None:
-    """Say whether each image is there and whole, or would be built again and why; status 1 unless all are."""
+    """Check that each image exists and is complete, or say why it would be rebuilt; exit code 1 unless all are."""
     from harness.core.config import load
     from harness.environments.container_engine import connect
     from harness.environments.images import inventory
@@ -112,11 +112,13 @@ def check(names: Names = None, device: Device = "cpu", project: Project = None) 
 
 @images_app.command()
 def prune(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be removed, and stop")] = False,
-    everywhere: Annotated[bool, typer.Option("--everywhere", help="also what other projects' harnesses built")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="list what would be removed; remove nothing")] = False,
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="also images built by the harness of other projects")
+    ] = False,
     project: Project = None,
 ) -> None:
-    """Remove our images that no environment needs any more, and what builds left; other people's are not looked at."""
+    """Remove the harness's images that no environment needs, and build leftovers; ignores all other images."""
     from harness.core.config import load
     from harness.environments.container_engine import connect
     from harness.environments.images import inventory

@@ -1,4 +1,4 @@
-"""The commands on joined tables: run their parts, print the table and where its files are."""
+"""The commands for joined tables: run the parts, print the table and its files' folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.report import joined as words
 
 
 def reproduce(request: JoinedRequest) -> int:
-    """Run what the parts lack, print the joined table; the exit code.
+    """Execute missing runs of the parts, print the joined table; return the exit code.
 
     Raises:
         HarnessError: a mistake in a recipe.
@@ -29,7 +29,7 @@ def reproduce(request: JoinedRequest) -> int:
 
 
 def report(request: JoinedRequest) -> int:
-    """Print and write the joined table of the records at hand; the exit code."""
+    """Print and write the joined table from existing records; return the exit code."""
     require_whole(request)
     made = joined.report(request)
     show(request, made)
@@ -51,7 +51,7 @@ def print_status(request: JoinedRequest) -> None:
 
 
 def require_whole(request: JoinedRequest) -> None:
-    """Refuse filters and losses: a joined table has the same cells in every part, or it says nothing.
+    """Refuse filters and losses: the parts of a joined table must have the same cells.
 
     Raises:
         ArgumentError: naming the option.
@@ -59,11 +59,11 @@ def require_whole(request: JoinedRequest) -> None:
     for option, given in (("--where", request.settings.where), ("--loss", request.settings.losses)):
         if given:
             fix = "run the part's own recipe instead, such as " + next(iter(request.recipe.parts.values())).recipe
-            raise ArgumentError(option, "has no meaning for a joined table", fix)
+            raise ArgumentError(option, "does not apply to a joined table", fix)
 
 
 def exit_code(made: Made) -> int:
-    """The error of a run that could not start, then 4 for one that failed, then 1 where a claim is not supported."""
+    """Exit code: of a run that could not start, else 4 for a failed run, else 1 if a claim is not supported."""
     if made.gaps:
         return max(error.exit_code for error in made.gaps.values())
     statuses = {run.status for runs_ in made.results.values() for run in runs_}
@@ -72,7 +72,7 @@ def exit_code(made: Made) -> int:
 
 
 def show(request: JoinedRequest, made: Made) -> None:
-    """The table on the console, then where its files are."""
+    """Print the table, then its files' folder."""
     out, table = console(), made.table
     out.print(Text(f"\n{table.title} ({table.artifact})\n", style="bold"))
     if banner := words.banner(table):
@@ -80,14 +80,14 @@ def show(request: JoinedRequest, made: Made) -> None:
     grid = grid_of("metric", "loss")
     for part in table.parts:
         grid.add_column(part.label, justify="right")
-    grid.add_column("same place")
+    grid.add_column("same rank")
     for line in words.lines(table):
         cells = (f"{value.text} ({value.place})" if value.place else value.text for value in line.values)
         grid.add_row(line.metric, line.system, *cells, line.agrees)
     out.print(grid)
     for label, claim in words.claims(table):
-        told = " ".join(filter(None, (claim.gain, claim.interval, claim.verdict)))
-        out.print(Text(f"{label}: {claim.claim}, {claim.metric}: {told}"), soft_wrap=True)
+        result = " ".join(filter(None, (claim.gain, claim.interval, claim.verdict)))
+        out.print(Text(f"{label}: {claim.claim}, {claim.metric}: {result}"), soft_wrap=True)
     for note in words.notes(table):
         out.print(Text(note, style="dim"), soft_wrap=True)
     folder, root = made.files[0].parent, request.config.root

@@ -1,4 +1,4 @@
-"""Prints what can be reproduced: artifacts, code bases at their pins, datasets; for readers and as JSON."""
+"""Prints artifacts, code bases with their pins, and datasets; as text or JSON."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from harness.report.rounding import duration
 
 
 def show_artifacts(config: Config, as_json: bool) -> None:
-    """Every artifact with its runs, how many are there, and about what the rest would take."""
+    """Every artifact with its runs, finished runs, and the estimated time of the missing ones."""
     found = listing.list_artifacts(config)
     if as_json:
         print_json([asdict(listed) for listed in found])
         return
-    grid = grid_of("artifact", "what it is", "code base", "runs", "there", "failed", "time for the rest")
+    grid = grid_of("artifact", "title", "code base", "runs", "finished", "failed", "time of missing runs")
     for listed in found:
         name = " = ".join((listed.artifact, *listed.aliases))
         counts = [str(listed.statuses.get(status, 0)) for status in ("finished", "failed")]
@@ -31,15 +31,15 @@ def show_artifacts(config: Config, as_json: bool) -> None:
     out = console()
     out.print(grid)
     note = (
-        "Runs are those of the recipe's own settings. Time: on one core, from the records at hand; n×? stands for n "
-        "runs of which nothing similar is on record. `harness plan ARTIFACT` shows the runs, `harness reproduce "
-        "ARTIFACT` carries them out."
+        "Runs are those of the recipe's own settings. Time: on one core, from existing records; n×? means n "
+        "runs without a similar record. `harness plan ARTIFACT` shows the runs, `harness reproduce ARTIFACT` "
+        "executes them."
     )
     out.print(Text(f"\n{note}", style="dim"))
 
 
 def rest(listed: Listed) -> str:
-    """About what the missing runs would take."""
+    """The estimated time of the missing runs."""
     known = [f"≈{duration(listed.cost.seconds)}"] if listed.cost.seconds else []
     unknown = [f"{listed.cost.unknown}×?"] if listed.cost.unknown else []
     return " + ".join(known + unknown) or "–"
@@ -53,7 +53,7 @@ def show_upstreams(config: Config, as_json: bool) -> None:
                            "beside": {n: {"url": c.url, "commit": c.commit} for n, c in up.beside.items()}}
                     for name, up in upstreams.items()})  # fmt: skip
         return
-    grid = grid_of("code base", "address", "commit", "framework", "losses to choose")
+    grid = grid_of("code base", "address", "commit", "framework", "losses")
     for name, up in upstreams.items():
         grid.add_row(name, up.url, up.commit[:12], up.framework, str(len(up.losses) or "–"))
         for beside, companion in up.beside.items():

@@ -1,4 +1,4 @@
-"""`harness losses`: what can be trained with, where it comes from, and what can be set of it."""
+"""`harness losses`: the losses with their sources and options."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def show(config: Config, name: str) -> None:
 
 
 def show_all(out: Console, config: Config, catalogue: Catalogue) -> None:
-    """Every loss in two or three lines, then which upstreams take one's own."""
+    """Every loss in two or three lines, then the upstreams that support custom losses."""
     out.print(Text(f"{ABOUT}\n", style="dim"))
     grid = Grid(box=None, pad_edge=False, show_header=False, padding=(0, 2, 1, 0))
     grid.add_column(style="bold", no_wrap=True)
@@ -43,11 +43,11 @@ def show_all(out: Console, config: Config, catalogue: Catalogue) -> None:
         options = Text(written(loss.options, "  "), style="cyan")
         grid.add_row(name, Group(Text(loss.equation), origin, options))
     out.print(grid)
-    out.print("One in full: harness losses gbce. Into a table: harness reproduce ARTIFACT --loss gbce:k=256,t=0.75")
+    out.print("Details: harness losses gbce. Add to a table: harness reproduce ARTIFACT --loss gbce:k=256,t=0.75")
     own, without = takers(config, True), takers(config, False)
-    out.print(f"A loss of your own, --loss mine.py:my_loss, goes into: {', '.join(own) or 'no upstream'}")
+    out.print(f"Custom losses (--loss mine.py:my_loss) are supported by: {', '.join(own) or 'no upstream'}")
     if without:
-        out.print(f"not into: {', '.join(without)}")
+        out.print(f"not supported by: {', '.join(without)}")
 
 
 def show_one(out: Console, config: Config, catalogue: Catalogue, name: str) -> None:
@@ -69,9 +69,9 @@ def show_one(out: Console, config: Config, catalogue: Catalogue, name: str) -> N
 
 
 def options_of(catalogue: Catalogue, loss: Loss) -> Grid:
-    """The options of a loss: default, what else they can be, meaning."""
+    """The options of a loss: default, allowed values, meaning."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in ("option", "default", "can be", "meaning"):
+    for title in ("option", "default", "values", "meaning"):
         grid.add_column(title, no_wrap=title in ("option", "default"))
     for name, default in loss.options.items():
         option = catalogue.options[name]
@@ -88,12 +88,12 @@ def options_of(catalogue: Catalogue, loss: Loss) -> Grid:
 
 
 def offering(config: Config, name: str) -> list[str]:
-    """Upstreams whose patches offer a loss."""
+    """Upstreams whose patches support a loss."""
     return [key for key, upstream in config.file.upstreams.items() if name in upstream.losses]
 
 
 def takers(config: Config, own_loss: bool) -> list[str]:
-    """Upstreams that take a loss of one's own, or those that do not, each with its framework."""
+    """Upstreams that support custom losses, or those that do not, each with its framework."""
     found = config.file.upstreams.items()
     return [
         f"{key} ({upstream.framework})" if upstream.framework else key

@@ -1,6 +1,6 @@
-"""Which table is meant, and how it is carried out: the options that commands share, spelt out once.
+"""The options that commands share: which table to make, and how to execute its runs.
 
-`with_table_options` gives a command these options beside its own and hands it the `TableRequest` that they make.
+`with_table_options` adds these options to a command and passes it the resulting `TableRequest`.
 """
 
 from __future__ import annotations
@@ -20,26 +20,35 @@ if TYPE_CHECKING:
     from harness.commands.table_request import TableRequest
 
 Artifact = Annotated[str, typer.Argument(help="li2023/table2, or an alias such as table2 or demo")]
-Where = Annotated[list[str] | None, typer.Option(help="dataset=lastfm,model=sasrec; alternatives: model=sasrec|s3rec")]
-Seeds = Annotated[str, typer.Option(help="42,43,44 or 42-46; the recipe's own by default")]
-Profile = Annotated[str, typer.Option(help="quick: few epochs, for a look, never a reproduction")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="change an option of the recipe: patience=60")]
+Where = Annotated[list[str] | None, typer.Option(help="select runs, e.g. dataset=lastfm,model=sasrec|s3rec")]
+Seeds = Annotated[str, typer.Option(help="e.g. 42,43,44 or 42-46 [default: the recipe's]")]
+Profile = Annotated[
+    str, typer.Option(help="settings of the recipe by name; quick: smoke test (not comparable with the paper)")
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="override an option of the recipe, e.g. patience=60; repeatable")
+]
 Loss = Annotated[
-    list[str] | None, typer.Option("--loss", help="put in another loss: mine.py:my_loss, gbce:k=256,t=0.75; repeatable")
+    list[str] | None, typer.Option("--loss", help="add a loss: mine.py:my_loss or gbce:k=256,t=0.75; repeatable")
 ]
 Pretrain = Annotated[
-    int | None, typer.Option(help="pre-train for so many epochs in place of released weights; takes hours", min=1)
+    int | None,
+    typer.Option(help="pre-train for this many epochs instead of using released weights; takes hours", min=1),
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda")]
-Jobs = Annotated[int | None, typer.Option(help="runs at a time", min=1)]
-Threads = Annotated[int | None, typer.Option(help="threads of each run; part of its key", min=1)]
-Timeout = Annotated[float | None, typer.Option(help="seconds after which a run's whole process tree is ended", min=0.1)]
-Kind = Annotated[str, typer.Option("--environment", help="venv: from the lock; inherit: the interpreter at hand")]
-Python = Annotated[str, typer.Option(help="interpreter to inherit or to make environments with")]
-Executor = Annotated[str, typer.Option(help="local: processes; docker: containers of the environment's image")]
-Gpus = Annotated[str, typer.Option(help="of containers: all, none, or numbers such as 0,1")]
-Project = Annotated[Path | None, typer.Option(help="folder with harness.toml; found upwards from here by default")]
-Retry = Annotated[bool, typer.Option("--retry-failed", help="run again what failed before")]
+Jobs = Annotated[int | None, typer.Option(help="number of parallel runs", min=1)]
+Threads = Annotated[int | None, typer.Option(help="CPU threads per run; part of the run key", min=1)]
+Timeout = Annotated[
+    float | None, typer.Option(help="seconds after which a run and its child processes are stopped", min=0.1)
+]
+Kind = Annotated[
+    str, typer.Option("--environment", help="venv: install from the lock; inherit: use the current interpreter")
+]
+Python = Annotated[str, typer.Option(help="interpreter to inherit or to create environments with")]
+Executor = Annotated[str, typer.Option(help="local: processes; docker: containers")]
+Gpus = Annotated[str, typer.Option(help="GPUs of containers: all, none, or indices such as 0,1")]
+Project = Annotated[Path | None, typer.Option(help="folder with harness.toml [default: found upwards from here]")]
+Retry = Annotated[bool, typer.Option("--retry-failed", help="repeat runs that failed before")]
 
 TABLE: dict[str, tuple[Any, Any]] = {  # which table: what its runs and numbers depend on
     "where": (Where, None),
@@ -61,26 +70,26 @@ WAYS: dict[str, tuple[Any, Any]] = {"jobs": (Jobs, None), "timeout": (Timeout, N
 
 
 def say(text: str) -> None:
-    """A line about what takes a while."""
+    """Print a line about a slow step."""
     typer.echo(text, err=True)
 
 
 def pairs(texts: list[str] | None, flag: str) -> dict[str, str]:
-    """`a=b,c=d`, given once or more, as a mapping.
+    """The mapping of `a=b,c=d`, given once or more.
 
     Raises:
         ArgumentError: a part that is not name=value, or a name given twice.
     """
-    return name_values(",".join(texts or ()), flag, f"write {flag} {EXAMPLES[flag]}", "alternatives go as name=a|b")
+    return name_values(",".join(texts or ()), flag, f"write {flag} {EXAMPLES[flag]}", "write alternatives as name=a|b")
 
 
 def with_table_options(
     command: Callable[..., None], ways: bool = False, other: Mapping[str, tuple[Any, Any]] | None = None
 ) -> Callable[..., None]:
-    """A command whose first parameter is a `TableRequest`, with the options that make one in its place.
+    """A command whose first parameter, a `TableRequest`, is replaced by the options that make one.
 
     Args:
-        ways: also those that say how missing runs are carried out.
+        ways: also add the options for executing missing runs.
         other: annotation and default of shared options that this command words differently.
     """
     own = list(inspect.signature(command).parameters.values())[1:]

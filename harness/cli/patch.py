@@ -1,4 +1,4 @@
-"""`harness patch`: look at, check and write patch series."""
+"""`harness patch`: inspect, check and write patch series."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from harness.upstreams.checkout import Pin
     from harness.upstreams.patches.series import Series
 
-patch_app = typer.Typer(help="Look at, check and write the patches of an upstream.", no_args_is_help=True)
+patch_app = typer.Typer(help="Inspect, check and write the patches of an upstream.", no_args_is_help=True)
 
-Upstream = Annotated[str, typer.Argument(help="an upstream of harness.toml; all by default")]
+Upstream = Annotated[str, typer.Argument(help="an upstream of harness.toml [default: all]")]
 One = Annotated[str, typer.Argument(help="an upstream of harness.toml")]
 Project = Annotated[Path | None, typer.Option(help="folder with harness.toml")]
 Tree = Annotated[Path, typer.Option(help="work tree to write from, made by `harness patch tree`")]
@@ -44,7 +44,7 @@ def settings(project: Path | None) -> Config:
 
 @patch_app.command("list")
 def list_patches(upstream: Upstream = "", project: Project = None) -> None:
-    """List the patches of each upstream with what they do."""
+    """List the patches of each upstream with their purpose."""
     for pin, series in chosen(settings(project), upstream):
         typer.echo(f"{pin.name} {pin.url} @ {pin.commit}")
         for patch in series.patches:
@@ -53,7 +53,7 @@ def list_patches(upstream: Upstream = "", project: Project = None) -> None:
 
 @patch_app.command()
 def forms(project: Project = None) -> None:
-    """Print what entries of equivalent.toml name: the normal form of each overlay module, the effect of each patch."""
+    """Print the hashes for equivalent.toml: normal form of each overlay module, effect of each patch."""
     from harness.runs import overlay
     from harness.upstreams.patches.format import effect
 
@@ -85,7 +85,7 @@ def show(
 
 @patch_app.command()
 def lint(upstream: Upstream = "", project: Project = None) -> None:
-    """Check that patches only insert, have their header and whole blob ids; needs no upstream."""
+    """Check that patches only insert and have a header and full blob ids; needs no upstream."""
     from harness.upstreams.patches import series as patches
 
     problems: list[str] = []
@@ -94,12 +94,12 @@ def lint(upstream: Upstream = "", project: Project = None) -> None:
         problems += found
         typer.echo(f"{pin.name}: {len(series.patches)} patches, {len(found)} problems")
     if problems:
-        raise PatchError("patches", "\n  ".join(["refused:", *problems]), "mend the patches named")
+        raise PatchError("patches", "\n  ".join(["refused:", *problems]), "correct these patches")
 
 
 @patch_app.command()
 def verify(upstream: Upstream = "", project: Project = None) -> None:
-    """Apply each series to its pinned upstream in a scratch folder, blobs checked before and after."""
+    """Apply each series to its pinned upstream in a temporary folder and check blobs before and after."""
     from harness.upstreams.patches import series as patches
     from harness.upstreams.pins import clone_of
 
@@ -114,19 +114,21 @@ def verify(upstream: Upstream = "", project: Project = None) -> None:
 @patch_app.command()
 def tree(
     upstream: One,
-    folder: Annotated[Path, typer.Argument(help="where to make the work tree")],
+    folder: Annotated[Path, typer.Argument(help="folder of the new work tree")],
     upto: Annotated[str, typer.Option(help="apply the series up to this patch only")] = "",
-    bare: Annotated[bool, typer.Option("--bare", help="apply nothing, as after a pin was moved")] = False,
+    bare: Annotated[bool, typer.Option("--bare", help="apply no patch, e.g. after moving a pin")] = False,
     project: Project = None,
 ) -> None:
-    """Make a work tree of the upstream with its series applied, to edit for `new` or `refresh`."""
+    """Create a work tree of the upstream with its series applied, to edit for `new` or `refresh`."""
     from harness.upstreams import checkout
     from harness.upstreams.patches import series as patches
     from harness.upstreams.pins import clone_of
 
     config = settings(project)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ArgumentError(str(folder), "is not an empty folder", "name a new one: what is there is never overwritten")
+        raise ArgumentError(
+            str(folder), "is not an empty folder", "name a new folder: existing files are never overwritten"
+        )
     ((pin, series),) = chosen(config, upstream)
     clone = clone_of(config, upstream)
     checkout.checkout(clone, pin, config.upstream(upstream).code, folder.resolve())
@@ -138,11 +140,11 @@ def tree(
 @patch_app.command()
 def new(
     upstream: One,
-    name: Annotated[str, typer.Argument(help="what it does, in lower case with hyphens")],
+    name: Annotated[str, typer.Argument(help="what the patch does, in lower case with hyphens")],
     tree: Tree,
-    what: Annotated[str, typer.Option(help="one sentence: what it does")],
+    what: Annotated[str, typer.Option(help="one sentence: what the patch does")],
     why: Annotated[str, typer.Option(help="one sentence: why")],
-    equation: Annotated[str, typer.Option(help="the equation it implements, where a loss is concerned")] = "",
+    equation: Annotated[str, typer.Option(help="the equation of a loss")] = "",
     project: Project = None,
 ) -> None:
     """Write the next patch of a series from an edited work tree."""
@@ -160,7 +162,7 @@ def refresh(
     tree: Tree,
     project: Project = None,
 ) -> None:
-    """Rewrite one patch from an edited work tree and carry the later ones over."""
+    """Rewrite one patch from an edited work tree and rebase the later ones."""
     from harness.upstreams.patches import authoring
 
     ((_, series),) = chosen(settings(project), upstream)

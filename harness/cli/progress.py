@@ -1,4 +1,4 @@
-"""Live progress of an execution: a bar over all runs with the time left, and a line for each run under way.
+"""Live progress of an execution: a bar over all runs with the time left, and a line for each active run.
 
 In a terminal it is redrawn in place; in a pipe or a log each start and end is one line.
 """
@@ -28,7 +28,7 @@ REFRESH_S = 1.0
 
 
 class Progress(Observer):
-    """Shows how an execution goes."""
+    """The display of an execution's progress."""
 
     def __init__(self, request: TableRequest, console: Console) -> None:
         self.request, self.console = request, console
@@ -53,7 +53,7 @@ class Progress(Observer):
             self.bars.stop()
 
     def begun(self, runs: Sequence[Run]) -> None:
-        """Show the bar over all needed runs; what another harness left undone is among them already."""
+        """Show the bar over all needed runs, those left unfinished by another harness included."""
         if self.total is None:
             self.left = {run.key for run in runs}
             self.bars.start()
@@ -69,7 +69,7 @@ class Progress(Observer):
         self.going[run.key] = (run, time.monotonic(), bar)
 
     def ended(self, run: Run) -> None:
-        """Nothing more is to come of a run."""
+        """Remove the line of a run that has ended."""
         _, _, bar = self.going.pop(run.key, (None, 0.0, None))
         if bar is not None:
             self.bars.remove_task(bar)  # type: ignore[arg-type]
@@ -88,23 +88,21 @@ class Progress(Observer):
         line = f"{how} {run.label} ({duration(record.content['seconds'])}{epochs}){reason}"
         self.console.print(line, style=None if judged.status == "finished" else "red")
         if record.content["disagreements"]:
-            self.console.print(
-                f"        printed metrics do not follow from the ranks: {record.content['disagreements'][0]}"
-            )
+            self.console.print(f"        printed metrics disagree with the ranks: {record.content['disagreements'][0]}")
 
     def gap(self, run: Run, error: HarnessError) -> None:
-        """A run could not begin, or nothing of it was kept."""
+        """Report a run that could not start or left no record."""
         self.ended(run)
         if self.total is not None:
             self.bars.advance(self.total)  # type: ignore[arg-type]
         self.console.print(f"NOT RUN {run.label}: {error.where}: {error.what}", style="red")
 
     def waiting(self, run: Run) -> None:
-        """Another harness holds this run."""
+        """Report a run that another harness is executing."""
         self.console.print(f"waiting {run.label}: another harness is running it")
 
     def tick(self) -> None:
-        """Once a second: epochs of the runs under way, and the time left."""
+        """Update epochs of active runs and the time left, once a second."""
         now = time.monotonic()
         if not self.console.is_terminal or self.total is None or now - self.shown < REFRESH_S:
             return
@@ -119,7 +117,7 @@ class Progress(Observer):
         self.bars.update(self.total, state=self.time_left(now))  # type: ignore[arg-type]
 
     def time_left(self, now: float) -> str:
-        """The time left as far as records and the runs just done tell."""
+        """The time left, estimated from records and finished runs."""
         seconds, guessed = 0.0, False
         for key in self.left:
             about = self.estimates.seconds(self.runs[key])
@@ -129,4 +127,4 @@ class Progress(Observer):
             seconds += max((expected or 0.0) - (now - since), 0.0)
         if not seconds:
             return "time left unknown" if guessed else ""
-        return f"{'perhaps' if guessed else 'about'} {duration(seconds / self.request.execution_options.jobs)} left"
+        return f"{'roughly' if guessed else 'about'} {duration(seconds / self.request.execution_options.jobs)} left"

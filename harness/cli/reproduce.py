@@ -1,4 +1,4 @@
-"""`harness reproduce` and `harness report`: what they print, and their exit codes."""
+"""`harness reproduce` and `harness report`: output and exit codes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def reproduce(request: TableRequest) -> int:
-    """Carry out a request, print its table and what could not run; the exit code."""
+    """Execute a request, print its table and the runs that could not start; return the exit code."""
     warn_of_unprinted_metrics(request)
     with Progress(request, console(stderr=True)) as progress:
         made = workflow.reproduce(request, progress)
@@ -35,7 +35,7 @@ def reproduce(request: TableRequest) -> int:
 
 
 def report(request: TableRequest, formats: Sequence[str]) -> int:
-    """Print and write the table of the records at hand; the verdict's exit code."""
+    """Print and write the table from existing records; return the verdict's exit code."""
     warn_of_unprinted_metrics(request)
     made = workflow.report(request, formats)
     print_table(made.table, made.files, request.config.root)
@@ -43,15 +43,15 @@ def report(request: TableRequest, formats: Sequence[str]) -> int:
 
 
 def warn_of_unprinted_metrics(request: TableRequest) -> None:
-    """Say of which metrics the paper prints nothing, so that a misread name is not taken for an unpublished value."""
+    """Warn about metrics without a published value, so that a misspelt name is noticed."""
     if metrics := request.unprinted_metrics:
         recipe = request.recipe
-        text = f"{recipe.artifact}: {recipe.published} prints no {' and no '.join(metrics)} of its systems"
+        text = f"{recipe.artifact}: {recipe.published} prints no {' or '.join(metrics)} for its systems"
         console(stderr=True).print(Text(f"harness: {text}: no verdict on these values", style="yellow"), soft_wrap=True)
 
 
 def exit_code(made: workflow.Reproduction) -> int:
-    """The error of a run that could not start, then 4 for one that failed, then the verdict's."""
+    """Exit code: of a run that could not start, else 4 for a failed run, else the verdict's."""
     from harness.tables.verdicts import exit_code as verdict
 
     if made.gaps:
@@ -60,7 +60,7 @@ def exit_code(made: workflow.Reproduction) -> int:
 
 
 def print_table(table: Table, written: Sequence[Path], root: Path) -> None:
-    """The table's blocks, then where its files are."""
+    """Print the table's blocks, then its files' folder."""
     from harness.report.formats import terminal
 
     out = console()
@@ -75,11 +75,11 @@ def print_table(table: Table, written: Sequence[Path], root: Path) -> None:
 
 
 def tell_gaps(gaps: Mapping[str, HarnessError], runs: list[Run]) -> None:
-    """Each reason why runs could not begin, once, with the runs it stopped."""
+    """Print each reason why runs could not start once, with these runs."""
     labels = {run.key: run.label for run in runs}
-    told: dict[str, list[str]] = {}
+    labels_of: dict[str, list[str]] = {}
     for key, error in gaps.items():
-        told.setdefault(str(error), []).append(labels[key])
-    for message, stopped in told.items():
+        labels_of.setdefault(str(error), []).append(labels[key])
+    for message, stopped in labels_of.items():
         more = f" and {len(stopped) - 3} more" if len(stopped) > 3 else ""
         console(stderr=True).print(Text(f"harness: not run: {', '.join(stopped[:3])}{more}\n  {message}", style="red"))

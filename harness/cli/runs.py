@@ -1,4 +1,4 @@
-"""Prints the runs of a table: what is planned, what each left, and one run in full."""
+"""Prints the plan of a table's runs, the result of each, and one run in full."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from harness.runs.stored import Record
 
 
 def print_plan(request: TableRequest) -> None:
-    """The runs of a table: what is there, what is missing and why, about how long and how large."""
+    """Print the runs of a table: finished, missing and why, with estimated time and disk space."""
     warn_of_unprinted_metrics(request)
     missing = request.execution(Observer()).find_missing(request.runs)
-    told = workflow.reasons(request, missing)
+    reason_of = workflow.reasons(request, missing)
     cost = estimate.Estimates(request.store, request.data)
     grid = grid_of("key", "dataset", "system", "seed", "state", "about")
     runs = [*request.stages, *request.runs]
     judged, failed = request.store.look_up_all(runs).runs, 0
     for run in runs:
         stored = judged[run.key]
-        failed += stored.status == "failed" and run.key not in told
-        state = told.get(run.key, stored.reason or "there")
-        about = cost.seconds(run) if run.key in told else None
-        shown = str(about) if about else "?" if run.key in told else ""
+        failed += stored.status == "failed" and run.key not in reason_of
+        state = reason_of.get(run.key, stored.reason or "finished")
+        about = cost.seconds(run) if run.key in reason_of else None
+        shown = str(about) if about else "?" if run.key in reason_of else ""
         grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), state, shown)
     out = console()
     out.print(grid)
-    kept = f" ({failed} failed; --retry-failed runs them again)" if failed else ""
-    out.print(f"{len(runs)} runs, {len(runs) - len(missing)} there{kept}, {len(missing)} to run")
+    kept = f" ({failed} failed; --retry-failed repeats them)" if failed else ""
+    out.print(f"{len(runs)} runs, {len(runs) - len(missing)} finished{kept}, {len(missing)} to run")
     if missing:
         out.print(cost.summary(missing, request.execution_options.jobs), soft_wrap=True)
         for line in estimate.downloads(request, missing):
@@ -47,12 +47,12 @@ def print_plan(request: TableRequest) -> None:
 
 
 def seed_text(seed: int | None) -> str:
-    """A seed, a dash where nothing is random."""
+    """A seed, or a dash if the run is deterministic."""
     return "–" if seed is None else str(seed)
 
 
 def print_status(request: TableRequest) -> None:
-    """Every run of a table with what its record says."""
+    """Print every run of a table with its record's result."""
     grid = grid_of("key", "dataset", "system", "seed", "status", "epochs", "time", "peak MB", "reason")
     counts: dict[str, int] = {}
     for r in workflow.load_results(request):
@@ -60,9 +60,7 @@ def print_status(request: TableRequest) -> None:
         epochs = "" if r.epochs is None else f"{r.epochs}" + (" (cap)" if r.epochs == r.epoch_cap else "")
         time = "" if r.seconds is None else rounding.duration(r.seconds)
         memory = "" if r.peak_memory_mb is None else f"{r.peak_memory_mb:.0f}"
-        reason = (
-            r.reason if r.status == "failed" else "" if r.agrees else "printed metrics do not follow from the ranks"
-        )
+        reason = r.reason if r.status == "failed" else "" if r.agrees else "printed metrics disagree with the ranks"
         grid.add_row(r.key[:8], r.dataset, r.system, seed_text(r.seed), r.status, epochs, time, memory, reason)
     out = console()
     out.print(grid)
@@ -80,7 +78,7 @@ def show_run(config: Config, key: str, log: bool) -> None:
     out = console()
     if log:
         if not path.is_file():
-            raise StoreError(str(path), "no such log", "the run never began, or the file was removed")
+            raise StoreError(str(path), "no such log", "the run never started, or the file was removed")
         out.print(Text(path.read_text(encoding="utf-8")), soft_wrap=True)
         return
     out.print(facts(record))

@@ -1,1 +1,1 @@
-"""What each command does; prints nothing."""
+"""The steps of each command; nothing here prints."""

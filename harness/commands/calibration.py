@@ -1,4 +1,4 @@
-"""What runs reported of predicted probabilities: from their events to two figures and two CSV files by their table."""
+"""Predicted probabilities that runs reported: from events to two figures and two CSV files beside the table."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from harness.runs.probe_output import read_events
 from harness.runs.stored import Record
 
 SIGMOID = ("bce", "gbce")
-SUM, FIRST = "sum_of_probabilities", "mean_predicted_probability@1"  # what recipes/papers calls them
+SUM, FIRST = "sum_of_probabilities", "mean_predicted_probability@1"  # names in recipes/papers
 
 
 def write(request: TableRequest, dataset: str) -> list[Path]:
-    """Write both figures and their numbers for one dataset; the files. Raises: as `drawn`."""
+    """Write both figures and their numbers for one dataset; return the files. Raises: as `drawn`."""
     drawing = request_file.Drawing(kind="calibration", dataset=dataset)
     return request_file.keep(request, drawn(request, dataset), drawings=(drawing,))
 
 
 def drawn(request: TableRequest, dataset: str) -> dict[str, bytes]:
-    """Both figures and their numbers for one dataset, by name of file.
+    """Both figures and their numbers for one dataset, by file name.
 
     Raises:
-        ArgumentError: no such dataset. StoreError: no run reported predicted probabilities.
+        ArgumentError: unknown dataset. StoreError: no run reported predicted probabilities.
     """
     selection.check_where(request.recipe, {"dataset": (dataset,)})
-    told = {(p.system, p.metric): p for p in request.published if p.dataset == dataset and not p.beside}
+    printed_values = {(p.system, p.metric): p for p in request.published if p.dataset == dataset and not p.beside}
     ranks, means, absent = [], [], []
     judged = request.store.look_up_all(request.runs).runs
     for run in (r for r in request.runs if r.dataset == dataset and not request.recipe.systems[r.system].floor):
@@ -44,24 +44,24 @@ def drawn(request: TableRequest, dataset: str) -> dict[str, bytes]:
             absent.append(label)
             continue
         events = {str(e.get("event")): e for e in read_events(record.folder / "events.jsonl")}
-        ranks += by_rank(label, events.get("probabilities"), told.get((run.system, SUM)))
-        means += calibrated(label, events.get("calibration"), record, told.get((run.system, FIRST)))
+        ranks += by_rank(label, events.get("probabilities"), printed_values.get((run.system, SUM)))
+        means += calibrated(label, events.get("calibration"), record, printed_values.get((run.system, FIRST)))
     if not means:
-        fix = f"`harness reproduce {request.name}` runs what is lacking; not every recipe reports them"
+        fix = f"`harness reproduce {request.name}` executes missing runs; not every recipe reports probabilities"
         raise StoreError(request.recipe.artifact, f"no run on {dataset} reported predicted probabilities", fix)
     return laid_out(request, dataset, ranks, means, absent)
 
 
-def by_rank(label: str, event: Mapping[str, Any] | None, told: Published | None) -> list[shown.ByRank]:
-    """One user's probabilities, if a run reported them."""
+def by_rank(label: str, event: Mapping[str, Any] | None, printed_values: Published | None) -> list[shown.ByRank]:
+    """One user's probabilities, or None if no run reported them."""
     if not event:
         return []
-    printed = f"{told.value:.{told.decimals}f}" if told else ""
+    printed = f"{printed_values.value:.{printed_values.decimals}f}" if printed_values else ""
     return [shown.ByRank(label, str(event["user"]), tuple(event["by_rank"]), float(event["sum"]), printed)]
 
 
 def calibrated(
-    label: str, event: Mapping[str, Any] | None, record: Record, told: Published | None
+    label: str, event: Mapping[str, Any] | None, record: Record, printed_values: Published | None
 ) -> list[shown.Calibrated]:
     """Means over users at every cut-off, if a run reported them, with what theory says of its loss."""
     if not event:
@@ -70,7 +70,7 @@ def calibrated(
     theory = None
     if record.content["loss"] in SIGMOID and "k" in options:
         theory = shown.theorem(int(options["k"]), float(options.get("t", 0.0)), int(event["items"]))
-    printed = told.value if told else None
+    printed = printed_values.value if printed_values else None
     return [shown.Calibrated(label, tuple(event["precision"]), tuple(event["probability"]), theory, printed)]
 
 
@@ -81,7 +81,7 @@ def laid_out(
     means: Sequence[shown.Calibrated],
     absent: Sequence[str],
 ) -> dict[str, bytes]:
-    """What was reported, drawn and as CSV."""
+    """The reported values as figures and CSV."""
     said = signature(table_spec(request))
     words = [
         request.data[dataset].label,

@@ -1,7 +1,7 @@
-"""`harness compare`: two systems of a recipe, or two single runs, of which records exist, tested as a table tests them.
+"""`harness compare`: tests two systems of a recipe, or two single runs, on existing records, as a table does.
 
-Nothing is run. What comes out is a table of the two with their comparisons and no claim, so that rendering, correction
-and alarms are those of every other table.
+No run is executed. The result is a table of the two with comparisons and no claim, so that rendering, correction
+and warnings equal those of every other table.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BY_USERS_ONLY: dict[ClaimVerdict, ClaimVerdict] = {
 
 
 def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool = False) -> Table:
-    """Two runs by their keys, on the users that both were tested on.
+    """Two runs by key, on the users common to both.
 
     Raises:
         StoreError: no such record, or one without ranks. MetricsError: other users.
@@ -41,9 +41,9 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
     found = [usable(store.find_record(config, key)) for key in (a, b)]
     records = [record for record, _ in found]
     if records[0].content["key"] == records[1].content["key"]:
-        raise ArgumentError("compare", f"{a} and {b} are one run", "name two")
+        raise ArgumentError("compare", f"{a} and {b} are one run", "give two different runs")
     upstreams = [str(record.content["upstream"]) for record in records]
-    names = [told(record) for record in records]
+    names = [run_label(record) for record in records]
     if upstreams[0] != upstreams[1]:
         names = [f"{name}, {upstream}" for name, upstream in zip(names, upstreams, strict=True)]
     if names[0] == names[1]:
@@ -52,7 +52,7 @@ def runs(config: Config, a: str, b: str, metrics: Sequence[str], wilcoxon: bool 
     results = [as_result(record, ranks, dataset) for record, ranks in found]
     if len({record.content["dataset"] for record in records}) > 1:
         shown = " and ".join(str(record.content["dataset"]) for record in records)
-        raise ArgumentError("compare", f"the runs are of different datasets: {shown}", "name two of one dataset")
+        raise ArgumentError("compare", f"the runs are of different datasets: {shown}", "give two runs of one dataset")
     n_trained = sum(record.typed.seed is not None for record in records)
     spec = TableSpec(
         artifact="compare",
@@ -74,9 +74,9 @@ def systems(request: TableRequest, a: str, b: str, metrics: Sequence[str], wilco
     """Two systems of a recipe on every dataset and seed that both have finished, or on those asked for.
 
     Args:
-        request: of the artifact meant, or named "" for the one that has both.
+        request: of the artifact, or named "" for the one that has both.
     Raises:
-        ArgumentError: no artifact has both, or several have. StoreError: there is nothing to compare yet.
+        ArgumentError: no artifact has both, or several have. StoreError: no records to compare yet.
     """
     request = replace(request, name=request.name or the_artifact(request.config, a, b))
     if request.settings.seeds is None:
@@ -122,11 +122,13 @@ def the_artifact(config: Config, a: str, b: str) -> str:
         raise ArgumentError("compare", f"{a} and {b} are in several artifacts: {', '.join(found)}", "add --artifact")
     known = {system for name in recipe.artifacts(config.root) for system in systems_of(config, name)}
     fix = "; ".join(f"{name}: {near_misses(name, known)}" for name in (a, b) if name not in known)
-    raise ArgumentError("compare", f"no artifact has both {a} and {b}", fix or "name two of one recipe, or two runs")
+    raise ArgumentError(
+        "compare", f"no artifact has both {a} and {b}", fix or "give two systems of one recipe, or two runs"
+    )
 
 
 def systems_of(config: Config, artifact: str) -> list[str]:
-    """Systems of a recipe, none where it has mistakes, which are told by the commands that use it."""
+    """Systems of a recipe; none if it has mistakes, which the commands that use it report."""
     try:
         return list(recipe.load_recipe(config.root, artifact, {}).systems)
     except HarnessError:
@@ -145,40 +147,40 @@ def usable(record: Record) -> tuple[Record, Ranks]:
     """The record with its ranks, if it has ranks to compare.
 
     Raises:
-        StoreError: it failed, or cannot be used.
+        StoreError: it failed, or is not valid.
     """
     stored = judge(record)
     if stored.ranks is None:
-        why = stored.reason or "it made weights for others and has no ranks"
+        why = stored.reason or "it made weights for other runs and has no ranks"
         raise StoreError(str(record.content["key"]), f"this run failed: {why}", "compare finished runs")
     return record, stored.ranks
 
 
-def told(record: Record) -> str:
+def run_label(record: Record) -> str:
     """A run's system, with its seed."""
     seed = record.content["seed"]
     return str(record.content["system"]) + ("" if seed is None else f", seed {seed}")
 
 
 def as_result(record: Record, ranks: Ranks, dataset: str) -> RunResult:
-    """A record as a run without seed: it stands for nothing but itself."""
+    """A record as a run without seed, so that it represents only itself."""
     key, typed = record.typed.key, record.typed
     lines = disagreements(ranks, typed.printed or {}, typed.disagreements)
     return RunResult(key, dataset, key, None, "finished", ranks=ranks, disagreements=lines, marks=marks(typed))
 
 
 def of_one_training(table: Table) -> Table:
-    """The table of single runs with words that say so: nothing in it knows of another seed."""
+    """The table of single runs with verdicts by users only, since there is one seed."""
     claims = tuple(replace(row, verdict=BY_USERS_ONLY.get(row.verdict, row.verdict)) for row in table.claims)
     notes = (*table.notes, *(Note("one seed", dataset.key) for dataset in table.spec.datasets))
     return replace(table, claims=claims, notes=notes)
 
 
 def other_protocols(results: Sequence[RunResult], trained: bool) -> tuple[str, ...]:
-    """A line that says where the ranks of two runs came about in different ways, none where they did not.
+    """A line that names differences between two runs' protocols, or none.
 
     Args:
-        trained: both are; a baseline without training ranks in its own way, so of it only the ranking must be the same.
+        trained: both are; for a baseline without training only the ranking must be the same.
     Raises:
         ArgumentError: they are of another split, or one of them is of sampled candidates.
     """
@@ -186,12 +188,12 @@ def other_protocols(results: Sequence[RunResult], trained: bool) -> tuple[str, .
     names = [n for n in sorted({*first, *second}) if first.get(n) != second.get(n) and (trained or n == "ranking")]
     other = "; ".join(f"{name} {first.get(name, 'unknown')} against {second.get(name, 'unknown')}" for name in names)
     if {"split", "ranking"} & {*names}:
-        raise ArgumentError("compare", f"the runs' protocols differ: {other}", "name two of one protocol")
+        raise ArgumentError("compare", f"the runs' protocols differ: {other}", "give two runs of one protocol")
     return (f"The runs differ in protocol, so a difference may come from it: {other}.",) if names else ()
 
 
 def protocol(results: Sequence[RunResult]) -> dict[str, str]:
-    """How the ranks came about, as far as both runs agree."""
+    """The protocol of the ranks, as far as both runs agree."""
     first, second = (dict(r.ranks.protocol) if r.ranks else {} for r in results)
     return {name: value for name, value in first.items() if second.get(name) == value}
 

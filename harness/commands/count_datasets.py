@@ -1,6 +1,6 @@
-"""Tables of dataset sizes: what a paper prints beside what is counted in the files themselves, at their pins.
+"""Tables of dataset sizes: the paper's numbers beside those counted in the pinned files.
 
-Nothing is run, so there are no runs and no statistics.
+There are no runs and no statistics.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class CountRecipe(Strict):
         published: `paper#artifact` in recipes/papers.
         files: upstream whose file is counted, by dataset; both as in recipes/data.
         absent: why a dataset of the paper's table has no file here, by dataset.
-        labels: what a table prints for those.
+        labels: names of those in a table.
     """
 
     artifact: str
@@ -46,7 +46,7 @@ def load(root: Path, artifact: str) -> CountRecipe:
     """The recipe of a table of dataset sizes.
 
     Raises:
-        RecipeError: it has mistakes.
+        RecipeError: the recipe has mistakes.
     """
     path = root / "recipes" / f"{artifact}{SUFFIX}.yaml"
     recipe = parse(path, CountRecipe)
@@ -56,10 +56,10 @@ def load(root: Path, artifact: str) -> CountRecipe:
 
 
 def carry_out(config: Config, artifact: str, tick: Callable[[str], None] = lambda _: None) -> SizeTable:
-    """Count what can be had of a table.
+    """Count the available datasets of a table.
 
     Args:
-        tick: is told which dataset is counted next.
+        tick: called with the dataset that is counted next.
     Raises:
         RecipeError: a mistake in the recipe or in what it names.
     """
@@ -68,8 +68,8 @@ def carry_out(config: Config, artifact: str, tick: Callable[[str], None] = lambd
     for name, numbers in printed(config.root, recipe).items():
         dataset = described(config.root, recipe, name)
         if dataset is None:
-            label, told = recipe.labels.get(name, name), tuple(uncounted(numbers))
-            rows.append(Row(name, label, told, reason=recipe.absent[name]))
+            label, not_counted = recipe.labels.get(name, name), tuple(uncounted(numbers))
+            rows.append(Row(name, label, not_counted, reason=recipe.absent[name]))
             continue
         tick(name)
         rows.append(one_row(config, recipe.files[name], name, dataset, numbers))
@@ -77,7 +77,7 @@ def carry_out(config: Config, artifact: str, tick: Callable[[str], None] = lambd
 
 
 def plan(config: Config, artifact: str) -> Iterator[tuple[str, str]]:
-    """What would be counted of a table: each dataset, and its file or why it has none. Nothing is fetched.
+    """Each dataset of a table with its file, or why it has none. Fetches nothing.
 
     Raises:
         RecipeError: as `carry_out`.
@@ -95,10 +95,10 @@ def plan(config: Config, artifact: str) -> Iterator[tuple[str, str]]:
 
 
 def described(root: Path, recipe: CountRecipe, name: str) -> Dataset | None:
-    """A dataset of the recipe, None where the recipe says why it has no file.
+    """A dataset of the recipe, None if the recipe says why it has no file.
 
     Raises:
-        RecipeError: nobody says anything about it.
+        RecipeError: the recipe does not mention it.
     """
     if name in recipe.files:
         known = defined(root, recipe.files[name])
@@ -107,8 +107,8 @@ def described(root: Path, recipe: CountRecipe, name: str) -> Dataset | None:
             raise RecipeError(where, f"no dataset {name!r}", near_misses(name, known))
         return known[name]
     if name not in recipe.absent:
-        fix = "name its upstream under `files`, or say why not under `absent`"
-        raise RecipeError(f"recipes/{recipe.artifact}{SUFFIX}.yaml", f"nothing about {name}", fix)
+        fix = "give its upstream under `files`, or the reason under `absent`"
+        raise RecipeError(f"recipes/{recipe.artifact}{SUFFIX}.yaml", f"no entry for {name}", fix)
     return None
 
 
@@ -118,7 +118,7 @@ def sequence_file(dataset: Dataset) -> DataFile:
 
 
 def unreadable(dataset: Dataset, upstream: str) -> str:
-    """Why a dataset in a layout of a code base's own is not counted."""
+    """Why a dataset in a code base's private layout is not counted."""
     return f"{sequence_file(dataset).name} has a layout that only {upstream} reads"
 
 
@@ -137,7 +137,7 @@ def printed(root: Path, recipe: CountRecipe) -> dict[str, dict[str, Decimal]]:
 
 
 def one_row(config: Config, upstream: str, name: str, dataset: Dataset, numbers: dict[str, Decimal]) -> Row:
-    """One dataset, counted; not counted, with the reason, where its file cannot be had."""
+    """One dataset, counted; not counted, with the reason, if its file is unavailable."""
     file = sequence_file(dataset)
     if dataset.layout == "other":
         return Row(name, dataset.label, tuple(uncounted(numbers)), reason=unreadable(dataset, upstream))

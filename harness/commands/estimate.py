@@ -1,8 +1,8 @@
-"""About how long and how large: from the records at hand, never from a guess that nobody measured.
+"""Estimates of time and disk space, from measured records only.
 
 A run's time is the median of the same system's on the same dataset; failing that, of the same system on another
-dataset, scaled by the number of users (one sequence per user is what an epoch consists of); failing that, for a loss
-put in the place of another, of the system it was put into. Else it is unknown.
+dataset, scaled by the number of users (an epoch has one sequence per user); failing that, for an added loss,
+of the system whose loss it replaces. Else it is unknown.
 """
 
 from __future__ import annotations
@@ -43,33 +43,33 @@ class Estimates:
     _lately: dict[tuple[str, str], list[float]] = field(default_factory=dict)
 
     def learn(self, run: Run, seconds: float) -> None:
-        """Take in how long a run has just taken."""
+        """Add the duration of a run that has just finished."""
         lately = self._lately.setdefault((run.dataset, run.system), [])
         lately.append(seconds)
         self._seen[run.dataset, run.system] = About(median(lately), scaled=False)
 
     def any_run(self) -> float | None:
-        """Median time of all runs learned of lately: the best stand-in for a system that never ran."""
+        """Median time of all runs added lately: the estimate for a system without a record."""
         return median([s for found in self._lately.values() for s in found]) if self._lately else None
 
     def seconds(self, run: Run) -> About | None:
-        """About how long a run takes; None where nothing is known."""
+        """Estimated seconds of a run; None if unknown."""
         cell = (run.dataset, run.system)
         if cell not in self._seen:
             self._seen[cell] = self.from_records(run)
         return self._seen[cell]
 
     def from_records(self, run: Run) -> About | None:
-        """The median of records of the same system, with as many epochs allowed as this run has.
+        """The median of records of the same system with the same limit of epochs.
 
-        Another loss in the place of a system's own is taken to need about that system's time.
+        An added loss is assumed to need about the time of the system whose loss it replaces.
         """
         own = self.of_system(run, run.system)
         host = self.of_system(run, run.host) if run.host and own is None else None
         return About(host.seconds, scaled=True) if host else own
 
     def of_system(self, run: Run, system: str) -> About | None:
-        """The median of records of a system that were run as this run is."""
+        """The median of records of a system that were executed like this run."""
         times: dict[str, list[float]] = {}
         for record in self.store.records:
             c = record.content
@@ -91,17 +91,17 @@ class Estimates:
         parts = (
             [f"about {duration(sum(known))} of runs, {duration(sum(known) / jobs)} with --jobs {jobs}"] if known else []
         )
-        parts += [f"time unknown for {unknown} run(s): nothing like them was run here yet"] if unknown else []
+        parts += [f"time unknown for {unknown} run(s): no similar run is recorded here yet"] if unknown else []
         return "; ".join(parts) + f"; about {size(len(runs) * self.record_bytes())} of records"
 
     def record_bytes(self) -> float:
-        """Median size of a stored record in bytes; 60 kB where there is none yet."""
+        """Median size of a stored record in bytes; 60 kB if there is none yet."""
         sizes = [sum(p.stat().st_size for p in r.folder.iterdir()) for r in self.store.records[:50]]
         return median(sizes) if sizes else 60_000
 
 
 def comparable(content: Mapping[str, Any], run: Run) -> bool:
-    """Whether a record's command allows the same epochs, so that its time says something about the run's."""
+    """Whether a record's command has the same limit of epochs, so that its time is comparable."""
     return limits(content["inputs"]["command"]) == limits(run.command)
 
 
@@ -112,7 +112,7 @@ def limits(command: Sequence[str]) -> dict[str, str]:
 
 
 def downloads(request: TableRequest, missing: Sequence[Run]) -> Iterator[str]:
-    """What still has to be fetched or made before the first run."""
+    """What still has to be fetched or created before the first run."""
     config, workspace = request.config, request.workspace
     for run in {run.environment: run for run in missing}.values():
         environment = config.environment(run.environment or request.recipe.environment)

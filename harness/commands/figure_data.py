@@ -1,6 +1,6 @@
-"""Records to what figures are drawn from: users' differences from ranks, curves from events.
+"""The data of figures from records: users' differences from ranks, curves from events.
 
-Nothing is judged here: the table says what counts. A curve that is missing or cut off is shown as far as it goes.
+Nothing is judged here. A curve that is missing or truncated is shown as far as it goes.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from harness.tables.build import Table, TableSpec
 from harness.tables.claims import user_differences
 from harness.tables.comparable_runs import select_comparable
 
-UNVALIDATED = "training loss"  # what a run tells in place of a metric that stops on its own loss
+UNVALIDATED = "training loss"  # what a run that stops on its own loss reports in place of a metric
 
 
 def figure_data(
     table: Table, results: Sequence[RunResult], store: Store, published: Sequence[Published] = ()
 ) -> FigureData:
-    """What the figures of a judged table are drawn from.
+    """The data of a judged table's figures.
 
     Args:
         results: those that the table was built from.
-        store: where their records lie.
+        store: holds their records.
     """
     counted = {line.key for block in table.seeds for line in block.lines if line.values}
     runs = [run for run in results if run.status != "missing"]
@@ -42,7 +42,7 @@ def figure_data(
 
 
 def digest(data: FigureData) -> str:
-    """SHA-256 of all that figures are drawn from; pixels and paths differ between libraries, this does not."""
+    """SHA-256 of the data of figures; unlike pixels and paths, it does not depend on library versions."""
     curves = [
         [c.dataset, c.system, c.seed, c.metric, c.chosen, c.counted, *map(numbers, (c.epochs, c.values, c.losses))]
         for c in data.curves
@@ -61,12 +61,12 @@ def digest(data: FigureData) -> str:
 
 
 def numbers(values: Floats) -> str:
-    """SHA-256 of numbers to 12 digits: the last ones of a float are the processor's."""
+    """SHA-256 of numbers to 12 digits, since the last digits of a float depend on the processor."""
     return sha256_bytes(",".join(f"{value:.12g}" for value in values).encode())
 
 
 def differences(spec: TableSpec, results: Sequence[RunResult]) -> dict[tuple[str, Claim], Floats]:
-    """Users' differences by dataset and claim; nothing for what cannot be compared."""
+    """Users' differences by dataset and claim; nothing for runs that cannot be compared."""
     return {
         (dataset.key, claim): own
         for dataset in spec.datasets
@@ -77,7 +77,7 @@ def differences(spec: TableSpec, results: Sequence[RunResult]) -> dict[tuple[str
 
 
 def curve(run: RunResult, events: Sequence[Mapping[str, Any]], counted: bool = True) -> Curve | None:
-    """A run's curve from the events of its epochs; None where there is none."""
+    """A run's curve from the events of its epochs, or None."""
     epochs = list(_epochs(events))
     if not epochs:
         return None
@@ -97,7 +97,7 @@ def _epochs(events: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 def _number(value: Any) -> float:
-    """A number of an event; NaN for what is none. Events hold numbers that are not finite as their names."""
+    """A number of an event; NaN if it is not one. Events hold non-finite numbers by name."""
     try:
         return float(value)
     except (TypeError, ValueError):

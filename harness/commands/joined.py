@@ -1,6 +1,6 @@
-"""From a request for a joined table to its parts' runs, their tables and the files: the parts one after the other.
+"""Makes a joined table: runs, tables and files of its parts, one part after the other.
 
-A part whose code or environment is unavailable becomes gaps of its own; the others go on.
+A part whose code or environment is unavailable becomes gaps; the others continue.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from harness.tables.verdicts import judge_table
 
 @dataclass(frozen=True)
 class JoinedRequest:
-    """A joined table that was asked for; `settings` and options go to every part."""
+    """A requested joined table; settings and options apply to every part."""
 
     config: Config
     artifact: str
@@ -41,7 +41,7 @@ class JoinedRequest:
 
     @cached_property
     def recipe(self) -> Joined:
-        """What is joined."""
+        """The recipe of the joined table."""
         return recipes.load_joined(self.config.root, self.artifact)
 
     @cached_property
@@ -49,7 +49,7 @@ class JoinedRequest:
         """The request for each part's table, by part.
 
         Raises:
-            RecipeError: a part lacks a system or the data set, or has other interactions in it than the others.
+            RecipeError: a part lacks a system or the dataset, or its interactions differ from the other parts'.
         """
         recipe, settings = self.recipe, self.settings
         where = {"dataset": (recipe.dataset,), "system": tuple(recipe.systems)}
@@ -62,13 +62,13 @@ class JoinedRequest:
             self.check(name, request)
         hashes = {name: request.data[recipe.dataset].interactions_sha256 for name, request in found.items()}
         if len(set(hashes.values())) != 1 or "" in hashes.values():
-            told = ", ".join(f"{name} {digest[:12] or 'none'}" for name, digest in hashes.items())
-            what = f"parts have other interactions in {recipe.dataset}: {told}"
+            by_part = ", ".join(f"{name} {digest[:12] or 'none'}" for name, digest in hashes.items())
+            what = f"parts have other interactions in {recipe.dataset}: {by_part}"
             raise RecipeError(str(recipes.path_of(self.config.root, self.artifact)), what, "give interactions_sha256")
         return found
 
     def check(self, name: str, request: TableRequest) -> None:
-        """Refuse a part that lacks what is joined."""
+        """Refuse a part that lacks a joined system or dataset."""
         where = f"{recipes.path_of(self.config.root, self.artifact)}: parts.{name}"
         for kind, asked, known in (
             ("dataset", [self.recipe.dataset], request.data),
@@ -80,17 +80,17 @@ class JoinedRequest:
 
     @property
     def variant(self) -> str:
-        """What tells the files of this table apart from those made with other settings."""
+        """The suffix that separates this table's files from those made with other settings."""
         part = next(iter(self.parts.values()))
         return replace(part, settings=replace(part.settings, where={})).variant
 
 
 @dataclass(frozen=True)
 class Made:
-    """What was made of a joined table.
+    """The result of making a joined table.
 
     Attributes:
-        gaps: what kept parts or runs from starting, by key of the run.
+        gaps: why parts or runs could not start, by run key.
     """
 
     table: JoinedTable
@@ -100,10 +100,10 @@ class Made:
 
 
 def reproduce(request: JoinedRequest, observed: Callable[[TableRequest], AbstractContextManager[Observer]]) -> Made:
-    """Run what the parts lack, then join their tables.
+    """Execute missing runs of the parts, then join their tables.
 
     Args:
-        observed: who hears of a part's runs, while they are under way.
+        observed: the observer of a part's runs.
     Raises:
         RecipeError: a mistake in the recipe of the table or of a part.
     """
@@ -124,7 +124,7 @@ def reproduce(request: JoinedRequest, observed: Callable[[TableRequest], Abstrac
 
 
 def report(request: JoinedRequest) -> Made:
-    """Join the parts' tables from the records at hand; nothing is run."""
+    """Join the parts' tables from existing records; executes no run."""
     return join(request, {}, {})
 
 
@@ -145,7 +145,7 @@ def join(request: JoinedRequest, gaps: Mapping[str, HarnessError], executions: M
         for name, part in request.parts.items()
     )
     label = next(iter(request.parts.values())).data[recipe.dataset].label
-    differs = tuple((fact, tuple(told[name] for name in recipe.parts)) for fact, told in recipe.differs.items())
+    differs = tuple((fact, tuple(by_part[name] for name in recipe.parts)) for fact, by_part in recipe.differs.items())
     table = JoinedTable(
         recipe.artifact, recipe.title, label, recipe.view, recipe.metrics, recipe.systems, parts, differs
     )
@@ -155,7 +155,7 @@ def join(request: JoinedRequest, gaps: Mapping[str, HarnessError], executions: M
 def in_view(part: TableRequest, results: Sequence[RunResult], view: str) -> list[RunResult]:
     """Results with the ranks of a view; a run that lacks it failed.
 
-    What a run printed is about other ranks, so it is left out; whether it agreed with them has been judged.
+    Printed metrics belong to other ranks, so they are left out; their agreement was judged before.
     """
     found = []
     for run in results:
@@ -188,7 +188,7 @@ def part_table(request: JoinedRequest, part: TableRequest, results: Sequence[Run
 
 
 def keep(request: JoinedRequest, table: JoinedTable) -> list[Path]:
-    """Write the table; its files."""
+    """Write the table; return its files."""
     store = next(iter(request.parts.values())).store
     folder = store.table_folder(request.recipe.artifact, request.variant)
     files = {f"table{ending}": text.encode() for ending, text in rendering.files(table).items()}

@@ -1,4 +1,4 @@
-"""What can be reproduced, how much of it is there, and about what the rest would cost."""
+"""The artifacts that can be reproduced, their finished runs, and the estimated cost of the missing ones."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from harness.runs.plan import Run
 
 @dataclass(frozen=True)
 class Cost:
-    """What the missing runs of a table would take on one core.
+    """The time of a table's missing runs on one core.
 
     Attributes:
-        seconds: of the runs whose like is on record.
-        unknown: number of runs of which nothing is on record.
+        seconds: of the runs with a similar record.
+        unknown: number of runs without a similar record.
     """
 
     seconds: float = 0.0
@@ -37,7 +37,7 @@ class Listed:
     """One artifact.
 
     Attributes:
-        upstreams: the code bases that it runs, or whose files it counts.
+        upstreams: code bases that it runs, or whose files it counts.
         aliases: shorter names for it.
         runs: with the recipe's own settings; 0 for a table that only counts files.
         statuses: number of runs by status: finished, failed, missing.
@@ -56,7 +56,7 @@ def list_artifacts(config: Config) -> list[Listed]:
     """Every artifact of the project, by name, with the recipe's own datasets, systems and seeds.
 
     Raises:
-        HarnessError: a mistake in a recipe, or a damaged file that one rests on.
+        HarnessError: a mistake in a recipe, or a damaged file that one uses.
     """
     found = [of_recipe(config, name) for name in artifacts(config.root)]
     found += [of_counts(config, name) for name in named(config, count_datasets.SUFFIX)]
@@ -65,7 +65,7 @@ def list_artifacts(config: Config) -> list[Listed]:
 
 
 def named(config: Config, suffix: str) -> list[str]:
-    """Artifacts whose recipes are of another kind, which their file names say."""
+    """Artifacts whose recipes are of another kind, by file name."""
     paths = (config.root / "recipes").glob(f"*/*{suffix}.yaml")
     return [f"{path.parent.name}/{path.name.removesuffix(f'{suffix}.yaml')}" for path in paths]
 
@@ -77,7 +77,7 @@ def of_recipe(config: Config, artifact: str) -> Listed:
 
 
 def of_joined(config: Config, artifact: str) -> Listed:
-    """A joined table: the runs of its parts that it shows, which the floors of the parts are not among."""
+    """A joined table: the runs of its parts that it shows, without the parts' floors."""
     asked = JoinedRequest(config, artifact, Settings())
     parts = asked.parts.values()
     shown = [(part, [run for run in part.runs if run.system in asked.recipe.systems]) for part in parts]

@@ -1,4 +1,4 @@
-"""A stored table made again from its request.json and the records at hand; nothing is run and nothing is written."""
+"""Rebuilds a stored table from its request.json and existing records; executes and writes nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.report import dataset_sizes
 
 
 def make_again(config: Config, asked: RequestFile) -> Rendered:
-    """The files of a table as they would be written now, by name.
+    """The files of a table as they would be written now, by file name.
 
     Raises:
         HarnessError: a recipe or setting that is no longer there, or a dataset that cannot be counted now.
@@ -54,5 +54,5 @@ def counted(config: Config, asked: RequestFile) -> dict[str, bytes | None]:
 
 
 def text_of(path: Path) -> str:
-    """The text of a file, "" where there is none."""
+    """The text of a file, "" if it does not exist."""
     return path.read_text(encoding="utf-8") if path.is_file() else ""

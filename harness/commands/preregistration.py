@@ -1,9 +1,9 @@
 """Whether a table's claims, margin and correction were fixed before its runs, from Git's history and its records.
 
-A change after a run is shown with what the table would say without it. Dates are those at which commits were written
-(author dates), which a rebase keeps; an amended commit keeps them too, so the hash in a record comes before any date.
-Nothing here can tell a forged date. Where the history is cut off or absent, what a whole one gave is repeated from
-request.json as long as criteria and runs are the same.
+A change after a run is shown with the verdicts without it. Dates are those at which commits were written
+(author dates). A rebase or an amended commit keeps them, so the hash in a record has priority over dates.
+A forged date is not detected. If the history is shallow or absent, the statement from a complete one is taken from
+request.json while criteria and runs are the same.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from harness.tables.model import Table
 from harness.tables.ties import judged_table
 
 SUBJECT = "Claims, margin and correction"
-NO_HISTORY = "no Git history of the recipe at hand, so nobody can say when they were last changed."
-CUT_OFF = "where the history of this clone is cut; before that, unknown."
+NO_HISTORY = "no Git history of the recipe is available, so it is unknown when they were last changed."
+CUT_OFF = "where this shallow clone's history begins; before that, unknown."
 
 
 @dataclass(frozen=True)
 class Version:
-    """The criteria of a recipe at a commit; None where this harness cannot read them."""
+    """The criteria of a recipe at a commit; None if this harness cannot read them."""
 
     commit: str
     when: datetime.datetime
@@ -46,7 +46,7 @@ class Version:
 
 
 def with_statement(request: TableRequest, table: Table, results: Sequence[RunResult]) -> Table:
-    """The table with lines at its foot that say when its criteria were last changed; a demonstration says nothing."""
+    """The table with footnotes that say when its criteria were last changed; none for a demonstration."""
     if request.recipe.demonstration:
         return table
     lines = statement(request, results)
@@ -54,7 +54,7 @@ def with_statement(request: TableRequest, table: Table, results: Sequence[RunRes
 
 
 def to_keep(request: TableRequest, table: Table, results: Sequence[RunResult]) -> Statement | None:
-    """What a table says of its criteria, for clones whose history is cut off; None where it could not say."""
+    """The statement on the table's criteria, for shallow clones; None if unknown."""
     notes = table.spec.footnotes
     first = next((place for place, note in enumerate(notes) if note.startswith(SUBJECT)), None)
     if first is None or notes[first].endswith((NO_HISTORY, CUT_OFF)):
@@ -63,13 +63,13 @@ def to_keep(request: TableRequest, table: Table, results: Sequence[RunResult]) -
 
 
 def rests_on(request: TableRequest, records: Sequence[StoredRecord]) -> str:
-    """A hash of what a statement speaks of: the criteria, and which runs ended when and under which."""
+    """A hash of a statement's facts: the criteria, and which runs ended when and under which."""
     runs = sorted([record.key, record.ended, record.criteria] for record in records)
     return sha256_bytes(canonical_json({"criteria": request.recipe.criteria.sha256, "runs": runs}).encode())
 
 
 def kept(request: TableRequest, records: Sequence[StoredRecord]) -> tuple[str, ...]:
-    """What the table said from a whole history, if criteria and runs are still the same; () otherwise."""
+    """The statement made from a complete history, if criteria and runs are still the same; else ()."""
     try:
         found = request_file.read(request.folder / request_file.FILE).statement
     except StoreError:
@@ -78,7 +78,7 @@ def kept(request: TableRequest, records: Sequence[StoredRecord]) -> tuple[str, .
 
 
 def statement(request: TableRequest, results: Sequence[RunResult]) -> Sequence[str]:
-    """When the criteria were last changed, how many runs are older, and what the table said before."""
+    """When the criteria were last changed, how many runs are older, and the verdicts before the change."""
     now, records = request.recipe.criteria, records_of(request, results)
     try:
         versions = history(request.config.root, f"recipes/{request.recipe.artifact}.yaml")
@@ -93,11 +93,11 @@ def statement(request: TableRequest, results: Sequence[RunResult]) -> Sequence[s
     since = block[-1] if block else None
     if cut and len(block) == len(versions):
         return [f"{SUBJECT}: unchanged since {since}, {CUT_OFF}"]
-    told = f"last changed in {since}" if since else "changed since the last commit, and not committed"
+    sentence = f"last changed in {since}" if since else "changed since the last commit, and not committed"
     earlier = [record for record in records if is_earlier(record, request.recipe.artifact, now, since)]
     if not earlier:
-        return [f"{SUBJECT}: {told}, before all {len(records)} runs."]
-    changed = f"{SUBJECT}: {told}; {len(earlier)} of {len(records)} runs ended before that."
+        return [f"{SUBJECT}: {sentence}, before all {len(records)} runs."]
+    changed = f"{SUBJECT}: {sentence}; {len(earlier)} of {len(records)} runs ended before that."
     return [changed, before(request, results, versions, min(record.ended for record in earlier))]
 
 
@@ -108,10 +108,10 @@ def records_of(request: TableRequest, results: Sequence[RunResult]) -> list[Stor
 
 
 def history(root: Path, path: str) -> list[Version]:
-    """The criteria of a recipe at each commit that touched it, newest first; none where Git has none.
+    """The criteria of a recipe at each commit that touched it, newest first; none if Git has none.
 
     Raises:
-        SourceError: there is no git to run.
+        SourceError: git is not installed.
     """
     logged = run_git(root, "log", "--format=%H %at", "--", path)
     found = []
@@ -123,7 +123,7 @@ def history(root: Path, path: str) -> list[Version]:
 
 
 def read(text: bytes) -> Criteria | None:
-    """The criteria of a recipe of any time, None where they cannot be read."""
+    """The criteria of a recipe of any time, None if they cannot be read."""
     try:
         return parse_text(text, "recipe", Criteria)
     except RecipeError:
@@ -131,7 +131,7 @@ def read(text: bytes) -> Criteria | None:
 
 
 def unchanged(versions: Sequence[Version], now: Criteria) -> list[Version]:
-    """The newest versions that say what the recipe says now."""
+    """The newest versions with the recipe's current criteria."""
     digest, block = now.sha256, []
     for version in versions:
         if version.criteria is None or version.criteria.sha256 != digest:
@@ -141,9 +141,9 @@ def unchanged(versions: Sequence[Version], now: Criteria) -> list[Version]:
 
 
 def is_earlier(record: StoredRecord, artifact: str, now: Criteria, since: Version | None) -> bool:
-    """Whether a run ended under other criteria: by the hash in its record or, where it has none, by its date.
+    """Whether a run ended under other criteria: by the hash in its record or, without one, by its date.
 
-    The hash of a run that was first made for another artifact is that of the other recipe and says nothing here.
+    The hash of a run first made for another artifact belongs to that recipe and is ignored.
     """
     if record.criteria and record.artifact == artifact:
         return record.criteria != now.sha256
@@ -151,19 +151,19 @@ def is_earlier(record: StoredRecord, artifact: str, now: Criteria, since: Versio
 
 
 def before(request: TableRequest, results: Sequence[RunResult], versions: Sequence[Version], first: str) -> str:
-    """What was in force when the first of these runs ended, and what the table would say by that."""
-    told = f"When the first of them ended ({first[:10]})"
+    """The criteria in force when the first of these runs ended, and the verdicts by them."""
+    sentence = f"When the first of them ended ({first[:10]})"
     in_force = [v for v in versions if first and v.when <= datetime.datetime.fromisoformat(first)]
     if not in_force:
-        return f"{told}, no version of the recipe that is in the history here was committed."
+        return f"{sentence}, no version of the recipe in this history was committed."
     version, recipe = in_force[0], request.recipe
     if version.criteria is None:
-        return f"{told}, {version} was in force, whose recipe this version cannot read."
+        return f"{sentence}, {version} was in force, whose recipe this version of the harness cannot read."
     old = version.criteria
-    told += f", {version} was in force: {'; '.join(old.differences(recipe.criteria)) or 'the same'}."
+    sentence += f", {version} was in force: {'; '.join(old.differences(recipe.criteria)) or 'the same'}."
     parts = {"claims": old.claims, "margin": old.margin, "correction": old.correction}
     try:
         judged = judged_table(table_spec(request, recipe.model_copy(update=parts)), results, request.published)
     except HarnessError as error:
-        return f"{told} By it this table cannot be judged: {error.what}."
-    return f"{told} By it: {verdict_words.summary(judged)}"
+        return f"{sentence} This table cannot be judged by it: {error.what}."
+    return f"{sentence} By it: {verdict_words.summary(judged)}"

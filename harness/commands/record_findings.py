@@ -1,9 +1,9 @@
-"""What own records say of the papers' experiments, as rows for `harness.findings`.
+"""Rows for `harness.findings` from our own records of the papers' experiments.
 
-Things that every paper's tables rest on: whether the metrics that a code base prints are those of its ranks, whether it
-matters that a test pairs users, whether a system as published is what its authors' code computes, and whether two code
-bases that have one system give it one value. Demonstrations are left out; printed metrics, variants and twins count for
-cut-short trainings too, tests by a recipe's own settings or, where there are no such runs, by a profile that is named.
+They answer four questions: whether the metrics that a code base prints follow from its ranks; whether it
+matters that a test pairs users; whether a system as published is what its authors' code computes; whether two code
+bases give one system the same value. Demonstrations are left out. Printed metrics, variants and twins include
+shortened trainings; tests use a recipe's own settings or, without such runs, a named profile.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from harness.stats.parametric import paired_p, unpaired_p
 from harness.tables.comparable_runs import select_comparable
 
 PUBLISHED, RELEASED = "as-published", "as-released"
-OWN_WORDS = ("data", "dataset", "out", "batches", "listed")  # options that each code base has a value of its own for
+OWN_WORDS = ("data", "dataset", "out", "batches", "listed")  # options with a different value in each code base
 
 
 DOCUMENT = "docs/findings.md"
 
 
 def document(config: Config) -> str:
-    """The list of findings as `DOCUMENT` has it: all that does not agree, as Markdown."""
+    """The list of findings as in `DOCUMENT`: everything that does not agree, as Markdown."""
     return to_markdown(collect(config.root, *own_rows(config)), everything=False)
 
 
 def own_rows(
     config: Config,
 ) -> tuple[Iterator[MetricRow], Iterator[PairingRow], Iterator[VariantRow], Iterator[TwinRow], Iterator[SettingRow]]:
-    """What the project's records and recipes show."""
+    """The rows from the project's records and recipes."""
     found = (metric_rows(config), pairing_rows(config), variant_rows(config), twin_rows(config))
     return (*found, setting_rows(config))
 
 
 def metric_rows(config: Config) -> Iterator[MetricRow]:
-    """One row for each metric that a finished run printed; where ties allow what was printed, it counts as found."""
+    """One row for each metric that a finished run printed; a printed value that ties allow counts as equal."""
     for record in Store(config.results, config.cache).records:
         c = record.content
         ranks = judge(record).ranks
@@ -103,12 +103,12 @@ def _of_recipe(config: Config, name: str, recipe: Recipe, profile: str) -> Itera
 
 
 def of_seed(seed: int | None) -> str:
-    """A seed for a label; nothing where nothing is random."""
+    """A seed for a label; "" if the run is deterministic."""
     return "" if seed is None else f", seed {seed}"
 
 
 def variant_rows(config: Config) -> Iterator[VariantRow]:
-    """One row for each metric of two records that differ in nothing but `as-published` and `as-released`."""
+    """One row for each metric of two records that differ only in `as-published` and `as-released`."""
     pairs: dict[tuple[str, ...], tuple[list[Record], list[Record]]] = {}
     for record in Store(config.results, config.cache).records:
         c = record.content
@@ -128,7 +128,7 @@ def share_modules(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def alike(content: Mapping[str, Any], system: str) -> tuple[str, ...]:
-    """What two records share that were run alike, but for the form of the system."""
+    """The inputs that two records share except for the form of the system."""
     inputs = content["inputs"]
     parts = ("upstream", "patches", "environment", "data", "checkpoint", "device", "threads")
     same = canonical_json({part: inputs.get(part) for part in parts})
@@ -142,10 +142,10 @@ def of_variants(config: Config, published: Record, released: Record) -> Iterator
 
 
 def of_pair(config: Config, pair: Sequence[Record], more: str = "") -> Iterator[PairRow]:
-    """A row for each metric of the first one's recipe; none where the recipe is gone or the users are others.
+    """A row for each metric of the first one's recipe; none if the recipe is gone or the users differ.
 
     Args:
-        more: told of the settings, before the seed.
+        more: further settings, shown before the seed.
     """
     first, second = (record.content for record in pair)
     try:
@@ -171,7 +171,7 @@ def of_pair(config: Config, pair: Sequence[Record], more: str = "") -> Iterator[
 def twin_rows(config: Config) -> Iterator[TwinRow]:
     """One row for each metric of two records of one system in two code bases, on the same data with the same options.
 
-    Batches in an epoch may differ, since code bases count them in their own ways; then both numbers are told.
+    Batches in an epoch may differ, since code bases count them differently; then both numbers are reported.
     """
     found: dict[str, list[Record]] = {}
     for record in Store(config.results, config.cache).records:
@@ -184,7 +184,7 @@ def twin_rows(config: Config) -> Iterator[TwinRow]:
 
 
 def in_any_code_base(content: Mapping[str, Any]) -> str:
-    """What two records share that are of one system, data and options, whatever code trained them."""
+    """The inputs that two records of one system, data and options share, whatever code trained them."""
     inputs = content["inputs"]
     options = {n: v for n, v in options_of(inputs["command"]).items() if n not in OWN_WORDS}
     same = [content[part] for part in ("system", "dataset", "seed")]
@@ -198,7 +198,7 @@ def options_of(command: Sequence[str]) -> dict[str, str]:
 
 
 def of_twins(config: Config, pair: Sequence[Record]) -> Iterator[TwinRow]:
-    """The rows of one pair, with what each code base counts in its own way."""
+    """The rows of one pair, with the numbers that each code base counts differently."""
     contents = [record.content for record in pair]
     batches = [options_of(c["inputs"]["command"]).get("batches") for c in contents]
     best = [str(c["end"].get("best_epoch")) for c in contents]

@@ -1,4 +1,4 @@
-"""From a request to a judged and published table: the steps of `reproduce` in order, each a module of its own."""
+"""From a request to a judged and published table: the steps of `reproduce` in order, each in its own module."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from harness.tables.ties import judged_table
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What `reproduce` made.
+    """The result of `reproduce`.
 
     Attributes:
-        results: every run of the table as it stands now.
+        results: every run of the table in its current state.
         gaps: runs that could not start, by key, with the reason.
         files: of the published table.
     """
@@ -39,10 +39,10 @@ class Reproduction:
 
 
 def reproduce(request: TableRequest, observer: Observer) -> Reproduction:
-    """Rebuild a table: run what the store lacks, then judge and publish what it holds.
+    """Rebuild a table: execute the missing runs, then judge and publish all results.
 
     Raises:
-        HarnessError: what stops all runs; finished ones are in the store.
+        HarnessError: an error that stops all runs; finished ones are in the store.
     """
     runs = request.runs  # planned with their content keys; nothing is fetched
     spec = table_spec(request)
@@ -57,14 +57,14 @@ def reproduce(request: TableRequest, observer: Observer) -> Reproduction:
 
 
 def report(request: TableRequest, formats: Sequence[str]) -> Reproduction:
-    """Judge and publish a table from the records at hand; nothing is run.
+    """Judge and publish a table from existing records; executes no run.
 
     Raises:
         ArgumentError: an unknown format. StoreError: there is no record yet, or the disk is full or not writable.
     """
     results = load_results(request)
     if all(result.status == "missing" for result in results):
-        fix = f"`harness reproduce {request.name}` makes them; `harness plan {request.name}` shows what it would run"
+        fix = f"`harness reproduce {request.name}` creates them; `harness plan {request.name}` lists the runs"
         raise StoreError(request.recipe.artifact, "no record of this table yet", fix)
     table = judged(request, results)
     return Reproduction(table, results, {}, publish(request, table, results, formats))
@@ -78,18 +78,19 @@ def judged(request: TableRequest, results: Sequence[RunResult]) -> Table:
 
 
 def load_results(request: TableRequest, execution: Execution | None = None) -> list[RunResult]:
-    """Every run of the table as the store holds it.
+    """Every run of the table as stored.
 
     Args:
-        execution: what carried out the runs, if anything did: its gaps give the reasons of missing runs, before those
-            that an earlier one left beside the table.
+        execution: of the runs, if any: its gaps give the reasons of missing runs, with priority over those
+            that an earlier execution left beside the table.
     """
     known, met = (execution.found, execution.gaps) if execution else ({}, {})
-    told = gaps.reasons(gaps.read(request.folder), met, request.config.root)
+    reason_of = gaps.reasons(gaps.read(request.folder), met, request.config.root)
     stored = request.store.look_up_all(request.runs, known).runs
     found = [request.store.result(run, stored[run.key]) for run in request.runs]
     return [
-        with_reason(r, told[r.key]) if r.key in met or (r.status == "missing" and r.key in told) else r for r in found
+        with_reason(r, reason_of[r.key]) if r.key in met or (r.status == "missing" and r.key in reason_of) else r
+        for r in found
     ]
 
 
@@ -101,10 +102,10 @@ def with_reason(result: RunResult, reason: str) -> RunResult:
 def publish(
     request: TableRequest, table: Table, results: Sequence[RunResult], formats: Sequence[str] = render.KEPT
 ) -> list[Path]:
-    """Write the table in these formats, and how it was asked for; its files.
+    """Write the table in these formats, with its request; return its files.
 
     Args:
-        results: that the table was built from, for its figures.
+        results: of the table, for its figures.
         formats: those of `report.formats.FORMATS`, and `figures`.
     Raises:
         ArgumentError: an unknown format. StoreError: the disk is full or not writable.
@@ -118,7 +119,7 @@ def publish(
 
 
 class Rendered(NamedTuple):
-    """A table's files by name, None for one that is to go, and the SHA-256 of what its figures are drawn from."""
+    """A table's files by name, None for one to remove, and the SHA-256 of its figures' data."""
 
     files: dict[str, bytes | None]
     figure_data: str
@@ -143,13 +144,13 @@ def rendered(request: TableRequest, table: Table, results: Sequence[RunResult], 
 
 def reasons(request: TableRequest, runs: Sequence[Run]) -> dict[str, str]:
     """Why each of these runs must run, in words: never run, failed before, or what changed since a similar record."""
-    told = {}
+    reason_of = {}
     former_names = request.workspace.pinned.equivalence.former_names
     there = request.store.look_up_all([*request.stages, *request.runs]).runs
     for run in runs:
         stored = there[run.key]
         if stored.status != "missing":
-            told[run.key] = f"failed before ({stored.reason})" if stored.reason else "its weights are gone"
+            reason_of[run.key] = f"failed before ({stored.reason})" if stored.reason else "its weights were removed"
             continue
         near = [
             key_changes(r.content["inputs"], run.inputs, former_names)
@@ -157,5 +158,5 @@ def reasons(request: TableRequest, runs: Sequence[Run]) -> dict[str, str]:
             if r.content["seed"] == run.seed
         ]
         closest = min(near, key=len, default=["never run"])
-        told[run.key] = "; ".join(closest)
-    return told
+        reason_of[run.key] = "; ".join(closest)
+    return reason_of

@@ -1,7 +1,7 @@
-"""request.json beside a table: how it was asked for, so that it can be made again from the records at hand.
+"""request.json beside a table: its request, so that the table can be made again from existing records.
 
-The settings are those of the command line. Versions of an inherited interpreter stand there as well, because keys name
-them and another machine has others. What a reader wants to know of the numbers is in the table's signature.
+The settings are those of the command line. Versions of an inherited interpreter are included, because keys contain
+them and another machine has others. The facts for readers are in the table's signature.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIX = "make the table again with `harness report`"
 
 
 class Drawing(Strict):
-    """What `harness calibration` or `harness timesteps` drew beside a table.
+    """A drawing by `harness calibration` or `harness timesteps` beside a table.
 
     Attributes:
         at: k of HIT@k, of time steps.
@@ -41,10 +41,10 @@ class Drawing(Strict):
 
 
 class Statement(Strict):
-    """What a table said of when its criteria were last changed, from a whole history.
+    """A table's statement on when its criteria were last changed, from a complete history.
 
     Attributes:
-        rests_on: hash of the criteria and runs that it speaks of; with others it says nothing.
+        rests_on: hash of the criteria and runs that it is about; it is ignored with others.
     """
 
     rests_on: str
@@ -55,12 +55,12 @@ class RequestFile(Strict):
     """request.json as a whole.
 
     Attributes:
-        seeds: as asked for, None for the recipe's own.
-        environment: `venv`, `inherit`, or "" for what harness.toml said.
-        versions: of the interpreter, as far as keys name them; empty for containers.
-        formats: of the table's files; none where only drawings are kept.
-        figures: files below figures/, and `figure_data` the SHA-256 of what they are drawn from.
-        statement: for clones whose history is cut off.
+        seeds: as requested, None for the recipe's.
+        environment: `venv`, `inherit`, or "" for the one of harness.toml.
+        versions: of the interpreter, as far as keys contain them; empty for containers.
+        formats: of the table's files; none if only drawings are kept.
+        figures: files below figures/, and `figure_data` the SHA-256 of their data.
+        statement: for shallow clones.
     """
 
     format: Literal[1] = 1
@@ -83,7 +83,7 @@ class RequestFile(Strict):
     statement: Statement | None = None
 
     def request(self, config: Config) -> TableRequest:
-        """The request for this table; nothing of the interpreter at hand is asked."""
+        """The request for this table, independent of the current interpreter."""
         settings = Settings(
             where=self.where, seeds=self.seeds, profile=self.profile, pretrain=self.pretrain, options=self.options,
             losses=self.losses, device=self.device, threads=self.threads,
@@ -93,7 +93,7 @@ class RequestFile(Strict):
 
 
 def describe(request: TableRequest, **made: Any) -> RequestFile:
-    """How a table was asked for.
+    """The description of a table's request.
 
     Args:
         made: formats, figures, figure_data, drawings, statement.
@@ -108,12 +108,12 @@ def describe(request: TableRequest, **made: Any) -> RequestFile:
 
 
 def in_order(formats: Collection[str]) -> tuple[str, ...]:
-    """Formats in one order, however they were asked for."""
+    """Formats in a fixed order."""
     return tuple(form for form in ALL_FORMATS if form in formats)
 
 
 def keep(request: TableRequest, files: Mapping[str, bytes | None], **made: Any) -> list[Path]:
-    """Write files of a table by name, beside what is there, and remove those that are None; where they lie.
+    """Write files of a table by name beside existing ones, and remove those that are None; return their folder.
 
     Its request.json is written with them.
 
@@ -138,7 +138,7 @@ def write(store: Store, folder: Path, files: Mapping[str, bytes | None], request
 
 
 def merged(new: RequestFile, folder: Path) -> RequestFile:
-    """A request that also has what an earlier one of the same table left in its folder: formats, figures, drawings."""
+    """A request with the formats, figures and drawings that an earlier request of the same table left."""
     try:
         old = read(folder / FILE)
     except StoreError:  # none yet, or a damaged one, which is replaced
@@ -156,7 +156,7 @@ def merged(new: RequestFile, folder: Path) -> RequestFile:
 
 
 def still_there(folder: Path, form: str) -> bool:
-    """Whether a format's files still lie in a table's folder."""
+    """Whether a format's files are still in a table's folder."""
     return (folder / FIGURES).is_dir() if form == FIGURES else (folder / f"table.{form}").is_file()
 
 
@@ -164,7 +164,7 @@ def read(path: Path) -> RequestFile:
     """A request.json as typed values.
 
     Raises:
-        StoreError: there is none, or it has mistakes.
+        StoreError: the file is missing or has mistakes.
     """
     try:
         return RequestFile.model_validate_json(path.read_bytes())

@@ -1,4 +1,4 @@
-"""One request for a table: configuration, recipe, settings and execution options, with what follows from them."""
+"""One request for a table: configuration, recipe, settings and execution options, and values derived from them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TableRequest:
 
     @property
     def artifact(self) -> str:
-        """The artifact that the name stands for."""
+        """The artifact of the name or alias."""
         return self.config.file.aliases.get(self.name, self.name)
 
     @property
@@ -77,7 +77,7 @@ class TableRequest:
         """The recipe asked for, with the datasets and losses that the command line adds.
 
         Raises:
-            HarnessError: a mistake in the recipe or in a loss; nothing was fetched or made yet.
+            HarnessError: a mistake in the recipe or in a loss; nothing was fetched or created yet.
         """
         recipe = extra_datasets.with_extra_datasets(
             self.written, self.settings.where, lambda: defined(self.config.root, self.written.upstream)
@@ -111,12 +111,12 @@ class TableRequest:
 
     @property
     def unprinted_metrics(self) -> tuple[str, ...]:
-        """Metrics of the recipe of which the paper prints no number."""
+        """Metrics of the recipe without a number in the paper."""
         return unprinted_metrics(self.recipe, self.published)
 
     @cached_property
     def paper_significance(self) -> significance.PaperSignificance:
-        """What the paper's marks say of its differences."""
+        """The significance marks of the paper."""
         return significance.paper_significance(self.config.root, self.recipe)
 
     @property
@@ -125,7 +125,7 @@ class TableRequest:
         return self.execution_options.executor or self.config.executor
 
     def backend(self, name: str) -> Backend:
-        """The packages of an environment, and what carries runs out in it.
+        """The packages of an environment, and the executor of its runs.
 
         Raises:
             ConfigError: an environment that harness.toml lacks.
@@ -150,7 +150,7 @@ class TableRequest:
 
     @cached_property
     def workspace(self) -> Workspace:
-        """Makes what runs need."""
+        """The workspace that prepares what runs need."""
         recipe, threads, timeout_s = self.recipe, self.settings.threads, self.execution_options.timeout_s
         names = {system.environment for system in recipe.systems.values() if system.environment}
         others = {name: self.backend(name) for name in sorted(names)}
@@ -163,31 +163,31 @@ class TableRequest:
 
     @property
     def folder(self) -> Path:
-        """Where the table's files go."""
+        """The folder of the table's files."""
         return self.store.table_folder(self.recipe.artifact, self.variant)
 
     @property
     def stages(self) -> list[Run]:
-        """The runs that others need first, each once."""
+        """The runs that other runs need first, each once."""
         return list({run.depends_on.key: run.depends_on for run in self.runs if run.depends_on}.values())
 
     @cached_property
     def store(self) -> Store:
-        """Where records lie; those of a demonstration by themselves, so that they never pass for results."""
+        """The store of records; demonstrations have a separate one, so that they are not mistaken for results."""
         folder = self.config.results / DEMONSTRATION if self.recipe.demonstration else self.config.results
         return Store(folder, self.config.cache)
 
     def class_facts(self, run: Run) -> dict[str, str]:
-        """What the machine class of a run is made of; an image is built if need be."""
+        """The facts of a run's machine class; builds an image if needed."""
         image = None if self.executor == "local" else self.workspace.backend_of(run).facts.get("image")
         digest = str(image["id"]) if isinstance(image, dict) else ""
         return class_facts(self.config.base_env, self.settings.device, self.executor, digest)
 
     def execution(self, observer: Observer, allowed: Callable[[Run], float] = lambda _: math.inf) -> Execution:
-        """What carries out the runs of this request.
+        """The execution of this request's runs.
 
         Args:
-            allowed: seconds that a run may take if it begins now, 0 if it must not.
+            allowed: seconds that a run may take if it starts now, 0 if it must not start.
         """
         seen: dict[str, dict[str, Any]] = {}
 
@@ -211,7 +211,7 @@ class TableRequest:
 
     @property
     def variant(self) -> str:
-        """What tells this table's files apart from those of the same artifact with other settings."""
+        """The suffix that separates this table's files from those of the artifact with other settings."""
         settings = self.settings
         parts = [f"{key}={'+'.join(values)}" for key, values in sorted(settings.where.items())]
         parts += [f"loss={name}" for name in extra_losses.names(self.recipe, digits=8, between="+")]

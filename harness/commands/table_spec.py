@@ -1,4 +1,4 @@
-"""What a table has to show: the part of a recipe that was asked for, with the signature of its numbers."""
+"""The specification of a table: the selected part of a recipe, with the signature of its numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.tables.build import DatasetSpec, SystemSpec, TableSpec
 
 
 def table_spec(request: TableRequest, changed: Recipe | None = None) -> TableSpec:
-    """What the table has to show: the part of the recipe that was asked for, and the signature of its numbers.
+    """The specification of the table: the selected part of the recipe, and the signature of its numbers.
 
     Args:
         changed: the recipe with other claims, margin or correction.
@@ -53,16 +53,16 @@ def table_spec(request: TableRequest, changed: Recipe | None = None) -> TableSpe
 
 
 def system_spec(key: str, system: System) -> SystemSpec:
-    """A system as a table has it; the options of a loss that the command line put in tell it from no other system."""
-    told = {} if isinstance(system, AddedSystem) else system.loss_options
-    options = {name: float(value) for name, value in told.items() if not isinstance(value, str)}
+    """A system of a table; the options of a loss that the command line added do not identify it."""
+    set_options = {} if isinstance(system, AddedSystem) else system.loss_options
+    options = {name: float(value) for name, value in set_options.items() if not isinstance(value, str)}
     published = system.published.text if system.published else ""
     given = system.checkpoint and not system.seeded
     return SystemSpec(key, system.label, system.floor, published, system.model, system.loss, options, given)
 
 
 def signature(request: TableRequest) -> dict[str, str]:
-    """What every number of a table depends on, in the manner of sacreBLEU."""
+    """The signature of a table: what every number depends on, as in sacreBLEU."""
     recipe, settings, values = request.recipe, request.settings, selection.options(request.recipe, request.settings)
     facts = {"upstream": f"{recipe.upstream}@{request.workspace.pinned.commit[:12]}", **recipe.protocol}
     facts |= {f"{view}-{name}": word for view, words in recipe.protocols.items() for name, word in words.items()}

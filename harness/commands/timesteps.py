@@ -1,4 +1,4 @@
-"""What runs reported of every time step: from their events to curves, a figure and a CSV file beside their table."""
+"""Metrics that runs reported at every time step: from events to a figure and a CSV file beside the table."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ def steps(events: Iterable[Mapping[str, Any]], k: int) -> tuple[Step, ...]:
     """The time steps that a run reported, in order.
 
     Raises:
-        ArgumentError: it counted fewer than k places.
+        ArgumentError: k exceeds the counted ranks.
     """
     found = []
     for event in events:
         if event.get("event") == EVENT:
             places = event["places"]
             if not 1 <= k <= len(places):
-                raise ArgumentError("--at", f"{k} is not among the places that were counted", f"1 to {len(places)}")
+                raise ArgumentError("--at", f"{k} is not among the counted ranks", f"1 to {len(places)}")
             found.append(Step(event["position"], event["users"], sum(places[:k])))
     return tuple(sorted(found, key=lambda s: s.step))
 
 
 def write(request: TableRequest, dataset: str, k: int) -> list[Path]:
-    """Write the figure and its numbers for one dataset; the files. Raises: as `drawn`."""
+    """Write the figure and its numbers for one dataset; return the files. Raises: as `drawn`."""
     drawing = request_file.Drawing(kind="timesteps", dataset=dataset, at=k)
     return request_file.keep(request, drawn(request, dataset, k), drawings=(drawing,))
 
 
 def drawn(request: TableRequest, dataset: str, k: int) -> dict[str, bytes]:
-    """The figure and its numbers for one dataset, by name of file.
+    """The figure and its numbers for one dataset, by file name.
 
     Raises:
-        ArgumentError: no such dataset, or k beyond what was counted. StoreError: no run reported time steps.
+        ArgumentError: unknown dataset, or k beyond the counted ranks. StoreError: no run reported time steps.
     """
     selection.check_where(request.recipe, {"dataset": (dataset,)})
     curves, absent = [], []
@@ -59,7 +59,7 @@ def drawn(request: TableRequest, dataset: str, k: int) -> dict[str, bytes]:
         else:
             absent.append(label)
     if not curves:
-        fix = f"`harness reproduce {request.name}` runs what is lacking; not every recipe counts time steps"
+        fix = f"`harness reproduce {request.name}` executes missing runs; not every recipe counts time steps"
         raise StoreError(request.recipe.artifact, f"no run on {dataset} reported time steps", fix)
     said = signature(table_spec(request))
     title = f"{request.recipe.title} ({request.data[dataset].label})" + (

@@ -1,4 +1,4 @@
-"""What a paper's comparisons do not hold equal, read from the configuration of its recipes, as rows for findings."""
+"""Rows for findings: settings that differ between the compared systems of a paper, from its recipes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Values = tuple[str, str]
 
 
 def setting_rows(config: Config) -> Iterator[SettingRow]:
-    """One row for each setting that two systems of a claim do not share, for all recipes of a paper.
+    """One row for each setting that differs between the two systems of a claim, for all recipes of a paper.
 
-    Settings are the options that the commands of both systems take.
+    Settings are the options that both systems' commands have.
     """
     for name in recipes.artifacts(config.root):
         recipe = recipes.load_recipe(config.root, name, {})

@@ -1,1 +1,1 @@
-"""What every other package stands on: errors, configuration, files, processes, Git, and plain values."""
+"""The base of all packages: errors, configuration, files, processes, Git, and plain values."""

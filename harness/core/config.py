@@ -29,7 +29,7 @@ from harness.core.schema import Strict, problems
 
 FILE = "harness.toml"
 EXECUTORS = ("local", "docker")
-EMBEDDED = "embedded:"  # begins the address of an upstream that ships inside the package
+EMBEDDED = "embedded:"  # prefix of the URL of an upstream inside the package
 Entry = TypeVar("Entry")
 Part = TypeVar("Part", bound=Strict)
 
@@ -39,8 +39,8 @@ class Config(Strict):
 
     Attributes:
         root: the project folder, which holds harness.toml, patches/ and recipes/.
-        data: where a user puts data files that cannot be fetched.
-        base_env: the environment that children start from.
+        data: folder for data files that a user provides.
+        base_env: environment variables of child processes.
     """
 
     root: Path
@@ -119,25 +119,25 @@ def load(start: Path | None = None, env: Mapping[str, str] | None = None) -> Con
 
 
 def overridden(part: Part, variables: Mapping[str, str], env: Mapping[str, str]) -> Part:
-    """A part of the file, each value as the environment has it, or else as the file has it.
+    """A part of the file, in which environment variables override values of the file.
 
-    An empty variable turns off what need not be there, and says nothing of what must.
+    An empty variable clears an optional value and is ignored for a required one.
 
     Args:
-        variables: name of the variable that overrides a key, by key.
+        variables: environment variable of each key.
     Raises:
-        ConfigError: a variable with a value that the key cannot have.
+        ConfigError: a variable with an invalid value.
     """
     set_there = {key: env[name] for key, name in variables.items() if name in env and (env[name] or key in OPTIONAL)}
     kind = type(part)
     try:
         return kind.model_validate({**part.model_dump(), **set_there})
     except ValidationError as error:
-        raise ConfigError("environment", problems(error, kind), f"mend {', '.join(variables.values())}") from error
+        raise ConfigError("environment", problems(error, kind), f"correct {', '.join(variables.values())}") from error
 
 
 def executor(file: File, env: Mapping[str, str]) -> str:
-    """The executor that is taken where the command line names none.
+    """The default executor, used without --executor.
 
     Raises:
         ConfigError: an unknown one.
@@ -151,13 +151,13 @@ def executor(file: File, env: Mapping[str, str]) -> str:
 def find_root(start: Path | None, env: Mapping[str, str]) -> Path:
     """The nearest folder upwards with a harness.toml, else the project this package was installed from.
 
-    A project that was named, by argument or by HARNESS_PROJECT, is never replaced by the package's own.
+    A project given by argument or HARNESS_PROJECT is never replaced by the package's own.
     """
     named = start or (Path(env["HARNESS_PROJECT"]) if env.get("HARNESS_PROJECT") else None)
     try:
         here = (named or Path.cwd()).resolve()
     except FileNotFoundError as error:
-        raise ConfigError("current folder", "does not exist any more", "change to another folder") from error
+        raise ConfigError("current folder", "no longer exists", "change to another folder") from error
     own: list[Path] = [] if named else [Path(__file__).resolve().parents[2]]
     for folder in (here, *here.parents, *own):
         if (folder / FILE).is_file():
@@ -170,7 +170,7 @@ def read(path: Path) -> File:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "mend the file") from error
+        raise ConfigError(str(path), f"is not readable: {error}", "correct the file") from error
     try:
         return File.model_validate(raw)
     except ValidationError as error:

@@ -1,13 +1,13 @@
-"""Exception classes of the harness, each with the exit code that its remedy deserves.
+"""Exception classes of the harness, each with its exit code.
 
 HarnessError
-├── ArgumentError, ConfigError, RecipeError, PatchError    2: something a person wrote must change
+├── ArgumentError, ConfigError, RecipeError, PatchError    2: something a person wrote is wrong
 ├── SourceError (CommitGoneError), DatasetError,           3: the environment is at fault (Git, data, packages, disk)
 │   SetupError, StoreError
 ├── RunError, MetricsError                                 4: an upstream's run failed or cannot be trusted
-└── Interrupted                                            130: Ctrl-C; what was finished is kept
+└── Interrupted                                            130: Ctrl-C; finished runs are kept
 
-Exit code 1 is no exception: the harness ran, and the verdict is not "reproduced".
+Exit code 1 has no exception: the harness ran, but something was not reproduced.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 
 class HarnessError(Exception):
-    """A failure with its place, its cause and a way out; printed as two lines by the command line."""
+    """A failure with its place, its cause and a fix; the command line prints it as two lines."""
 
     exit_code = 3
 
@@ -36,19 +36,19 @@ class HarnessError(Exception):
 
 
 class ArgumentError(HarnessError):
-    """An argument of the command line names something unknown or impossible."""
+    """An unknown or invalid argument of the command line."""
 
     exit_code = 2
 
 
 class ConfigError(HarnessError):
-    """harness.toml or an environment variable is wrong."""
+    """Invalid harness.toml or environment variable."""
 
     exit_code = 2
 
 
 class RecipeError(HarnessError):
-    """A recipe, dataset list or file of published numbers is wrong."""
+    """Invalid recipe, dataset list or file of published numbers."""
 
     exit_code = 2
 
@@ -60,11 +60,11 @@ class PatchError(HarnessError):
 
 
 class SourceError(HarnessError):
-    """An upstream cannot be had at its pin."""
+    """An upstream is unavailable at its pin."""
 
 
 class CommitGoneError(SourceError):
-    """The host of an upstream answers, and does not have the pinned commit."""
+    """The host of an upstream answers, but the pinned commit is gone."""
 
 
 class DatasetError(HarnessError):
@@ -72,21 +72,21 @@ class DatasetError(HarnessError):
 
 
 class SetupError(HarnessError):
-    """An environment cannot be made, or an executor cannot start a run."""
+    """An environment cannot be created, or an executor cannot start a run."""
 
 
 class StoreError(HarnessError):
-    """Records cannot be read or written (disk full, permissions, damaged file)."""
+    """Records are not readable or writable (disk full, permissions, damaged file)."""
 
 
 class RunError(HarnessError):
-    """An upstream's run ended without usable results."""
+    """An upstream's run ended without valid results."""
 
     exit_code = 4
 
 
 class MetricsError(HarnessError):
-    """Ranks or metrics that cannot be used: missing users, NaN, sets that cannot be paired."""
+    """Invalid ranks or metrics: missing users, NaN, sets that cannot be paired."""
 
     exit_code = 4
 

@@ -1,7 +1,7 @@
-"""SHA-256 and writing whole or not at all.
+"""SHA-256 and atomic writing of files.
 
-Every file of the harness is written beside its place and renamed into it, so that a reader, or a rerun after a
-kill, finds the old content or the new, never half of it.
+Every file is written under a temporary name in the same folder and then renamed, so that a reader, or a rerun after a
+kill, finds the old or the new content, never a part of it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def canonical_json(value: Any) -> str:
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Translate a failing disk into a message with a way out.
+    """Translate a disk error into a message with a fix.
 
     Raises:
         StoreError: for no space, no permission, a read-only or failing file system.
@@ -54,19 +54,19 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            fix = "free some space and run the same command again: finished runs are kept"
+            fix = "free some space and repeat the command: finished runs are kept"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            fix = "make the folder writable, or choose others with HARNESS_RESULTS and HARNESS_CACHE"
+            fix = "make the folder writable, or set other folders with HARNESS_RESULTS and HARNESS_CACHE"
         else:
-            fix = "check the disk and run the same command again: finished runs are kept"
+            fix = "check the disk and repeat the command: finished runs are kept"
         raise StoreError(str(path), f"cannot write: {os.strerror(error.errno or 0)}", fix) from error
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Put `content` at `path` atomically, making parent folders as needed.
+    """Write `content` to `path` atomically, creating parent folders as needed.
 
     Raises:
-        StoreError: if the disk is full or the folder cannot be written; the old file is then untouched.
+        StoreError: if the disk is full or the folder is not writable; the old file is then unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary: str | None = None
@@ -86,23 +86,23 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 
 def json_text(value: Any) -> str:
-    """Indented JSON, as all files for people to read have it."""
+    """Indented JSON, as in all files for readers."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Put `value` at `path` as indented JSON, atomically; see `write_whole`."""
+    """Write `value` to `path` as indented JSON, atomically; see `write_whole`."""
     write_whole(path, json_text(value))
 
 
 @contextlib.contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Hold the lock that lies beside `path`; the kernel frees it when its holder dies.
+    """Hold the lock file beside `path`; the kernel releases it when the holding process ends.
 
     Args:
-        wait: for whoever holds it; it is an error otherwise.
+        wait: for another holder; otherwise this is an error.
     Raises:
-        StoreError: the lock's file cannot be made, or is held and nobody waits.
+        StoreError: the lock file cannot be created, or is held by another process without `wait`.
     """
     lock = FileLock(f"{path}.lock")
     with disk_errors(path):
@@ -110,7 +110,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
         try:
             lock.acquire(blocking=wait)
         except Timeout as error:
-            raise StoreError(str(path), "another process is at it", "wait for it to end") from error
+            raise StoreError(str(path), "another process is using it", "wait until it ends") from error
     try:
         yield
     finally:
@@ -118,7 +118,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder if it is there, however deep and whatever its permissions; the rest is left for a later call."""
+    """Remove a folder if it exists, at any depth and with any permissions; leftovers wait for a later call."""
     with contextlib.suppress(RecursionError):
         shutil.rmtree(path, ignore_errors=True)
     if path.is_dir() and not path.is_symlink():

@@ -1,8 +1,8 @@
-"""The one way to run Git: shielded from the caller's settings, quiet, never waiting for a password.
+"""The only way to run Git: isolated from the caller's settings, quiet, without password prompts.
 
-The same command must give the same bytes on every machine, so whatever a user's configuration or environment could
-change about line endings, hooks, diffs or the repository meant is overruled here. Proxies, certificates and
-credentials stay the user's. Refused: judging a command by its exit status alone; that is left to the callers.
+The same command must give the same bytes on every machine, so settings of the user's configuration or environment
+for line endings, hooks, diffs or the repository are overridden. Proxies, certificates and
+credentials remain the user's. Judging a command's exit status is left to the callers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SETTINGS = (
     "diff.mnemonicPrefix=false", "diff.renames=false", "diff.algorithm=myers", "diff.interHunkContext=0",
     "apply.whitespace=nowarn", "apply.ignoreWhitespace=no", "http.lowSpeedLimit=1000", "http.lowSpeedTime=60",
 )  # fmt: skip
-# Set by Git itself for hooks and aliases; GitPython hands them on, and they would point our commands elsewhere.
+# Set by Git for hooks and aliases; GitPython passes them on, and our commands would use another repository.
 FOREIGN = (
     "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_NAMESPACE",
@@ -31,7 +31,7 @@ QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "GIT_LFS_SKIP_SMUDGE": "
 
 
 class Answer(NamedTuple):
-    """What a Git command left: exit status, stdout as bytes, stderr as text."""
+    """The result of a Git command: exit status, stdout as bytes, stderr as text."""
 
     status: int
     out: bytes
@@ -44,16 +44,16 @@ class Answer(NamedTuple):
 
 
 def run_git(folder: Path, *arguments: str) -> Answer:
-    """Run one Git command in `folder`, shielded from the user's settings; its status is for the caller to judge.
+    """Run one Git command in `folder`, isolated from the user's settings; the caller judges its exit status.
 
     Raises:
-        SourceError: if there is no git to run.
+        SourceError: if git is not installed.
     """
     try:
-        from git import Git  # here, because the import itself runs git and fails without it
+        from git import Git  # imported here, because the import runs git and fails without it
         from git.exc import GitCommandNotFound
     except ImportError as error:
-        raise SourceError("git", "cannot be run", "install git 2.30 or newer and put it on PATH") from error
+        raise SourceError("git", "is not available", "install git 2.30 or newer and put it on PATH") from error
     unset = [word for name in FOREIGN for word in ("-u", name)]
     settings = [word for setting in SETTINGS for word in ("-c", setting)]
     try:
@@ -64,15 +64,15 @@ def run_git(folder: Path, *arguments: str) -> Answer:
         )  # fmt: skip
     except GitCommandNotFound as error:
         fix = "check that the folder exists and git works"
-        raise SourceError(str(folder), "git cannot be run there", fix) from error
+        raise SourceError(str(folder), "git cannot run there", fix) from error
     return Answer(int(status), bytes(out), str(err))
 
 
 def must_git(folder: Path, *arguments: str) -> Answer:
-    """`run_git` for commands that have no business failing.
+    """`run_git` for commands that must succeed.
 
     Raises:
-        SourceError: with Git's own last words.
+        SourceError: with the last line of Git's message.
     """
     answer = run_git(folder, *arguments)
     if answer.status:
@@ -82,11 +82,11 @@ def must_git(folder: Path, *arguments: str) -> Answer:
 
 
 def blob_hash(data: bytes) -> str:
-    """The name Git gives to this content (SHA-1 of a blob), 40 hexadecimal digits."""
+    """Git's blob id of this content, 40 hexadecimal digits."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def last_line(text: str) -> str:
-    """Git's last words, which name the cause."""
+    """The last line of Git's message, which states the cause."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "no message"

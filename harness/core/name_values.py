@@ -1,4 +1,4 @@
-"""`k=256,t=0.75`, as filters, options and losses are written on the command line."""
+"""`k=256,t=0.75`, the syntax of filters, options and losses on the command line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ def name_values(text: str, flag: str, written: str, twice: str, of: str = "") ->
     """Values by name, in the order of the text.
 
     Args:
-        flag: the option that the text was given with.
-        written: how to write it, for who did not.
-        twice: what to do about a name that is given twice.
-        of: what the values belong to, for messages; "" where the flag says it.
+        flag: the option with this text.
+        written: the correct syntax, for messages.
+        twice: the fix for a duplicate name.
+        of: owner of the values, for messages; "" if the flag suffices.
     Raises:
-        ArgumentError: a part that is not name=value, or a name given twice.
+        ArgumentError: a part that is not name=value, or a duplicate name.
     """
     found: dict[str, str] = {}
     where = f"{of}: " if of else ""
@@ -23,6 +23,6 @@ def name_values(text: str, flag: str, written: str, twice: str, of: str = "") ->
         if not equals or not name.isidentifier() or not value:
             raise ArgumentError(flag, f"{where}{part!r} is not name=value", written)
         if name in found:
-            raise ArgumentError(flag, f"{where}{name} is given twice", twice)
+            raise ArgumentError(flag, f"{where}{name} is a duplicate", twice)
         found[name] = value
     return found

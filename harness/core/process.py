@@ -1,7 +1,7 @@
-"""The only place that starts processes: a list of arguments, a folder, an environment, and a way to end all of it.
+"""The only place that starts processes, and that ends them with all of their descendants.
 
-A child gets its own session and a mark in its environment, so that everything it started can be found and ended, also
-by a later harness after this one was killed.
+A child process gets its own session and a mark in its environment. By these, all its descendants can be found and
+ended, even by a later harness after this one was killed.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Child:
         return self.process.poll()
 
     def end(self) -> int:
-        """End the whole process tree, politely first, and return the exit status.
+        """End the process tree, by SIGTERM then SIGKILL, and return the exit status.
 
-        After the process itself has ended, this ends what it left running.
+        After the process itself has ended, this ends its remaining descendants.
         """
-        reaped = self.process.returncode is not None  # its number may by now be another process's
+        reaped = self.process.returncode is not None  # its process id may have been reused
         end_tree(None if reaped else self.process.pid, self.mark)
         return self.process.wait()
 
@@ -117,7 +117,7 @@ def marked(mark: str) -> list[int]:
 
 
 def end_tree(pid: int | None, mark: str) -> None:
-    """End a process group and everything with this mark: SIGTERM, a few seconds of grace, SIGKILL."""
+    """End a process group and every process with this mark: SIGTERM, a grace period of seconds, SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         living = signal_all(pid, mark, number)
         deadline = time.monotonic() + GRACE_S
@@ -128,7 +128,7 @@ def end_tree(pid: int | None, mark: str) -> None:
             break
     if pid is not None:
         with contextlib.suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)  # members that lost the mark and ignored SIGTERM; nobody waited for them
+            os.killpg(pid, signal.SIGKILL)  # members without the mark that ignored SIGTERM
 
 
 def signal_all(pid: int | None, mark: str, number: int) -> list[int]:
@@ -156,14 +156,14 @@ def alive(pid: int) -> bool:
 
 
 def own_identity() -> str:
-    """This process as others on this machine can tell it from any other, also after its number was given away."""
+    """The identity of this process on this machine, unique even after its process id is reused."""
     return identity_of(os.getpid())
 
 
 def identity_of(pid: int) -> str:
-    """Boot of the machine, number and start of a process; the start is "" where it cannot be told, or has no meaning.
+    """Boot id, process id and start time of a process; the start is "" if unknown or meaningless.
 
-    A process that has ended, and that nobody waited for yet, has none any more.
+    A zombie has no identity.
     """
     boot = start = ""
     with contextlib.suppress(OSError, IndexError):
@@ -174,7 +174,7 @@ def identity_of(pid: int) -> str:
 
 
 def lives(identity: str) -> bool:
-    """Whether the process with this identity is still there, whosever it is."""
+    """Whether the process with this identity still runs, whoever owns it."""
     _, number, start = identity.split(":") if identity.count(":") == 2 else ("", "", "")
     if not number.isdigit() or identity_of(int(number)) != identity:
         return False
@@ -182,9 +182,9 @@ def lives(identity: str) -> bool:
 
 
 def machine_identity() -> str:
-    """This user on this machine, or in the container in it, as far as numbers of processes have one meaning.
+    """The scope in which process ids are comparable: this user on this machine or in this container.
 
-    Processes of another user may be hidden from this one, and so would seem dead.
+    Processes of another user may be hidden and would seem dead.
     """
     user = str(os.getuid()) if hasattr(os, "getuid") else ""
     with contextlib.suppress(OSError):
@@ -193,5 +193,5 @@ def machine_identity() -> str:
 
 
 def as_signal(status: int) -> int:
-    """An exit status as containers give it, 128 and the number of the signal, negative for a signal."""
+    """An exit status with the signal as a negative number; containers report 128 plus the signal."""
     return 128 - status if status - 128 in set(signal.Signals) else status

@@ -1,4 +1,4 @@
-"""What harness.toml may say, as typed values; `config` reads it. Unknown keys are errors, values never change."""
+"""The content of harness.toml as typed values; `config` reads it. Unknown keys are errors; values are immutable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
 class Companion(Strict):
-    """A repository that an upstream imports under the companion's name, at one commit.
+    """A further repository at one commit, which an upstream imports under the companion's name.
 
     Attributes:
         code: sparse patterns of the files that runs need.
@@ -37,15 +37,15 @@ class OwnData(Strict):
 
 
 class Upstream(Strict):
-    """Somebody else's repository at one commit.
+    """A third party's repository at one commit.
 
     Attributes:
         commit: full SHA-1; branches and tags move.
         code: sparse patterns of the files that runs need.
-        framework: what computes its losses, "" where nobody needs to know.
-        losses: names of patches/losses.yaml that its patches offer.
-        own_loss: whether its patches take a loss of one's own, which needs a framework that differentiates.
-        beside: repositories that lie in its source tree under their names; nothing of them is patched.
+        framework: of its losses, "" if irrelevant.
+        losses: names of patches/losses.yaml that its patches support.
+        own_loss: whether its patches support a custom loss, which needs automatic differentiation.
+        beside: repositories in its source tree under their names; they are not patched.
         own_data: what it reads of datasets of one's own, None where it takes none.
     """
 
@@ -61,14 +61,14 @@ class Upstream(Strict):
     @field_validator("own_loss")
     @classmethod
     def own_loss_has_gradients(cls, own_loss: bool, info: ValidationInfo) -> bool:
-        """Refuse a loss of one's own where nothing differentiates it."""
+        """Refuse custom losses without automatic differentiation."""
         if own_loss and info.data.get("framework") in ("numpy", ""):
-            raise ValueError("a loss of one's own needs a framework that differentiates: torch or tensorflow")
+            raise ValueError("a custom loss needs a framework with automatic differentiation: torch or tensorflow")
         return own_loss
 
 
 class Release(Strict):
-    """Files that authors released at one commit; they are read, each by its hash, and none of them is run."""
+    """Files that authors released at one commit; each is read by its hash, none is executed."""
 
     url: str
     commit: Commit
@@ -78,10 +78,10 @@ class Environment(Strict):
     """A locked set of packages.
 
     Attributes:
-        kind: `venv` makes a virtual environment from the lock, `inherit` takes the interpreter at hand.
-        locks: lock file by `device-system-machine-python`, or a shorter beginning of that, down to `device`.
-        packages: packages whose versions stand for an inherited interpreter.
-        size_mb: about how much disk it takes, for `harness plan`.
+        kind: `venv` makes a virtual environment from the lock, `inherit` uses the current interpreter.
+        locks: lock file by `device-system-machine-python`, or a prefix of that, down to `device`.
+        packages: packages whose versions identify an inherited interpreter.
+        size_mb: approximate disk space, for `harness plan`.
     """
 
     kind: Literal["venv", "inherit"]
@@ -99,7 +99,7 @@ class Local(Strict):
 
 
 class Mirrors(Strict):
-    """Where sources and packages come from; empty means their own addresses.
+    """Mirrors of sources and packages; empty for the original addresses.
 
     Attributes:
         git: template such as /srv/mirrors/{owner}/{name}.git; HARNESS_GIT_MIRROR overrides it.
@@ -114,14 +114,14 @@ class Mirrors(Strict):
 
 
 class Images(Strict):
-    """What container images are made from and what their builds need; a variable of the environment overrides each.
+    """Base and build settings of container images; an environment variable overrides each.
 
     Attributes:
-        base: image that all of them start from; HARNESS_BASE_IMAGE.
-        python: its Python, such as 3.12: it chooses the lock and is checked by the build; HARNESS_BASE_PYTHON.
+        base: base image of all images; HARNESS_BASE_IMAGE.
+        python: its Python, such as 3.12, which selects the lock and is checked by the build; HARNESS_BASE_PYTHON.
         certificates: PEM bundle that pip trusts in a build, "" for pip's own; HARNESS_CERTIFICATES.
         proxy: of a build, "" for none; HARNESS_BUILD_PROXY.
-        wheels: folder, of which those files go into a build whose hashes its lock names; HARNESS_WHEELS.
+        wheels: folder of wheels; a build uses those whose hashes are in its lock; HARNESS_WHEELS.
     """
 
     base: str = ""
@@ -141,17 +141,17 @@ IMAGE_VARIABLES = {
 
 
 class Docker(Strict):
-    """Settings of the docker executor: the most that a run in a container may use.
+    """Settings of the docker executor: resource limits of a run in a container.
 
     Each is overridden by a variable: HARNESS_DOCKER_MEMORY_MB for `memory_mb`, and so on.
 
     Attributes:
-        address: of the engine, such as unix:///run/podman/podman.sock; "" for DOCKER_HOST or Docker's own place.
+        address: of the engine, such as unix:///run/podman/podman.sock; "" for DOCKER_HOST or Docker's default.
         memory_mb: of all its processes, /tmp and /dev/shm included.
-        processes: and threads, at a time.
-        disk_mb: of all that it writes.
-        shm_mb, tmp_mb: of /dev/shm and /tmp, which lie in memory.
-        reserve_mb: free space on the disk below which a run is ended.
+        processes: number of processes and threads.
+        disk_mb: of all its output.
+        shm_mb, tmp_mb: of /dev/shm and /tmp, which are in memory.
+        reserve_mb: free disk space below which a run is stopped.
         cpus: processors; 0 for as many as the run has threads.
     """
 
@@ -169,16 +169,16 @@ class Check(Strict):
     """Settings of `harness check`.
 
     Attributes:
-        artifacts: whose tables are looked at and whose runs are run again; none for every stored table.
-        prose: documents whose numbers must name their source.
-        speed: seconds of this machine for each recorded second, until the history knows better.
-        prefix_epochs: epochs of a rerun that does not go to the end.
-        near_users: share of users whose rank may move on a machine class not met before.
-        near_places: by how many places at most.
-        near_metric: difference that printed metrics may have there.
-        prefix_loss: relative difference that losses of epochs may have there.
-        quiet_nights: least mean number of nights between false alarms of all detectors together.
-        oldest_days: days after which the summary says that a system was not looked at.
+        artifacts: whose tables are checked and whose runs are repeated; none for every stored table.
+        prose: documents whose numbers must state their source.
+        speed: seconds of this machine per recorded second, until the history gives an estimate.
+        prefix_epochs: epochs of a partial rerun.
+        near_users: share of users whose rank may change on an unknown machine class.
+        near_places: largest change of such a rank.
+        near_metric: allowed difference of printed metrics there.
+        prefix_loss: allowed relative difference of epoch losses there.
+        quiet_nights: minimum mean number of nights between false alarms of all detectors together.
+        oldest_days: days after which the summary reports that a system was not rerun.
     """
 
     artifacts: tuple[str, ...] = ()
@@ -194,7 +194,7 @@ class Check(Strict):
 
 
 DOCKER_VARIABLES = {name: f"HARNESS_DOCKER_{name.upper()}" for name in Docker.model_fields}
-OPTIONAL = ("certificates", "proxy", "wheels", "address")  # an empty variable means none of it
+OPTIONAL = ("certificates", "proxy", "wheels", "address")  # an empty variable clears the value
 
 
 class File(Strict):
@@ -202,7 +202,7 @@ class File(Strict):
 
     Attributes:
         data: folder for data files that cannot be fetched; HARNESS_DATA overrides it.
-        executor: what carries runs out where the command line does not say; HARNESS_EXECUTOR overrides it.
+        executor: default without --executor; HARNESS_EXECUTOR overrides it.
     """
 
     results: str = "results"

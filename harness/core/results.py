@@ -1,4 +1,4 @@
-"""The values that pass between store, statistics, tables and verdicts: what a run left, what a paper printed.
+"""The values that pass between store, statistics, tables and verdicts: results of runs and published numbers.
 
 Plain frozen data, no behaviour beyond derived properties; nothing here reads or writes a file.
 """
@@ -14,19 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 SECONDS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0}
-#: What a run's printed metrics call the minutes until its best epoch, and papers' files a system's time; code bases
-#: that print the seconds of the whole training call them as papers' files do.
+#: Names of the minutes until the best epoch: in a run's printed metrics, and in papers' files. Code bases
+#: that print the seconds of the complete training use the name of papers' files.
 MINUTES, TRAINING_TIME = "minutes to converge", "training_time"
-#: What a table may show of a training beside its metrics.
+#: Facts of a training that a table may show beside its metrics.
 TrainingFact = Literal["minutes", "seconds", "best epoch"]
-#: What papers' files call each of them.
+#: Their names in papers' files.
 PRINTED_FACTS: dict[TrainingFact, str] = {
     "minutes": TRAINING_TIME,
     "seconds": TRAINING_TIME,
     "best epoch": "best_epoch",
 }
 Status = Literal["finished", "failed", "missing"]
-NOT_RUN = "not run"  # the reason of a missing run for which nothing else is known
+NOT_RUN = "not run"  # the reason of a missing run without another known reason
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +38,10 @@ class Ranks:
         above: shape (n_users,), candidates scored strictly above the held-out item.
         tied: shape (n_users,), candidates with its score, the item itself included, so at least 1.
         candidates: shape (n_users,), how many candidates were ranked.
-        protocol: how: split, ranking (full or sampled), seen (what happens to items the user has had).
-        items: how many items the run ranks where nobody's seen ones are left out; 0 where it does not say.
-        views: the same users ranked under another protocol, by the prefix of the metrics that are made from it, such
-            as `sampled`. No other metric is ever made from these.
+        protocol: split, ranking (full or sampled), seen (treatment of items in the user's history).
+        items: number of items that the run ranks if seen ones are not excluded; 0 if not reported.
+        views: the same users ranked under another protocol, by the prefix of the metrics computed from it, such
+            as `sampled`. No other metric is computed from these.
     """
 
     users: npt.NDArray[np.int64]
@@ -55,17 +55,17 @@ class Ranks:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """One run as tables see it: a cell with a seed.
+    """One run as used by tables: a cell with a seed.
 
     Attributes:
-        seed: None for a system without randomness (popularity): it stands for every seed.
+        seed: None for a system without randomness (popularity): it serves every seed.
         reason: why it failed or is missing, one line, "" if finished.
         ranks: None unless finished.
-        epochs: epochs trained; None where there is no such thing.
-        epoch_cap: the most epochs it could have trained.
-        disagreements: where the metrics that the upstream printed are not those of its ranks, one line each.
+        epochs: epochs trained; None if it does not train.
+        epoch_cap: maximum number of epochs.
+        disagreements: printed metrics of the upstream that differ from those of its ranks, one line each.
         printed: the upstream's own test metrics, as it printed them.
-        marks: what a reader must know of this run, one line each, although it counts.
+        marks: caveats of a valid run, one line each.
     """
 
     key: str
@@ -92,16 +92,16 @@ class RunResult:
 
     @property
     def training(self) -> dict[TrainingFact, float]:
-        """What is known of the training.
+        """A fact of the training.
 
-        The upstream itself tells minutes until the best epoch, and seconds of the whole training with its validations.
+        The upstream reports minutes until the best epoch, and seconds of the complete training with validations.
         """
-        told: dict[TrainingFact, float] = {
+        by_fact: dict[TrainingFact, float] = {
             "minutes": float(self.printed.get(MINUTES, "nan")),
             "seconds": float(self.printed.get(TRAINING_TIME, "nan")),
             "best epoch": math.nan if self.best_epoch is None else float(self.best_epoch),
         }
-        return {fact: value for fact, value in told.items() if math.isfinite(value)}
+        return {fact: value for fact, value in by_fact.items() if math.isfinite(value)}
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,10 @@ class Published:
 
     Attributes:
         decimals: printed decimals, so that the rounding interval is value ± 0.5 · 10^-decimals.
-        mark: the paper's own significance mark, "" if none.
-        unit: "" where the number has none.
-        beside: "" for the number that a verdict is about; else what a table calls the place where this one stands.
-        row: its place in the paper's file, the same for all systems that share the number; "" if nobody shares it.
+        mark: the paper's significance mark, "" if none.
+        unit: "" if none.
+        beside: "" for the number of the verdict; else the table's name for this number's source.
+        row: its place in the paper's file, equal for all systems that share the number; "" if not shared.
     """
 
     dataset: str
@@ -133,12 +133,12 @@ class Published:
 
     @property
     def identity(self) -> str:
-        """What tells it from other printed numbers of one dataset and metric."""
+        """Its identity among printed numbers of one dataset and metric."""
         return self.row or self.system
 
     @property
     def seconds(self) -> float:
-        """A duration in seconds; what has no unit is in seconds."""
+        """A duration in seconds; seconds are also the default unit."""
         return self.value * SECONDS[self.unit]
 
 
@@ -147,8 +147,8 @@ class Claim:
     """A claim of a paper, written in the recipe before any run: `better` beats `worse` on `metric`, per dataset.
 
     Attributes:
-        own: no paper's claim, but the comparison of a loss that the command line put in with another system.
-        datasets: those that it is about; () for all.
+        own: not a paper's claim, but the comparison of an added loss with another system.
+        datasets: of the claim; () for all.
     """
 
     better: str

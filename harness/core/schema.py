@@ -1,4 +1,4 @@
-"""Strict models for files that people write, and their mistakes in words."""
+"""Strict models of files that people write, and messages for their mistakes."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from harness.core.errors import near_misses
 
 
 class Strict(BaseModel, extra="forbid", frozen=True):
-    """A part of a file that a person writes: unknown keys are errors, values never change."""
+    """A part of a file that a person writes: unknown keys are errors, values are immutable."""
 
 
 def problems(error: ValidationError, kind: type[BaseModel]) -> str:
-    """All problems of a file, one a line: key path, what is wrong, the value as written, near misses of a key.
+    """All problems of a file, one per line: key path, problem, value as written, similar known keys.
 
     Args:
-        kind: what the file was read as.
+        kind: model of the file.
     """
     lines = [one_problem(dict(problem), kind) for problem in error.errors()]
     return "\n  ".join([f"{error.error_count()} problem(s)", *lines])
 
 
 def one_problem(problem: dict[str, Any], kind: type[BaseModel]) -> str:
-    """One problem of pydantic in our form."""
+    """One problem of pydantic in the harness's format."""
     *above, last = problem["loc"] or ("file",)
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*above, last)).lstrip(".")
     if problem["type"] == "extra_forbidden":
@@ -37,7 +37,7 @@ def one_problem(problem: dict[str, Any], kind: type[BaseModel]) -> str:
 
 
 def keys_at(kind: Any, path: Sequence[int | str]) -> Iterable[str]:
-    """The keys that a file may have at a key path, found by walking down the types of its models."""
+    """The keys that a file may have at a key path, found by descending the types of its models."""
     for part in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = kind.model_fields[str(part)].annotation

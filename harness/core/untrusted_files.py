@@ -1,8 +1,8 @@
-"""What somebody else's program left in a folder, looked over before anything reads it: plain files and folders only.
+"""Inspection of a folder that a third party's program wrote, before it is read: plain files and folders only.
 
-A link would lead a reader out of the folder, a pipe make it wait for ever, a folder nested thousands deep exhaust it.
-No link is followed while looking, and every folder is opened by its descriptor, so that a program that is still at
-work cannot lead this one astray either.
+A link could lead a reader out of the folder, a pipe block it, a folder nested thousands deep exhaust it.
+No link is followed, and every folder is opened by its descriptor, so that a program that is still
+running cannot redirect this one.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """Something in a folder.
+    """One entry of a folder.
 
     Attributes:
-        at: descriptor of the folder that holds it, open while it is looked at.
-        path: where it lies below the folder that was looked into.
-        depth: 0 for what lies in that folder itself.
+        at: descriptor of its parent folder, open during the inspection.
+        path: relative to the inspected folder.
+        depth: 0 for direct entries of that folder.
     """
 
     at: int
@@ -41,65 +41,65 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Its name in the folder that holds it."""
+        """Its name in its parent folder."""
         return self.path.rpartition("/")[2]
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder, and no link to one."""
+        """Whether it is a folder, not a link to one."""
         return stat.S_ISDIR(self.facts.st_mode)
 
     @property
-    def oddity(self) -> str:
-        """What is wrong with it, "" for a plain file with one name and for a folder that is not nested too deep."""
+    def fault(self) -> str:
+        """Its fault; "" for a plain file with one name and for a folder that is not nested too deep."""
         if self.is_folder:
             return "folders nested too deep" if self.depth >= DEEPEST else ""
         if not stat.S_ISREG(self.facts.st_mode):
-            return KINDS.get(stat.S_IFMT(self.facts.st_mode), "no file")
+            return KINDS.get(stat.S_IFMT(self.facts.st_mode), "not a file")
         return "a file with a second name" if self.facts.st_nlink > 1 else ""
 
 
-def entries(folder: Path, mend: bool = False) -> Iterator[Entry]:
-    """Everything in a folder, what is inside before what holds it; folders nested too deep are not gone into.
+def entries(folder: Path, unlock: bool = False) -> Iterator[Entry]:
+    """All entries of a folder, contents before their folder; too deep folders are not entered.
 
     Args:
-        mend: take the right to look into every folder; only where nobody writes to any of them any more.
+        unlock: grant read permission on every folder; only if no program writes to them any more.
     Raises:
-        OSError: a folder cannot be looked into.
+        OSError: a folder is not readable.
     """
-    if mend:
+    if unlock:
         os.chmod(folder, 0o755)
     at = os.open(folder, FOLDER)
     try:
-        yield from below(at, "", 0, mend)
+        yield from below(at, "", 0, unlock)
     finally:
         os.close(at)
 
 
-def below(at: int, path: str, depth: int, mend: bool) -> Iterator[Entry]:
+def below(at: int, path: str, depth: int, unlock: bool) -> Iterator[Entry]:
     """Everything below an open folder; see `entries`."""
     for name in os.listdir(at):
         try:
             entry = Entry(at, f"{path}{name}", os.stat(name, dir_fd=at, follow_symlinks=False), depth)
-            enter = entry.is_folder and not entry.oddity
-            if mend and entry.is_folder:
+            enter = entry.is_folder and not entry.fault
+            if unlock and entry.is_folder:
                 os.chmod(name, 0o755, dir_fd=at)
             inner = os.open(name, FOLDER, dir_fd=at) if enter else None
         except (FileNotFoundError, NotADirectoryError):
-            continue  # gone meanwhile, or another thing by now: the program is still at work
+            continue  # removed or replaced meanwhile: the program is still running
         if inner is not None:
             try:
-                yield from below(inner, f"{entry.path}/", depth + 1, mend)
+                yield from below(inner, f"{entry.path}/", depth + 1, unlock)
             finally:
                 os.close(inner)
         yield entry
 
 
 def excess(folder: Path, most_bytes: int) -> str:
-    """What is too much about a folder that a program is writing into, in words; "" where it is within its limits.
+    """The exceeded limit of a folder that a program is writing to, in words; "" if within limits.
 
     Args:
-        most_bytes: that all its files together may take on the disk, and that one may claim to have.
+        most_bytes: disk space of all files together, and apparent size of each.
     """
     used = count = 0
     try:
@@ -109,29 +109,29 @@ def excess(folder: Path, most_bytes: int) -> str:
                 return f"wrote more than {most_bytes >> 20} MB"
             if count > MOST_ENTRIES:
                 return f"made more than {MOST_ENTRIES:,} files"
-            if entry.is_folder and entry.oddity:
-                return f"made {entry.oddity}"
+            if entry.is_folder and entry.fault:
+                return f"made {entry.fault}"
     except PermissionError:
-        return "made a folder that nobody may look into"
+        return "made a folder without read permission"
     return ""
 
 
 def clear(folder: Path, most: Mapping[str, int], known_as: str = "") -> list[str]:
-    """Remove all but plain files and folders from a folder that nobody writes to any more.
+    """Remove all but plain files and folders from a folder that no program writes to any more.
 
-    A link from one place of the folder to another is removed too, but is nothing to tell of: programs make such.
+    A link within the folder is removed too, but not reported: programs create such links.
 
     Args:
-        known_as: the folder's own path as the program saw it, where that is another one.
-        most: bytes that all files together whose path is like this (`ranks-*.npz`) may have: they will be read whole.
+        known_as: the folder's path as the program saw it, if different.
+        most: bytes of all files together that match a pattern (`ranks-*.npz`), since they are read into memory.
     Returns:
-        what was removed, in words, such as "'out/model.pt', a link".
+        descriptions of removed entries, such as "'out/model.pt', a link".
     Raises:
         OSError: it cannot be removed.
     """
     found, left = [], dict(most)
-    for entry in entries(folder, mend=True):
-        what = entry.oddity
+    for entry in entries(folder, unlock=True):
+        what = entry.fault
         for like in (like for like in most if fnmatch.fnmatchcase(entry.path, like)):
             left[like] -= entry.facts.st_size
             what = what or ("a folder" if entry.is_folder else "larger than a record may be" if left[like] < 0 else "")
@@ -143,10 +143,10 @@ def clear(folder: Path, most: Mapping[str, int], known_as: str = "") -> list[str
 
 
 def is_internal_link(entry: Entry, homes: tuple[str, str]) -> bool:
-    """Whether something is a link that, as it is written, leads to another place of the folder; no link is followed.
+    """Whether an entry is a link whose text points inside the folder; no link is followed.
 
     Args:
-        homes: paths that the folder goes by.
+        homes: paths of the folder.
     """
     if not stat.S_ISLNK(entry.facts.st_mode):
         return False
@@ -157,10 +157,10 @@ def is_internal_link(entry: Entry, homes: tuple[str, str]) -> bool:
 
 
 def remove_deep_tree(at: int, name: str) -> None:
-    """Remove a folder however deep it is: each one in it is moved up beside it before it is emptied.
+    """Remove a folder of any depth: each subfolder is moved up beside it before it is emptied.
 
     Args:
-        at: descriptor of the folder that holds it.
+        at: descriptor of its parent folder.
     Raises:
         OSError: it cannot be removed.
     """
@@ -172,7 +172,7 @@ def remove_deep_tree(at: int, name: str) -> None:
         try:
             for child in os.listdir(inner):
                 if stat.S_ISDIR(os.stat(child, dir_fd=inner, follow_symlinks=False).st_mode):
-                    os.chmod(child, 0o700, dir_fd=inner)  # one that cannot be written to cannot be moved
+                    os.chmod(child, 0o700, dir_fd=inner)  # a folder without write permission cannot be moved
                     waiting.append(f".{uuid.uuid4().hex}")
                     os.rename(child, waiting[-1], src_dir_fd=inner, dst_dir_fd=at)
                 else:
@@ -183,11 +183,11 @@ def remove_deep_tree(at: int, name: str) -> None:
 
 
 def chown_tree(folder: Path, uid: int, gid: int) -> None:
-    """Make a user the owner of a folder and of all in it, links themselves included.
+    """Make a user the owner of a folder and of all its entries, links themselves included.
 
     Raises:
         OSError: only root may.
     """
-    for entry in entries(folder, mend=True):
+    for entry in entries(folder, unlock=True):
         os.chown(entry.name, uid, gid, dir_fd=entry.at, follow_symlinks=False)
     os.chown(folder, uid, gid, follow_symlinks=False)

@@ -1,6 +1,6 @@
-"""YAML files that a person writes to typed values; past this module nobody sees a raw dictionary.
+"""Reads YAML files into typed values; no other module handles raw dictionaries.
 
-Refused: a key that stands twice, which YAML's own loader settles in silence, and every key that the type does not have.
+Refused: duplicate keys, of which YAML's loader silently drops one, and keys that the type does not have.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def parse(path: Path, kind: type[Model], context: Any = None, printed: bool = Fa
     """One YAML file as a typed value.
 
     Args:
-        context: what the checks of `kind` may ask for beyond the file.
-        printed: numbers with a point come as decimals, so that 0.150 keeps its last digit.
+        context: further input of the validators of `kind`.
+        printed: read numbers with a point as decimals, so that 0.150 keeps its last digit.
     Raises:
-        RecipeError: not readable, no YAML, or with mistakes, all of them listed.
+        RecipeError: not readable, not YAML, or with mistakes, all of them listed.
     """
     loader = PrintedLoader if printed else Loader
     if context is not None:
@@ -42,10 +42,10 @@ def once(text: str, loader: type[Loader], where: str, kind: type[BaseModel]) -> 
 
 
 def parse_text(text: bytes, where: str, kind: type[Model]) -> Model:
-    """The content of a YAML file, of an earlier commit perhaps, as a typed value.
+    """YAML text, e.g. of an earlier commit, as a typed value.
 
     Args:
-        where: what messages call it.
+        where: its name in messages.
     Raises:
         RecipeError: as `parse`.
     """
@@ -69,21 +69,19 @@ def yaml_text(content: dict[str, Any]) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
-class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the fast one where it was built
-    """YAML's safe loader, which refuses a key that stands twice in one mapping instead of dropping the first."""
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader if available
+    """YAML's safe loader, which refuses duplicate keys of a mapping instead of dropping the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
-        """One mapping, each of its keys once."""
+        """One mapping with unique keys."""
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         if twice := sorted({key for key in keys if keys.count(key) > 1 and key != "<<"}):
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{', '.join(twice)}: key stands twice", node.start_mark
-            )
+            raise yaml.constructor.ConstructorError(None, None, f"{', '.join(twice)}: duplicate key", node.start_mark)
         return super().construct_mapping(node, deep)
 
 
 class PrintedLoader(Loader):
-    """The same, with every number as it was written."""
+    """The same loader, with every number as written."""
 
 
 def as_written(_loader: PrintedLoader, node: yaml.ScalarNode) -> Decimal:
@@ -93,7 +91,7 @@ def as_written(_loader: PrintedLoader, node: yaml.ScalarNode) -> Decimal:
     except InvalidOperation:
         found = Decimal("NaN")
     if not found.is_finite():
-        raise yaml.constructor.ConstructorError(None, None, f"{node.value}: no plain number", node.start_mark)
+        raise yaml.constructor.ConstructorError(None, None, f"{node.value}: not a plain number", node.start_mark)
     return found
 
 
@@ -123,4 +121,4 @@ def loaded(text: str, loader: type[Loader], where: str) -> Any:
 
 def unreadable(where: str, error: Exception) -> RecipeError:
     """The error of a file that cannot be read as YAML."""
-    return RecipeError(where, f"cannot be read: {error}", "mend the file")
+    return RecipeError(where, f"is not readable: {error}", "correct the file")

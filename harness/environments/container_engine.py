@@ -1,4 +1,4 @@
-"""The container engine, Docker's or Podman's, over its API; what cannot be had is told in the words of this program."""
+"""The container engine, Docker or Podman, over its API; its errors are translated to the harness's errors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CONNECT_S, PATIENCE_S = 10, 600  # a busy engine takes minutes to remove an imag
 
 @dataclass(frozen=True)
 class Engine:
-    """What is known of an engine.
+    """The facts of an engine.
 
     Attributes:
         name: with its version, such as Docker 20.10.24.
-        rootless: whether it runs as a user, so that users inside its containers are others outside.
+        rootless: whether it runs as a user, so that user ids in its containers map to others outside.
     """
 
     name: str
@@ -33,11 +33,11 @@ def connect(address: str = "") -> docker.DockerClient:
     """A client of a running engine.
 
     Args:
-        address: such as unix:///run/podman/podman.sock; DOCKER_HOST or Docker's own place by default.
+        address: such as unix:///run/podman/podman.sock; DOCKER_HOST or Docker's default.
     Raises:
         SetupError: no engine answers there.
     """
-    import docker  # a fifth of a second: only for who uses containers
+    import docker  # takes a fifth of a second, so only if containers are used
     from docker.errors import DockerException
 
     try:
@@ -47,13 +47,13 @@ def connect(address: str = "") -> docker.DockerClient:
         client.api.timeout = PATIENCE_S
     except (DockerException, OSError) as error:
         raise_interruption(error)
-        fix = "start it, name another with DOCKER_HOST, or use --executor local; `harness doctor` says more"
+        fix = "start it, set another with DOCKER_HOST, or use --executor local; see `harness doctor`"
         raise SetupError(address or "container engine", f"does not answer: {error}", fix) from error
     return client
 
 
 def raise_interruption(error: BaseException) -> None:
-    """Raise the Ctrl-C that the engine's library took for an error of its own, if this error comes from one."""
+    """Raise the Ctrl-C that the engine's library wrapped in its own error, if there is one."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, Interrupted):
@@ -62,11 +62,11 @@ def raise_interruption(error: BaseException) -> None:
 
 
 @contextlib.contextmanager
-def refusals(where: str, fix: str = "`harness doctor` says more") -> Iterator[None]:
-    """Translate what the engine refuses, and its silence.
+def refusals(where: str, fix: str = "see `harness doctor`") -> Iterator[None]:
+    """Translate the engine's refusals, and a missing answer.
 
     Raises:
-        SetupError: with the engine's own words.
+        SetupError: with the engine's message.
     """
     from docker.errors import APIError, DockerException
 
@@ -75,16 +75,16 @@ def refusals(where: str, fix: str = "`harness doctor` says more") -> Iterator[No
     except APIError as error:
         raise_interruption(error)
         raise SetupError(where, f"the engine refuses: {error.explanation or error}", fix) from error
-    except (DockerException, OSError) as error:  # an OSError of requests: the engine is gone
+    except (DockerException, OSError) as error:  # an OSError of requests: the engine stopped
         raise_interruption(error)
         raise SetupError(where, f"the engine does not answer: {error}", fix) from error
 
 
 def describe(client: docker.DockerClient) -> Engine:
-    """Which engine answers.
+    """The facts of the answering engine.
 
     Raises:
-        SetupError: none does.
+        SetupError: no engine answers.
     """
     with refusals("container engine"):
         parts = client.version().get("Components") or [{}]

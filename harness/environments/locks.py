@@ -1,6 +1,6 @@
-"""The content of a lock file: which packages it pins, and the hash that stands for them in a run's key.
+"""The content of a lock file: the packages it pins, and their hash for run keys.
 
-Order, comments and line ends change no environment, so they change no hash.
+Order, comments and line ends do not change the environment, so they do not change the hash.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ COMMENT = re.compile(r"(^|\s)#.*")
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of what a lock pins: name, version, marker, extras and hashes of each package, sorted.
+    """SHA-256 of a lock's pins: name, version, marker, extras and hashes of each package, sorted.
 
     Raises:
-        ConfigError: the lock cannot be read.
+        ConfigError: the lock is not readable.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "restore it from the repository") from error
+        raise ConfigError(str(path), f"is not readable: {error}", "restore it from the repository") from error
     return sha256_bytes(canonical_json(sorted(entries(text))).encode())
 
 
 def entries(text: str) -> Iterator[list[str]]:
-    """What each line of a lock says, continued lines joined.
+    """The requirement of each line of a lock, continued lines joined.
 
-    An option such as --index-url, and whatever else is no requirement, stays as written: pip judges it.
+    An option such as --index-url, or any other line that is not a requirement, is kept as written.
     """
     joined = "\n".join(COMMENT.sub("", line).rstrip() for line in text.splitlines()).replace("\\\n", " ")
     for line in (line.strip() for line in joined.split("\n")):
@@ -50,7 +50,7 @@ def entry(line: str) -> list[str]:
     """Name, version, marker, extras, address and hashes of one requirement.
 
     Raises:
-        InvalidRequirement: it is none.
+        InvalidRequirement: it is not a requirement.
     """
     pin = Requirement(HASH.sub("", line))
     marker = str(pin.marker) if pin.marker else ""

@@ -1,4 +1,4 @@
-"""What a record says of the machine that a run ran on; it can change last digits, and is no part of a key."""
+"""The machine facts of a record; the machine can change last digits, but is not part of a key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.core.process import capture
 
 
 def describe_machine(base_env: Mapping[str, str], device: str) -> dict[str, object]:
-    """What a record says of the machine: platform, processor, GPU and driver."""
+    """The machine facts of a record: platform, processor, GPU and driver."""
     facts: dict[str, object] = {
         "platform": platform.platform(terse=True),
         "machine": platform.machine(),
@@ -33,7 +33,7 @@ def describe_machine(base_env: Mapping[str, str], device: str) -> dict[str, obje
 
 
 def cpu_name() -> str:
-    """The processor's name, "" where the system does not tell."""
+    """The processor's name, "" if unknown."""
     try:
         lines: Sequence[str] = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Classes of machines: 8 digits that stand for all that can change the last digits of a run."""
+"""Classes of machines: 8 digits that identify everything that can change the last digits of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IDENTITY = ("vendor_id", "cpu family", "model", "CPU implementer", "CPU part")
 def class_facts(base_env: Mapping[str, str], device: str, executor: str, image: str = "") -> dict[str, str]:
     """Processor with its vector instructions, C library, device and executor.
 
-    Host name, kernel, number and speed of processors are none of it. An image brings a C library of its own.
+    Host name, kernel, number and speed of processors are excluded. An image has its own C library.
 
     Args:
         image: id of the container's image, "" for none.
@@ -44,7 +44,7 @@ def machine_class(facts: Mapping[str, str]) -> str:
 
 
 def cpu_facts() -> dict[str, str]:
-    """What the system says of the first processor."""
+    """The system's facts of the first processor."""
     try:
         block = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
     except OSError:

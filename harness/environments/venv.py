@@ -1,7 +1,7 @@
-"""A lock to a virtual environment, or the interpreter at hand; nothing here knows runs or recipes.
+"""Creates a virtual environment from a lock, or uses the current interpreter; independent of runs and recipes.
 
-A virtual environment lies in the cache under its lock's hash, is made once, installs only wheels whose hashes the lock
-has, and counts only once its marker is there; a half-made one is removed and made again.
+A virtual environment is in the cache under its lock's hash. It is created once and installs only wheels whose hashes
+the lock has. It is valid once its marker exists; an incomplete one is removed and recreated.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harness.core.project_file import Environment
 from harness.environments.locks import content_hash
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-LIST_PACKAGES = (  # reversed: of a package that is there twice, the one found first is the one imported
+LIST_PACKAGES = (  # reversed: of a duplicate package, the first one found is imported
     "import importlib.metadata as m, json, platform, sys;"
     "named = [d for name in sys.argv[1:] for d in [*m.distributions(name=name)][:1]];"
     "found = named if sys.argv[1:] else reversed([*m.distributions()]);"
@@ -37,12 +37,12 @@ INSTALL = ["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:",
 
 @dataclass(frozen=True)
 class Request:
-    """Which environment is wanted, and how.
+    """A requested environment.
 
     Attributes:
         kind: `venv` or `inherit`; the environment's own by default.
-        python: interpreter to inherit or to make the environment with.
-        versions: taken in place of asking that interpreter, which need not be there then; of a stored table.
+        python: interpreter to inherit or to create the environment with.
+        versions: of a stored table's interpreter, instead of the current one's, which need not exist then.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Request:
 
     @property
     def inherits(self) -> bool:
-        """Whether the interpreter at hand is used as it is."""
+        """Whether the current interpreter is used unchanged."""
         return (self.kind or self.environment.kind) == "inherit"
 
     @property
@@ -66,11 +66,11 @@ class Request:
         """The interpreter's absolute path.
 
         Raises:
-            SetupError: there is none.
+            SetupError: it does not exist.
         """
         found = shutil.which(self.python, path=self.base_env.get("PATH"))
         if found is None:
-            raise SetupError(self.python, "no such interpreter", "name one with --python")
+            raise SetupError(self.python, "no such interpreter", "set one with --python")
         return str(Path(found).absolute())
 
     @cached_property
@@ -83,7 +83,7 @@ class Request:
 
     @property
     def lock(self) -> Path:
-        """The lock file for this device, system, machine and Python; the most specific one there is.
+        """The lock file for this device, system, machine and Python; the most specific one.
 
         Raises:
             ConfigError: the environment has none for it.
@@ -99,7 +99,7 @@ class Request:
 
 
 def most_specific_lock(locks: Mapping[str, str], words: Sequence[str], where: str) -> str:
-    """The lock under the longest beginning of `words` that has one.
+    """The lock of the longest prefix of `words` that has one.
 
     Args:
         words: device, system, machine and Python, such as cpu, linux, x86_64, py311.
@@ -114,7 +114,7 @@ def most_specific_lock(locks: Mapping[str, str], words: Sequence[str], where: st
 
 
 def identity(request: Request) -> dict[str, str]:
-    """What stands for the environment in a run's key: the hash of what the lock pins, or inherited versions.
+    """The environment's part of a run key: the hash of the lock's pins, or inherited versions.
 
     Raises:
         ConfigError: no lock. SetupError: an inherited interpreter lacks a package.
@@ -138,27 +138,27 @@ def packages(python: str, base_env: Mapping[str, str], wanted: Sequence[str] = (
     """Versions of an interpreter and of its packages, names in lower case.
 
     Args:
-        wanted: look for these alone, which takes a fraction of the time; all by default.
+        wanted: only these packages, which is faster; all by default.
     Raises:
-        SetupError: if the interpreter cannot be run.
+        SetupError: if the interpreter cannot run.
     """
     found: dict[str, str] = json.loads(capture([python, "-c", LIST_PACKAGES, *wanted], base_env))
     return found
 
 
 def marker_of(request: Request) -> Path:
-    """The file that is there once the virtual environment is whole: the versions of its packages."""
+    """The marker file of a complete virtual environment, with the versions of its packages."""
     name = f"{request.name}-{sha256_file(request.lock)[:12]}-py{request.version}"
     return request.cache / "environments" / name / "packages.json"
 
 
 def realise(request: Request, making: Callable[[str], None] = lambda _: None) -> Path:
-    """The interpreter of the environment, made if need be.
+    """The interpreter of the environment, created if needed.
 
     Args:
-        making: is told before something that takes minutes begins.
+        making: called before a step that takes minutes.
     Raises:
-        SetupError: packages cannot be installed; the message ends with pip's last lines.
+        SetupError: the installation failed; the message ends with pip's last lines.
         StoreError: the disk is full or not writable.
     """
     if request.inherits:
@@ -174,7 +174,7 @@ def realise(request: Request, making: Callable[[str], None] = lambda _: None) ->
 
 
 def make(folder: Path, request: Request) -> None:
-    """Make a virtual environment in place and install the lock into it."""
+    """Create a virtual environment in place and install the lock into it."""
     remove_tree(folder)
     if folder.is_symlink():  # to an environment that was removed; nothing behind the link is touched
         folder.unlink()
@@ -185,12 +185,12 @@ def make(folder: Path, request: Request) -> None:
         capture([str(folder / "bin" / "python"), *INSTALL, *request.pip_args, "-r", str(request.lock)], env)
     except SetupError as error:
         remove_tree(folder)
-        fix = "see pip's lines above; another index goes into [mirrors] pip of harness.toml or HARNESS_PIP_ARGS"
+        fix = "see pip's lines above; set another index in [mirrors] pip of harness.toml or HARNESS_PIP_ARGS"
         raise SetupError(f"environment {request.name}", error.what, fix) from error
 
 
 def resolved(python: Path, base_env: Mapping[str, str]) -> dict[str, str]:
-    """Packages of a realised environment, from its marker where there is one."""
+    """Packages of a created environment, from its marker if there is one."""
     marker = python.parent.parent / "packages.json"
     if marker.is_file():
         found: dict[str, str] = json.loads(marker.read_text())
@@ -199,7 +199,7 @@ def resolved(python: Path, base_env: Mapping[str, str]) -> dict[str, str]:
 
 
 def child_env(base_env: Mapping[str, str], python: Path, threads: int, device: str) -> dict[str, str]:
-    """Environment variables of a run: a fixed number of threads, no GPU unless asked for, quiet progress bars."""
+    """Environment variables of a run: a fixed number of threads, no GPU unless requested, no progress bars."""
     count = str(threads)
     env = dict(base_env)
     env.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), count))

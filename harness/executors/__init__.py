@@ -1,1 +1,1 @@
-"""Ways to carry out a prepared run."""
+"""Executors: they run a prepared command."""

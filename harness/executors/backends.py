@@ -1,6 +1,6 @@
-"""Where runs find their packages, and what carries them out: this machine, or containers of an image.
+"""Interpreter and executor of runs: on this machine, or in containers of an image.
 
-Nothing is made, and no engine asked, before somebody needs the interpreter: a plan says what it would take by itself.
+Nothing is created, and no engine contacted, before the interpreter is needed, so that plans work without them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     import docker
 
 LAST_LINES = 12
-OF_A_CONTAINER = {  # its variables, in the place of those of this process
+OF_A_CONTAINER = {  # its variables, instead of those of this process
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8",
-    "USER": "harness", "LOGNAME": "harness",  # libraries ask for a name, and the number of the user has none inside
+    "USER": "harness", "LOGNAME": "harness",  # libraries ask for a user name, and the user id has none inside
 }  # fmt: skip
 
 
 class Backend(Protocol):
-    """What a run finds around it.
+    """Interpreter, executor and variables of runs.
 
     Attributes:
         device: cpu or cuda.
@@ -45,50 +45,50 @@ class Backend(Protocol):
 
     @property
     def identity(self) -> dict[str, str]:
-        """What stands for them in a run's key; nothing is made for it."""
+        """The environment's part of a run key; creates nothing."""
 
     @property
     def python(self) -> Path:
-        """The interpreter, as a run calls it; made if need be."""
+        """The interpreter, as seen by a run; created if needed."""
 
     @property
     def executor(self) -> Executor:
-        """What carries runs out."""
+        """The executor of runs."""
 
     @property
     def facts(self) -> dict[str, object]:
-        """What a record says of them."""
+        """The facts for a record."""
 
     @property
     def versions(self) -> dict[str, str]:
-        """Versions of the interpreter that a stored request must name, so that its keys are found elsewhere."""
+        """Versions of the interpreter that a stored request must contain, so that other machines find its keys."""
 
     def variables(self, threads: int) -> dict[str, str]:
         """Environment variables of a run."""
 
     def is_whole(self) -> bool:
-        """Whether what was made is still there."""
+        """Whether the interpreter still exists."""
 
     def to_make(self, size: str) -> str:
-        """What is still to be made, for `harness plan`, "" for nothing.
+        """What still has to be created, for `harness plan`; "" if nothing.
 
         Args:
             size: of a virtual environment, in words.
         """
 
     def shown(self, path: Path, folder: RunFolder, reads: Mapping[str, Path]) -> str:
-        """A path of this machine as a run sees it."""
+        """A path of this machine as seen by a run."""
 
     def end_leftovers(self, mark: str) -> None:
-        """End what a killed harness left running of a run."""
+        """End leftover processes of a run after its harness was killed."""
 
     def make(self, run: PreparedRun) -> None:
-        """Carry out something that must succeed. Raises SetupError with its last lines if it does not."""
+        """Run a command that must succeed. Raises SetupError with its last lines otherwise."""
 
 
 @dataclass(frozen=True)
 class LocalBackend:
-    """Processes of this machine, with a virtual environment or an interpreter at hand."""
+    """Processes of this machine, with a virtual environment or the current interpreter."""
 
     request: venv.Request
     making: Callable[[str], None] = lambda _: None
@@ -120,15 +120,15 @@ class LocalBackend:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The inherited ones, or the Python that chooses the lock."""
+        """The inherited ones, or the Python that selects the lock."""
         return dict(self.identity) if self.request.inherits else {"python": self.request.version}
 
     def variables(self, threads: int) -> dict[str, str]:
-        """Those of this process, with what every run gets."""
+        """Those of this process, with the variables of every run."""
         return venv.child_env(self.request.base_env, self.python, threads, self.device)
 
     def is_whole(self) -> bool:
-        """Whether the interpreter is there."""
+        """Whether the interpreter exists."""
         return self.python.exists()
 
     def to_make(self, size: str) -> str:
@@ -142,7 +142,7 @@ class LocalBackend:
         return str(path)
 
     def end_leftovers(self, mark: str) -> None:
-        """End all that has this mark."""
+        """End all processes with this mark."""
         end_tree(None, mark)
 
     def make(self, run: PreparedRun) -> None:
@@ -168,12 +168,12 @@ class DockerBackend:
 
     @cached_property
     def request(self) -> images.ImageRequest:
-        """Which image."""
+        """The image."""
         return images.image_request(self.config, self.name, self.device)
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """What the image is made from."""
+        """The sources of the image."""
         return images.identity(self.request)
 
     @cached_property
@@ -183,17 +183,17 @@ class DockerBackend:
 
     @cached_property
     def image(self) -> images.Image:
-        """The image, built if need be."""
+        """The image, built if needed."""
         return images.ensure_image(self.client, self.request, self.making)
 
     @property
     def python(self) -> Path:
-        """The image's interpreter; nothing of this name need be here."""
+        """The image's interpreter, a path inside the image."""
         return Path(images.INTERPRETER) if self.image else Path()
 
     @cached_property
     def limits(self) -> sandbox.Limits:
-        """The most that a run may use."""
+        """The resource limits of a run."""
         asked = self.config.docker.model_dump(exclude={"address", "cpus"})
         cpus = self.config.docker.cpus or min(self.threads, os.cpu_count() or self.threads)
         return sandbox.Limits(**asked, cpus=cpus)
@@ -216,7 +216,7 @@ class DockerBackend:
 
     @property
     def versions(self) -> dict[str, str]:
-        """None: harness.toml names the Python of images."""
+        """None: harness.toml gives the Python of images."""
         return {}
 
     def variables(self, threads: int) -> dict[str, str]:
@@ -224,15 +224,15 @@ class DockerBackend:
         return venv.child_env(OF_A_CONTAINER, self.python, threads, self.device)
 
     def is_whole(self) -> bool:
-        """An image that a container was made of cannot go away beneath it."""
+        """True: an image in use cannot be removed."""
         return True
 
     def to_make(self, size: str) -> str:
-        """The image; whether the engine has it is not asked."""
-        return f"environment {self.name}: image {images.tag(self.request)}, built if need be ({size} and its base)"
+        """The image; the engine is not asked whether it has it."""
+        return f"environment {self.name}: image {images.tag(self.request)}, built if needed ({size} and its base)"
 
     def shown(self, path: Path, folder: RunFolder, reads: Mapping[str, Path]) -> str:
-        """Where the container has it."""
+        """Its path in the container."""
         return sandbox.translated(str(path), sandbox.places(folder, reads))
 
     def end_leftovers(self, mark: str) -> None:
@@ -243,8 +243,8 @@ class DockerBackend:
         """Run a command to its end in a container."""
         found: list[Outcome] = []
         wait(self.executor, iter([run]), 1, lambda _, outcome: found.append(outcome), lambda: None)
-        why = [found[0].reason, *(f"left {odd}" for odd in run.folder.clear())]
+        why = [found[0].reason, *(f"left {removed_entry}" for removed_entry in run.folder.clear())]
         why += ["timed out"] if found[0].timed_out else [f"status {found[0].status}"] if found[0].status else []
-        if told := [reason for reason in why if reason]:
+        if reasons := [reason for reason in why if reason]:
             tail = run.folder.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-LAST_LINES:]
-            raise SetupError(run.label, "\n    ".join([f"failed: {told[0]}", *tail]), "see its lines above")
+            raise SetupError(run.label, "\n    ".join([f"failed: {reasons[0]}", *tail]), "see its lines above")

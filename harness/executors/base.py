@@ -1,4 +1,4 @@
-"""What every executor promises, and the waiting that is written once over it.
+"""The contract of executors, and the waiting loop over it.
 
 A prepared run is a command with its folder and environment; an executor knows nothing of recipes or metrics.
 """
@@ -18,13 +18,13 @@ FASTEST_POLL_S, SLOWEST_POLL_S = 0.002, 0.1
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run ready to be carried out.
+    """A run ready for execution.
 
     Attributes:
         mark: identifies its processes on this machine.
-        timeout_s: seconds after which its whole process tree is ended.
-        reads: what it may read besides its own folder, files or folders by name: source, data, loss. An executor that
-            shuts runs in shows them these and nothing else.
+        timeout_s: seconds after which its process tree is ended.
+        reads: files or folders that it may read besides its own folder, by name: source, data, loss. An executor with
+            isolation shows it nothing else.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Outcome:
     Attributes:
         status: exit status, negative for a signal.
         seconds: wall time from start to end.
-        reason: why the executor ended it, or what killed it, in the user's words; "" where only the status tells.
+        reason: why the executor stopped it, or what killed it, in words; "" if only the status is known.
     """
 
     status: int
@@ -55,7 +55,7 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Carries out prepared runs one way."""
+    """Executes prepared runs."""
 
     def submit(self, run: PreparedRun) -> Any:
         """Start a run and return a handle. Raises SetupError if it cannot be started."""
@@ -64,7 +64,7 @@ class Executor(Protocol):
         """The outcome, None while it runs. Raises nothing; a timeout is an outcome."""
 
     def cancel(self, handle: Any) -> None:
-        """End a run and all its processes; returns when they are gone."""
+        """End a run and all its processes; returns when they have ended."""
 
 
 def wait(
@@ -74,14 +74,14 @@ def wait(
     ended: Callable[[PreparedRun, Outcome], None],
     tick: Callable[[], None],
 ) -> None:
-    """Keep up to `jobs` runs going until the iterator is empty and all have ended.
+    """Keep up to `jobs` runs active until the iterator is empty and all have ended.
 
     Args:
-        runs: taken from only when there is room.
+        runs: consumed only when a job is free.
         ended: called in this thread for each outcome.
         tick: called between polls.
     Raises:
-        Interrupted: after ending all that ran; whatever `runs`, `ended` or `tick` raise, likewise.
+        Interrupted: after ending all active runs; so does any exception of `runs`, `ended` or `tick`.
     """
     going: list[tuple[PreparedRun, Any]] = []
     pause = FASTEST_POLL_S

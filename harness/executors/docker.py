@@ -1,7 +1,7 @@
-"""Runs as containers, shut in as `sandbox` says; whatever ends one early is told in the outcome's reason.
+"""Runs in containers, isolated by `sandbox`; the outcome's reason says what ended one early.
 
 The log is written by this process, from the engine's stream, into a file that the container cannot change. What a run
-writes is looked at once a second. A container that its harness left behind is removed by the next one.
+writes is checked once a second. A leftover container of a dead harness is removed by the next harness.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Contained:
     """A running container.
 
     Attributes:
-        ended: set once it has ended, or the engine can no longer tell.
+        ended: set once it has ended, or its state is unknown.
         seconds: from its start to its end.
-        looked: when its limits were last held against it, by the monotonic clock.
+        looked: time of the last check of its limits, by the monotonic clock.
     """
 
     run: PreparedRun
@@ -54,7 +54,7 @@ class Contained:
     threads: tuple[threading.Thread, ...] = ()
 
     def await_end(self) -> None:
-        """Wait for the container; runs in a thread of its own."""
+        """Wait for the container; runs in a separate thread."""
         from docker.errors import DockerException
 
         with contextlib.suppress(DockerException, OSError):
@@ -64,7 +64,7 @@ class Contained:
 
 
 class DockerExecutor:
-    """Carries out runs in containers of one image; see `harness.executors.base.Executor`."""
+    """Executes runs in containers of one image; see `harness.executors.base.Executor`."""
 
     def __init__(self, client: docker.DockerClient, image: str, limits: Limits, gpus: str = "none") -> None:
         """Containers of dead harnesses are removed at once.
@@ -80,14 +80,16 @@ class DockerExecutor:
         sandbox.reap(client)
 
     def submit(self, run: PreparedRun) -> Contained:
-        """Create a container, listen to it, start it.
+        """Create a container, attach to its output, start it.
 
         Raises:
-            SetupError: the program, the image, the GPU or the room on the disk is not there, or the engine refuses.
+            SetupError: the program, image, GPU or disk space is missing, or the engine refuses.
         """
         self.end_leftovers(run)
         if low := self.low_disk(run):
-            raise SetupError(str(run.folder.path), f"{low} before it began", "make room, or lower docker.reserve_mb")
+            raise SetupError(
+                str(run.folder.path), f"{low} before it started", "free some space, or lower docker.reserve_mb"
+            )
         with disk_errors(run.folder.log):
             log = run.folder.log.open("wb", buffering=0)
             if os.geteuid() == 0:
@@ -101,12 +103,14 @@ class DockerExecutor:
             raise
 
     def start(self, run: PreparedRun, log: BinaryIO) -> Contained:
-        """See `submit`; a container that it leaves behind is found by its label."""
+        """See `submit`; a leftover container is found by its label."""
         asked = sandbox.options(run, self.image, self.limits, self.gpus, self.engine)
         with container_engine.refusals(run.command[0], self.advice()):
             container = self.client.containers.create(**asked)
             self.require(container, run.command[0])
-            stream = container.attach(stdout=True, stderr=True, stream=True)  # after the start it loses lines
+            stream = container.attach(
+                stdout=True, stderr=True, stream=True
+            )  # attaching after the start would lose lines
             started = time.monotonic()
             try:
                 container.start()
@@ -123,26 +127,26 @@ class DockerExecutor:
         return handle
 
     def advice(self) -> str:
-        """What to do about an engine that refuses to start a run."""
+        """The fix if an engine refuses to start a run."""
         if self.gpus == "none":
-            return "`harness doctor` says more"
-        return f"--gpus {self.gpus} needs NVIDIA's container toolkit beside the engine; `harness doctor` says more"
+            return "see `harness doctor`"
+        return f"--gpus {self.gpus} needs NVIDIA's container toolkit beside the engine; see `harness doctor`"
 
     def require(self, container: Container, program: str) -> None:
-        """Refuse a program that the image does not have: started, it would only show as a strange exit status.
+        """Refuse a program that the image lacks, since starting it would only give an unclear exit status.
 
         Raises:
-            SetupError: it is not there.
+            SetupError: the program is missing.
         """
         if not program.startswith("/"):
-            return  # found along the image's own path, or not
+            return  # searched in the image's PATH
         api = self.client.api
         address = f"{api.base_url}/v{api.api_version}/containers/{container.id}/archive"
         if api.head(address, params={"path": program}, timeout=api.timeout).status_code == 404:
             raise SetupError(program, f"cannot be started: {self.image} has no such program", "check the image")
 
     def poll(self, handle: Contained) -> Outcome | None:
-        """The outcome, None while it runs; nothing of the container is left once there is one."""
+        """The outcome, None while it runs; with an outcome, the container has been removed."""
         if handle.ended.is_set():
             return self.finish(handle)
         now = time.monotonic()
@@ -158,7 +162,7 @@ class DockerExecutor:
         return self.finish(handle, reason) if reason else None
 
     def cancel(self, handle: Contained) -> None:
-        """End the run; returns when its container is gone.
+        """End the run; returns when its container is removed.
 
         Raises:
             SetupError: the engine does not answer.
@@ -168,10 +172,10 @@ class DockerExecutor:
             self.put_away(handle)
 
     def finish(self, handle: Contained, reason: str = "", timed_out: bool = False) -> Outcome:
-        """End the container if it has not ended, and say how it did.
+        """End the container if it has not ended, and return the outcome.
 
         Args:
-            reason: why it is ended before its time.
+            reason: why it is stopped early.
         """
         from docker.errors import DockerException, NotFound
 
@@ -184,7 +188,7 @@ class DockerExecutor:
             if state.get("Running"):
                 raise SetupError("container engine", "did not say how the run ended")
         except NotFound:
-            return Outcome(LOST, handle.seconds, reason=reason or "somebody removed its container")
+            return Outcome(LOST, handle.seconds, reason=reason or "its container was removed by another program")
         except (DockerException, OSError, HarnessError) as error:
             why = " ".join(str(error).split())
             return Outcome(LOST, handle.seconds, reason=reason or f"the container engine was lost: {why}")
@@ -192,36 +196,36 @@ class DockerExecutor:
         return Outcome(status, handle.seconds, timed_out, reason or self.cause(handle, state, status, timed_out))
 
     def cause(self, handle: Contained, state: dict[str, Any], status: int, timed_out: bool) -> str:
-        """What ended a container, as far as the engine and the disk tell; "" if its status says all."""
+        """The cause of a container's end by the engine and the disk; "" if the status suffices."""
         memory = f"its limit is {self.limits.memory_mb} MB"
-        if state.get("OOMKilled"):  # also if it was a child that was killed, whatever the parent then said
+        if state.get("OOMKilled"):  # also if a child process was killed and the parent ended otherwise
             return f"out of memory: {memory}"
         if error := state.get("Error"):
-            return f"the container engine says: {error}"
+            return f"the container engine reports: {error}"
         if excess := untrusted_files.excess(handle.run.folder.path, self.limits.disk_mb * MB):
             return excess
         if status == KILLED and not timed_out:
-            return f"killed, cause unknown, perhaps out of memory: {memory}"
+            return f"killed, cause unknown, possibly out of memory: {memory}"
         return ""
 
     def crowd(self, handle: Contained) -> str:
-        """Whether a container has as many processes as it may have, in words; "" if not, or if nobody can tell."""
+        """Whether a container has reached its limit of processes, in words; "" if not or unknown."""
         from docker.errors import DockerException
 
         with contextlib.suppress(DockerException, OSError):
             found = self.client.api.stats(str(handle.container.id), stream=False, one_shot=True).get("pids_stats") or {}
             if found.get("current", 0) >= self.limits.processes:
-                return f"with {self.limits.processes} processes, all that it may have"
+                return f"with {self.limits.processes} processes, its limit"
         return ""
 
     def low_disk(self, run: PreparedRun) -> str:
-        """That there is less room on the disk than is to be left, in words; "" if there is enough."""
+        """Whether free disk space is below the reserve, in words; "" if not."""
         if shutil.disk_usage(run.folder.path).free >= self.limits.reserve_mb * MB:
             return ""
-        return f"less than {self.limits.reserve_mb} MB were left on the disk"
+        return f"less than {self.limits.reserve_mb} MB of free disk space"
 
     def stop(self, handle: Contained) -> None:
-        """SIGTERM, a few seconds of grace, SIGKILL to all that is in the container."""
+        """Send SIGTERM, then after a grace period SIGKILL, to all processes in the container."""
         from docker.errors import NotFound
 
         with contextlib.suppress(NotFound):
@@ -229,7 +233,7 @@ class DockerExecutor:
         handle.ended.wait(LAST_WORDS_S)
 
     def put_away(self, handle: Contained) -> None:
-        """Remove the container once its last words are in the log; what it wrote is the caller's again."""
+        """Remove the container after its last output is in the log; give its files to the caller."""
         for thread in handle.threads:
             thread.join(LAST_WORDS_S)
         sandbox.remove(handle.container)
@@ -238,7 +242,7 @@ class DockerExecutor:
                 untrusted_files.chown_tree(handle.run.folder.path, os.geteuid(), os.getegid())
 
     def end_leftovers(self, run: PreparedRun) -> None:
-        """Remove what an earlier harness, or an interrupted start, left of this run.
+        """Remove leftovers of this run from an earlier harness or an interrupted start.
 
         Raises:
             SetupError: the engine does not answer.
@@ -247,9 +251,9 @@ class DockerExecutor:
 
 
 def keep_log(stream: Iterator[bytes], log: BinaryIO) -> None:
-    """Write what a container says into its log, to its end; runs in a thread of its own.
+    """Write a container's output to its log until it ends; runs in a separate thread.
 
-    A log beyond all measure is cut off, and read on, since a container that nobody listens to stands still.
+    A too long log is truncated but the output is still read, since a container blocks if its output is not read.
     """
     left = MOST_LOG
     with log, contextlib.suppress(ValueError):  # a stream that was closed while it was read
@@ -257,7 +261,7 @@ def keep_log(stream: Iterator[bytes], log: BinaryIO) -> None:
             with contextlib.suppress(OSError):  # a full disk, which ends the run elsewhere
                 log.write(words[:left])
                 if 0 < left <= len(words):
-                    log.write(f"\nharness: the log was cut off here, after {MOST_LOG // MB} MB\n".encode())
+                    log.write(f"\nharness: the log was truncated here, after {MOST_LOG // MB} MB\n".encode())
             left = max(left - len(words), 0)
     hang_up(stream)
 

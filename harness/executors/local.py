@@ -11,14 +11,14 @@ from harness.executors.base import Outcome, PreparedRun
 
 @dataclass
 class Running:
-    """A process and when it must end."""
+    """A process and its deadline."""
 
     child: Child
     timeout_s: float
 
 
 class LocalExecutor:
-    """Carries out runs as child processes, each in a session of its own."""
+    """Executes runs as child processes, each in its own session."""
 
     def submit(self, run: PreparedRun) -> Running:
         """Start the run's command.
@@ -29,7 +29,7 @@ class LocalExecutor:
         return Running(spawn(run.command, run.cwd, run.env, run.folder.log, run.mark), run.timeout_s)
 
     def poll(self, handle: Running) -> Outcome | None:
-        """The outcome, None while it runs; whatever a run leaves running, late or not, is ended with it."""
+        """The outcome, None while it runs; remaining descendants of a run are ended with it."""
         status = handle.child.poll()
         seconds = time.monotonic() - handle.child.started
         if status is not None:
@@ -39,5 +39,5 @@ class LocalExecutor:
         return None
 
     def cancel(self, handle: Running) -> None:
-        """End the run and everything it started."""
+        """End the run and all its descendants."""
         handle.child.end()

@@ -1,4 +1,4 @@
-"""The files of one run while it is under way; the only place that knows their names."""
+"""The files of an active run; the only place that knows their names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.core import untrusted_files
 from harness.core.files import remove_tree
 
-INSIDE = "/harness/run"  # what a run in a container calls its folder
+INSIDE = "/harness/run"  # its path inside a container
 
 
 MOST_EVENTS, MOST_RANKS = 16 << 20, 256 << 20  # bytes; those of a run of 100 epochs on 1,000 users: 36 kB and 240 kB
@@ -16,7 +16,7 @@ MOST_EVENTS, MOST_RANKS = 16 << 20, 256 << 20  # bytes; those of a run of 100 ep
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The names of the files of a run; nobody else spells them."""
+    """The names of the files of a run; no other module spells them."""
 
     path: Path
 
@@ -27,22 +27,22 @@ class RunFolder:
 
     @property
     def events(self) -> Path:
-        """What the probe reported."""
+        """The events of the probe."""
         return self.path / "events.jsonl"
 
     @property
     def out(self) -> Path:
-        """Where the upstream may write."""
+        """The folder that the upstream may write to."""
         return self.path / "out"
 
     @property
     def record(self) -> Path:
-        """The finished record, beside the folder: what the upstream may write to must never pass for one."""
+        """The finished record, beside the folder, since the upstream must not be able to write to it."""
         return self.path.with_name(f"{self.path.name}.json")
 
     @property
     def loss(self) -> Path:
-        """The user's file with the loss, where it is one of their own."""
+        """The user's file of a custom loss."""
         return self.path / "loss.py"
 
     def ranks(self, split: str) -> Path:
@@ -50,7 +50,7 @@ class RunFolder:
         return self.path / f"ranks-{split}.npz"
 
     def clear(self) -> list[str]:
-        """Remove what a run left besides plain files and folders, and files too large to read; what it was, in words.
+        """Remove everything except plain files and folders of allowed size; return descriptions of removed entries.
 
         Raises:
             OSError: it cannot be removed.

@@ -1,8 +1,8 @@
-"""How a run is shut into a container: what it sees, what it may use, whose it is.
+"""Isolation of a run in a container: mounts, limits, user.
 
-It sees its source and data, which it cannot change, and one folder of its own, where its log lies beyond its reach.
-It has no network, no right beyond those of an ordinary user, and limits on memory, processes, processors and disk.
-Refused: root inside, and engines that run without root, whose users inside are others outside.
+It can read its source and data, and write to its own folder, except to its log.
+It has no network, no privileges beyond an ordinary user's, and limits on memory, processes, CPUs and disk.
+Refused: root inside, and rootless engines, which map users inside to other users outside.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 INSIDE = "/harness"
-NOBODY = 65532  # in the place of root: no user of any distribution
+NOBODY = 65532  # instead of root: a user id that no distribution uses
 LABEL = "seqrec-harness"
 MB = 1 << 20
-# One stream, since the engine passes two on in no order. A first process is killed by no signal of its own container:
-# Docker puts an init before it, that of Podman has to be installed.
+# One stream, since the engine does not keep the order of two. The first process of a container ignores default signals:
+# Docker runs an init before it; with Podman an init would have to be installed.
 DOCKER_FIRST = ("/bin/sh", "-c", 'exec "$@" 2>&1', "sh")
 PODMAN_FIRST = ("/bin/sh", "-c", '"$@" 2>&1; exit $?', "sh")
 REMOVAL_S, UNDER_WAY = 20, 409
@@ -43,10 +43,10 @@ class Limits:
 
     Attributes:
         memory_mb: of all its processes, /tmp and shared memory included.
-        disk_mb: of all that it writes, its log included, and of each file.
+        disk_mb: of all its output with the log, and of each file.
         shm_mb, tmp_mb: of /dev/shm and /tmp, which lie in memory.
-        reserve_mb: free space on the disk below which a run is ended, whoever took it.
-        cpus: processors, which should be the number of its threads.
+        reserve_mb: free disk space below which a run is stopped, whatever used it.
+        cpus: number of CPUs, which should equal its threads.
     """
 
     memory_mb: int = 16_384
@@ -59,12 +59,12 @@ class Limits:
 
 
 def places(folder: RunFolder, reads: Mapping[str, Path]) -> dict[Path, str]:
-    """Where a container has what a run may see, by its place on this machine."""
+    """Paths in the container of what a run may read, by path on this machine."""
     return {folder.path: OWN, **{path: f"{INSIDE}/{name}" for name, path in reads.items()}}
 
 
 def translated(text: str, inside: Mapping[Path, str]) -> str:
-    """A word of a command, or a variable's value, with places of this machine replaced by those of the container."""
+    """A word of a command, or a variable's value, with paths of this machine replaced by the container's."""
     by_name = {str(path): place for path, place in inside.items()}
     longest_first = sorted(by_name, key=len, reverse=True)
     names = "|".join(re.escape(name) for name in longest_first)
@@ -72,27 +72,27 @@ def translated(text: str, inside: Mapping[Path, str]) -> str:
 
 
 def user() -> tuple[int, int]:
-    """User and group of a run: the caller's, somebody without any rights where root calls."""
+    """User and group of a run: the caller's, or an unprivileged user if root calls."""
     return (NOBODY, NOBODY) if os.getuid() == 0 else (os.getuid(), os.getgid())
 
 
 def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: container_engine.Engine) -> dict[str, Any]:
-    """What the engine is asked for.
+    """The container options for the engine.
 
     Args:
         image: name or id.
         gpus: `none`, `all`, or numbers such as 0,1.
     Raises:
-        SetupError: the engine runs without root, or takes no GPUs.
+        SetupError: the engine is rootless, or supports no GPUs.
     """
     from docker.types import LogConfig
 
-    if which.podman and gpus != "none":  # the run would start without them, and nobody would be told
-        what = f"{which.name} passes no GPUs on through this API"
+    if which.podman and gpus != "none":  # the run would silently start without them
+        what = f"{which.name} does not support GPUs through this API"
         raise SetupError("--gpus", what, "use Docker with NVIDIA's container toolkit, or --executor local")
 
     if which.rootless:
-        what = f"{which.name} runs without root: files that a run writes would belong to another user"
+        what = f"{which.name} is rootless: files that a run writes would belong to another user"
         raise SetupError("container engine", what, "use an engine that runs as root, or --executor local")
     inside = places(run.folder, run.reads)
     words = [translated(word, inside) for word in run.command]
@@ -117,7 +117,7 @@ def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: cont
         "pids_limit": limits.processes,
         "ulimits": ulimits(limits, which),
         "device_requests": gpu_requests(gpus),
-        "log_config": LogConfig(type="none"),  # the log is written here; the engine's own copy would have no limit
+        "log_config": LogConfig(type="none"),  # the harness writes the log; the engine's copy would have no size limit
         "init": not which.podman,
         "stop_signal": "SIGTERM",
         "healthcheck": {"test": ["NONE"]},
@@ -125,9 +125,9 @@ def options(run: PreparedRun, image: str, limits: Limits, gpus: str, which: cont
 
 
 def mounts(run: PreparedRun, inside: Mapping[Path, str]) -> list[Any]:
-    """Folders that the container shares with this machine: its own to write into, all others to read.
+    """Folders shared with the container: its own writable, all others read-only.
 
-    Its log, and the copy of a loss that will lie in its record, are laid over once more, for reading only.
+    Its log, and the copy of a loss for its record, are mounted again, read-only.
     """
     from docker.types import Mount
 
@@ -137,7 +137,7 @@ def mounts(run: PreparedRun, inside: Mapping[Path, str]) -> list[Any]:
 
 
 def ulimits(limits: Limits, which: container_engine.Engine) -> list[Any]:
-    """Limits of each process: size of a file, no core dumps; Podman raises others beyond what it may."""
+    """Limits of each process: size of a file, no core dumps; Podman would raise other limits too high."""
     from docker.types import Ulimit
 
     asked = {"fsize": (limits.disk_mb * MB, limits.disk_mb * MB), "core": (0, 0)}
@@ -147,7 +147,7 @@ def ulimits(limits: Limits, which: container_engine.Engine) -> list[Any]:
 
 
 def gpu_requests(gpus: str) -> list[Any]:
-    """What is asked of NVIDIA's runtime, nothing for none."""
+    """The GPU request for NVIDIA's runtime; empty for none."""
     from docker.types import DeviceRequest
 
     if gpus == "none":
@@ -157,12 +157,12 @@ def gpu_requests(gpus: str) -> list[Any]:
 
 
 def gpu_variables(gpus: str) -> dict[str, str]:
-    """Images of CUDA ask for all GPUs by themselves, and get them where NVIDIA's runtime is the engine's default."""
+    """CUDA images request all GPUs by default; this variable prevents it if NVIDIA's runtime is the default."""
     return {"NVIDIA_VISIBLE_DEVICES": "void"} if gpus == "none" else {}
 
 
 def labels(run: PreparedRun) -> dict[str, str]:
-    """Whose a container is, so that a later harness can tell those that nobody looks after any more."""
+    """Labels with the owning harness, so that a later harness recognises abandoned containers."""
     return {
         f"{LABEL}.run": run.mark,
         f"{LABEL}.host": machine_identity(),
@@ -172,10 +172,10 @@ def labels(run: PreparedRun) -> dict[str, str]:
 
 
 def reap(client: docker.DockerClient, mark: str = "") -> list[str]:
-    """Remove the containers of harnesses of this machine that are dead; the marks of their runs.
+    """Remove the containers of dead harnesses on this machine; return the marks of their runs.
 
     Args:
-        mark: only those of this run; also one that this very process left, since it holds the run's lock.
+        mark: only those of this run, including this process's own, since it holds the run's lock.
     Raises:
         SetupError: the engine does not answer.
     """
@@ -192,7 +192,7 @@ def reap(client: docker.DockerClient, mark: str = "") -> list[str]:
 
 
 def remove(container: Container) -> None:
-    """Remove a container, running or not, and wait until it is gone; one that somebody else removes is no error.
+    """Remove a container, running or not, and wait until it is gone; ignore one that is already removed.
 
     Raises:
         docker.errors.APIError: the engine refuses.

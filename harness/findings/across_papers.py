@@ -1,6 +1,6 @@
 """The same system on the same dataset in several papers: values, gains, order, protocol.
 
-None of these papers need be wrong: code, sequence lengths and stopping differ. What differs is shown with its size.
+A difference is not an error of a paper, since code, sequence lengths and stopping differ. It is shown with its size.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def check(library: Library) -> Iterator[Finding]:
 
 
 def comparable(library: Library) -> Numbers:
-    """The papers' own ranking metrics, those repeated in a second table once; runs of another length come later."""
+    """The papers' own ranking metrics, repeated ones once; runs of another length are last."""
     found: Numbers = {}
     for placed in library.own():
         n = placed.number
@@ -43,7 +43,7 @@ def comparable(library: Library) -> Numbers:
 
 
 def first(papers: dict[str, list[LocatedNumber]]) -> list[LocatedNumber]:
-    """What is compared of each paper: one number of each of its models, the one of its main table."""
+    """The compared numbers of each paper: one for each model, from its main table."""
     return [
         next(p for p in found if p.number.model == model)
         for found in papers.values()
@@ -52,7 +52,7 @@ def first(papers: dict[str, list[LocatedNumber]]) -> list[LocatedNumber]:
 
 
 def values(found: Numbers) -> Iterator[Finding]:
-    """What several papers print for one system, and how far the largest is from the smallest."""
+    """The values of several papers for one system, and the ratio of largest and smallest."""
     for (dataset, metric, model, loss), papers in sorted(found.items()):
         shown_here = [p for of_paper in papers.values() for p in of_paper]
         compared = sorted(first(papers), key=lambda p: p.number.value)
@@ -68,7 +68,7 @@ def values(found: Numbers) -> Iterator[Finding]:
 
 
 def said(placed: LocatedNumber, model: str) -> str:
-    """A number with what sets it apart from its paper's others."""
+    """A number with its distinguishing facts within its paper."""
     n = placed.number
     kind = n.model.removeprefix(model).lstrip("-")
     more = [kind] if kind else []
@@ -78,7 +78,7 @@ def said(placed: LocatedNumber, model: str) -> str:
 
 
 def gains(found: Numbers, gain: Gain) -> Iterator[Finding]:
-    """By how much one loss beats another, in each paper that has both."""
+    """The gain of one loss over another in each paper that has both."""
     for (dataset, metric, model, loss), papers in sorted(found.items()):
         base = found.get((dataset, metric, model, gain.over), {})
         if (model, loss) != (gain.model, gain.loss) or len(set(papers) & set(base)) < 2:
@@ -100,12 +100,12 @@ def gains(found: Numbers, gain: Gain) -> Iterator[Finding]:
 
 
 def by_point(value: Interval) -> float:
-    """Where an interval has its point, for sorting."""
+    """The point of an interval, for sorting."""
     return float(value.point)
 
 
 def orders(library: Library, found: Numbers) -> Iterator[Finding]:
-    """Which of two systems is ahead, in each paper that has both; the best implementation stands for a system."""
+    """The better of two systems in each paper that has both; a system is represented by its best implementation."""
     for one, other in combinations(sorted(found), 2):
         papers = [paper for paper in found[one] if paper in found[other]]
         if one[:2] != other[:2] or len(papers) < 2:
@@ -131,7 +131,7 @@ def best(found: list[LocatedNumber]) -> LocatedNumber:
 
 
 def winner(library: Library, a: LocatedNumber, b: LocatedNumber) -> str:
-    """Model and loss that is ahead, or neither."""
+    """The better model and loss, or neither."""
     if a.number.interval.same(b.number.interval):
         return "neither"
     top = best([a, b]).number
@@ -139,7 +139,7 @@ def winner(library: Library, a: LocatedNumber, b: LocatedNumber) -> str:
 
 
 def leader(a: LocatedNumber, b: LocatedNumber) -> str:
-    """What is ahead, with both values."""
+    """The better system, with both values."""
     if a.number.interval.same(b.number.interval):
         return f"neither ({a.number.value})"
     top, low = (a, b) if a.number.value > b.number.value else (b, a)
@@ -147,7 +147,7 @@ def leader(a: LocatedNumber, b: LocatedNumber) -> str:
 
 
 def by_quotes(library: Library, paper: str, a: LocatedNumber, b: LocatedNumber) -> Iterator[str]:
-    """Where the figures that a paper quotes for a system would put another one ahead."""
+    """Figures quoted for a system that would reverse the order."""
     for own, rival in ((a, b), (b, a)):
         quotes = [
             p
@@ -159,11 +159,11 @@ def by_quotes(library: Library, paper: str, a: LocatedNumber, b: LocatedNumber) 
         ]
         if quotes and (best(quotes).number.value > rival.number.value) != (own.number.value > rival.number.value):
             top = best(quotes).number
-            yield f"the other way by the figure that {paper} quotes from {top.source}: {top.model} {top.value}"
+            yield f"reversed by the figure that {paper} quotes from {top.source}: {top.model} {top.value}"
 
 
 def protocols(library: Library) -> Iterator[Finding]:
-    """What the papers say of their protocols."""
+    """The papers' statements on their protocols."""
     for protocol in library.across.protocol:
         facts = {paper: str(library.fact(paper, path, protocol.what)) for paper, path in protocol.facts.items()}
         (head, value), *others = facts.items()
@@ -175,5 +175,5 @@ def protocols(library: Library) -> Iterator[Finding]:
 
 
 def source(path: str) -> str:
-    """Where a fact of a protocol comes from: some are read from released code alone."""
+    """The source of a protocol's fact: some are only in released code."""
     return "released code" if path.startswith("not_from_the_paper") else "protocol"

@@ -1,6 +1,6 @@
-"""What does not fit: reported figures and statements against what the printed numbers, and own runs, make of them.
+"""Collects findings: reported figures and statements compared with printed numbers and own runs.
 
-Every finding is computed from recipes/papers; none is written down by hand.
+Every finding is computed from recipes/papers and records.
 """
 
 from __future__ import annotations
@@ -50,24 +50,24 @@ def collect(
         root: the project folder.
         metrics, tests, variants, twins, settings: rows of own runs and recipes, none by default.
     Raises:
-        RecipeError: a paper's file has mistakes, or names numbers that it does not have.
+        RecipeError: a paper's file has mistakes, or selects missing numbers.
     """
     found = of_library(load(root))
     return ordered((*found, *records_findings(metrics, tests, variants, twins, settings)))
 
 
 def of_library(library: Library) -> tuple[Finding, ...]:
-    """What the papers' files show by themselves."""
+    """The findings from the papers' files alone."""
     return ordered(finding for check in CHECKS for finding in check.check(library))
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """By kind and verdict, else in the order of the files."""
+    """Sort key: kind and verdict, then the order of the files."""
     return tuple(sorted(findings, key=lambda f: (KINDS.index(f.kind), VERDICTS.index(f.verdict))))
 
 
 def papers_of(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """The papers that findings are about."""
+    """The papers of findings."""
     return tuple(sorted({paper for finding in findings for paper in finding.papers}))
 
 

@@ -1,4 +1,4 @@
-"""Dataset statistics against the counts they are derived from, and counts against each other."""
+"""Compares dataset statistics with the counts they derive from, and counts with each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Table = dict[str, LocatedNumber]
 
 
 def check(library: Library) -> Iterator[Finding]:
-    """What each paper derives from its counts, then counts against released files and between papers."""
+    """Each paper's derived statistics, then counts compared with released files and between papers."""
     counted = [p for p in library.numbers if p.number.metric in COUNTED]
     tables: dict[tuple[str, str, str], Table] = {(p.paper, p.artifact, p.number.dataset): {} for p in counted}
     for placed in library.numbers:
@@ -32,7 +32,7 @@ def check(library: Library) -> Iterator[Finding]:
 
 
 def derived(paper: str, where: str, dataset: str, table: Table) -> Iterator[Finding]:
-    """Average length and density of one dataset, or what they would be."""
+    """Average length and density of one dataset, or their values if not printed."""
     users, items, interactions = (table[name].number.interval for name in COUNTED)
     per_item = interactions / items
     for name, value in zip(DERIVED, (interactions / users, interactions * exact(100) / (users * items)), strict=True):
@@ -77,7 +77,7 @@ def counts(printed: LocatedNumber, counted: LocatedNumber) -> Finding:
     """One printed count against the count of the released file."""
     ours, theirs = printed.number, counted.number
     same = ours.value == theirs.value
-    remark = "one digit off" if not same and one_digit_off(str(ours.value), str(theirs.value)) else ""
+    remark = "differs in one digit" if not same and one_digit_off(str(ours.value), str(theirs.value)) else ""
     return Finding(
         "dataset", (printed.paper, counted.paper), artifact_title(printed.artifact), f"{ours.dataset}, {ours.metric}",
         str(ours.value), f"{theirs.value} counted in the released file", "agrees" if same else "disagrees", remark,

@@ -1,4 +1,4 @@
-"""What a check says of one reported figure or statement; plain data, made by the checks and shown by others."""
+"""The result of a check of one reported figure or statement; plain data."""
 
 from __future__ import annotations
 
@@ -17,30 +17,29 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 TITLES: dict[Kind, str] = {
     "percentage": "Percentages, ratios and other figures recomputed from printed values",
     "dataset": "Dataset statistics recomputed from printed counts",
-    "value": "One experiment, two values in one paper",
-    "statement": "Statements of a paper, held against each other and against its numbers",
-    "across": "One system on one dataset, as several papers print it",
-    "gain": "Gain of one loss over another, as several papers print it",
-    "order": "Which of two systems is ahead",
+    "value": "Different values of one experiment in one paper",
+    "statement": "Statements of a paper, compared with each other and with its numbers",
+    "across": "One system on one dataset in several papers",
+    "gain": "Gain of one loss over another in several papers",
+    "order": "Order of two systems in several papers",
     "quoted": "Figures quoted from earlier work",
     "protocol": "Protocols",
-    "plausible": "What one held-out item per user allows",
-    "released": "A paper against the code, logs and data released with it",
-    "unequal": "Settings that a comparison does not hold equal",
+    "plausible": "Bounds with one held-out item per user",
+    "released": "A paper compared with its released code, logs and data",
+    "unequal": "Settings that differ between compared systems",
     "runs": "Own runs",
-    "twins": "One system in two code bases: own runs alike",
+    "twins": "One system in two code bases: own runs with equal settings",
 }
-COUNTED: dict[Verdict, str] = {  # as said of several
+COUNTED: dict[Verdict, str] = {  # plural forms
     "disagrees": "disagree", "not from print": "not from print", "differs": "differ", "open": "open",
     "not printed": "not printed", "agrees": "agree",
 }  # fmt: skip
 MEANINGS: dict[Verdict, str] = {
-    "disagrees": "no unrounded values behind the printed ones give the reported figure, or two statements exclude each "
-    "other",
-    "not from print": "the printed values give another figure, but some unrounded ones would give the reported one",
-    "differs": "two sources give different values under one name; both may be right",
-    "open": "nothing that is printed settles it",
-    "not printed": "the paper gives no such figure; this is what its counts make of it",
+    "disagrees": "no unrounded values give the reported figure, or two statements contradict each other",
+    "not from print": "the printed values give another figure, but some unrounded values give the reported one",
+    "differs": "two sources give different values under one name; both may be correct",
+    "open": "the printed numbers do not decide it",
+    "not printed": "the paper has no such figure; this value is computed from its counts",
     "agrees": "the printed values give the reported figure",
 }
 
@@ -50,12 +49,12 @@ class Finding:
     """One check of one figure or statement.
 
     Attributes:
-        papers: keys of those it concerns.
-        where: table, figure or section, with the paper where there are several.
-        subject: what the figure is about.
+        papers: keys of the papers concerned.
+        where: table, figure or section, with the paper if there are several.
+        subject: of the figure.
         reported: as printed.
-        recomputed: what other printed numbers make of it, with the interval that their rounding leaves open.
-        remark: what may explain it, computed too, or where the numbers stand.
+        recomputed: from other printed numbers, with the interval that their rounding allows.
+        remark: a computed explanation, or the place of the numbers.
     """
 
     kind: Kind
@@ -69,6 +68,6 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """Where it stands, the papers named once."""
+        """The place, with each paper named once."""
         named = any(paper in self.where for paper in self.papers)
         return self.where if named else f"{', '.join(self.papers)}: {self.where}"

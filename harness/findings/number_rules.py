@@ -1,4 +1,4 @@
-"""Statements about many numbers at once, each number held against them."""
+"""Statements about many numbers at once, checked on each number."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from harness.recipes.papers.rounding import Interval, Verdict, change, shown
 from harness.recipes.papers.schema import Rule
 
 MOST_SHOWN = 4
-ALIKE_PERCENT = 10  # beyond it, two values that a paper calls alike are shown as different
+ALIKE_PERCENT = 10  # above it, two values that a paper calls similar are reported as different
 
 
 class Pair(NamedTuple):
-    """Two numbers of one dataset and metric, and by how many percent the first lies above the second."""
+    """Two numbers of one dataset and metric, and the gain of the first over the second in percent."""
 
     better: LocatedNumber
     worse: LocatedNumber
@@ -32,7 +32,7 @@ def check(library: Library) -> Iterator[Finding]:
 
 
 def order(library: Library, paper: str, rule: Rule) -> Iterator[Finding]:
-    """One system ahead of another wherever both have a number."""
+    """One system better than another wherever both have a number."""
     found = pairs(library, paper, rule)
     sign = -1 if rule.less else 1
     against = [pair for pair in found if sign * pair.gap.point <= 0]
@@ -42,13 +42,13 @@ def order(library: Library, paper: str, rule: Rule) -> Iterator[Finding]:
     if against:
         listed = [f"{p.worse.system} {p.worse.number.value}" for p in against[:MOST_SHOWN]]
         more = f" and {len(against) - MOST_SHOWN} more" if len(against) > MOST_SHOWN else ""
-        remark = f"{against[0].better.system} {against[0].better.number.value}; against it: {', '.join(listed)}{more}"
+        remark = f"{against[0].better.system} {against[0].better.number.value}; exceptions: {', '.join(listed)}{more}"
     verdict: Verdict = "agrees" if not against else "differs" if rule.better.paper else "disagrees"
     yield made(rule, paper, "holds everywhere", said, verdict, remark)
 
 
 def near(library: Library, paper: str, rule: Rule) -> Iterator[Finding]:
-    """One system near another, with no limit stated: the range of the gap."""
+    """One system near another, without a stated limit: the range of the gap."""
     gaps = sorted(pairs(library, paper, rule), key=lambda pair: pair.gap.point)
     ends = [f"{percent(p.gap)} ({spot(p.better)} over {p.worse.system})" for p in (gaps[0], gaps[-1])]
     yield made(rule, paper, "near", f"from {' to '.join(ends)}", "open", "no limit is stated")
@@ -80,7 +80,7 @@ def only_above(library: Library, paper: str, rule: Rule) -> Iterator[Finding]:
 
 
 def cap(library: Library, paper: str, rule: Rule) -> Iterator[Finding]:
-    """Room for the patience between the best epoch and the limit on epochs."""
+    """The best epoch plus patience compared with the limit on epochs."""
     limit, patience = (Decimal(library.fact(paper, path, rule.id)) for path in (rule.cap, rule.patience))
     for placed in matching(library, paper, rule):
         left = limit - placed.number.value
@@ -93,7 +93,7 @@ def cap(library: Library, paper: str, rule: Rule) -> Iterator[Finding]:
 
 
 def in_line(library: Library, paper: str, rule: Rule) -> Iterator[Finding]:
-    """Own numbers said to be like those of earlier work, held against every quotation of that work."""
+    """Own numbers said to be similar to earlier work, compared with every quotation of that work."""
     for placed in library.find(paper, rule.better):
         for quoted in library.numbers:
             named = quoted.number.source == rule.source and quoted.number.may_divide
@@ -119,12 +119,12 @@ def same_cell(library: Library, one: LocatedNumber, other: LocatedNumber) -> boo
 
 
 def family(library: Library, model: str) -> str:
-    """The name under which implementations of one model are compared."""
+    """The common name of a model's implementations."""
     return next((name for name, members in library.across.families.items() if model in members), model)
 
 
 def pairs(library: Library, paper: str, rule: Rule) -> list[Pair]:
-    """Every two numbers that a rule compares.
+    """Every pair of numbers that a rule compares.
 
     Raises:
         RecipeError: there are none, or one of them may be 0.
@@ -139,12 +139,12 @@ def pairs(library: Library, paper: str, rule: Rule) -> list[Pair]:
         if better != worse
     ]
     if not found:
-        raise RecipeError(f"{library.place(paper)}: {rule.id}", "compares no numbers", "mend `better` and `worse`")
+        raise RecipeError(f"{library.place(paper)}: {rule.id}", "compares no numbers", "correct `better` and `worse`")
     return found
 
 
 def gap(library: Library, paper: str, rule: Rule, better: LocatedNumber, worse: LocatedNumber) -> Interval:
-    """By how many percent one number lies above another."""
+    """The gain of one number over another, in percent."""
     try:
         return change(better.number.interval, worse.number.interval)
     except ZeroDivisionError as error:
@@ -152,14 +152,14 @@ def gap(library: Library, paper: str, rule: Rule, better: LocatedNumber, worse: 
 
 
 def matching(library: Library, paper: str, rule: Rule) -> tuple[LocatedNumber, ...]:
-    """The numbers that a rule is about.
+    """The numbers of a rule.
 
     Raises:
         RecipeError: there are none.
     """
     selector = rule.better.model_copy(update={"metric": rule.metric or rule.better.metric})
     if not (found := library.find(paper, selector)):
-        raise RecipeError(f"{library.place(paper)}: {rule.id}", "is about no numbers", "mend `better`")
+        raise RecipeError(f"{library.place(paper)}: {rule.id}", "matches no numbers", "correct `better`")
     return found
 
 

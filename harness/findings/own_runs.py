@@ -1,4 +1,4 @@
-"""Findings of own runs, from rows that others read out of records; nothing here opens a file."""
+"""Findings of own runs, from rows read from records elsewhere; opens no file."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class PairingRow:
 
 @dataclass(frozen=True)
 class PairRow:
-    """Two runs of one system, made alike.
+    """Two runs of one system with equal settings.
 
     Attributes:
-        settings: what they share: how long they could train, the seed; and which of their own limits differ.
+        settings: shared limits of training, seed, and differing limits.
         runs: their keys. means: of the metric over users, in the same order.
         p: of the paired t-test over users, two-sided.
     """
@@ -66,7 +66,7 @@ class PairRow:
 
 @dataclass(frozen=True)
 class VariantRow(PairRow):
-    """A system as a paper publishes it and, second, as its authors' code computes it."""
+    """A system as published in a paper and, second, as in its authors' code."""
 
     @property
     def published(self) -> float:
@@ -88,11 +88,11 @@ class TwinRow(PairRow):
 
 @dataclass(frozen=True)
 class SettingRow:
-    """A setting that two systems of a claim do not share.
+    """A setting that differs between two systems of a claim.
 
     Attributes:
-        datasets: labels, or that it is so on all.
-        systems: labels, the one that is said to be better first.
+        datasets: labels, or "all datasets".
+        systems: labels, the one claimed to be better first.
         values: of the setting, in the same order.
     """
 
@@ -111,12 +111,12 @@ def records_findings(
     twins: Iterable[TwinRow] = (),
     settings: Iterable[SettingRow] = (),
 ) -> Iterator[Finding]:
-    """What own runs show: printed metrics that do not follow from the ranks, tests that depend on pairing, released
-    code that does not do what its paper publishes, code bases that do not give one system one value, and settings that
-    a comparison does not hold equal.
+    """Findings of own runs: printed metrics that disagree with the ranks, tests that depend on pairing, released
+    code that differs from its paper, code bases with different values of one system, and settings that
+    differ between compared systems.
 
     Raises:
-        MetricsError: a printed metric that is no number.
+        MetricsError: a printed metric that is not a number.
     """
     for row in metrics:
         yield metric_finding(row)
@@ -125,7 +125,7 @@ def records_findings(
         yield Finding(
             "runs", (test.paper,), "own runs", f"{test.dataset}, {test.comparison}, {test.metric}",
             f"p = {test.p_unpaired:.3g}, users unpaired", f"p = {test.p_paired:.3g}, users paired",
-            "agrees" if same else "differs", "" if same else f"the test decides at {ALPHA}",
+            "agrees" if same else "differs", "" if same else f"the choice of test changes the decision at {ALPHA}",
         )  # fmt: skip
     yield from map(variant_finding, variants)
     yield from map(twin_finding, twins)
@@ -139,7 +139,9 @@ def metric_finding(row: MetricRow) -> Finding:
         value = exact(Decimal(repr(row.recomputed)))
         verdict = judge(printed, value)
     except (InvalidOperation, ValueError, OverflowError) as error:
-        raise MetricsError(f"run {row.run}", f"{row.metric} {row.printed!r} is no number", "run it again") from error
+        raise MetricsError(
+            f"run {row.run}", f"{row.metric} {row.printed!r} is not a number", "repeat the run"
+        ) from error
     return Finding(
         "runs", (row.paper,), f"run {row.run[:8]}", f"{row.dataset}, {row.system}, {row.metric}", row.printed,
         str(rounded(value.point, decimals(printed) + 2)), verdict,
@@ -147,7 +149,7 @@ def metric_finding(row: MetricRow) -> Finding:
 
 
 def variant_finding(row: VariantRow) -> Finding:
-    """A system as published beside what was released under its name."""
+    """A system as published compared with the released one."""
     differ = row.p < ALPHA
     ratio = f"{row.published / row.released:.2f} times, " if row.released > 0 else ""
     return Finding(
@@ -159,7 +161,7 @@ def variant_finding(row: VariantRow) -> Finding:
 
 
 def twin_finding(row: TwinRow) -> Finding:
-    """A system in one code base beside the same in another."""
+    """A system in one code base compared with the same in another."""
     first, second = (f"{mean:.4f} in {name}" for mean, name in zip(row.means, row.upstreams, strict=True))
     differ = row.p < ALPHA
     return Finding(
@@ -170,10 +172,10 @@ def twin_finding(row: TwinRow) -> Finding:
 
 
 def setting_finding(row: SettingRow) -> Finding:
-    """A setting of one system beside that of the system it is compared with."""
+    """A setting of one system and of the compared system."""
     better, worse = row.systems
     first, second = (f"{value} for {system}" for value, system in zip(row.values, row.systems, strict=True))
     return Finding(
         "unequal", (row.paper,), f"recipe {row.artifact}", f"{better} > {worse}, {row.setting} ({row.datasets})", first,
-        second, "differs", "read from the recipe, which follows the released configuration",
+        second, "differs", "from the recipe, which follows the released configuration",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Reported percentages and ratios against the printed values they are derived from."""
+"""Compares reported percentages and ratios with the printed values they derive from."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Reported:
 
     @property
     def suffix(self) -> str:
-        """Its unit as written behind it."""
+        """Its unit as a suffix."""
         return UNITS.get(self.kind) or (f" {self.unit}" if self.unit else "")
 
     @property
@@ -42,13 +42,13 @@ class Reported:
         return f"{self.value:{'+' if self.kind == 'percent' else ''}f}{self.suffix}"
 
     def like(self, value: Interval) -> str:
-        """A recomputed value at its digits and one more."""
+        """A recomputed value with one more digit."""
         return shown(value, decimals(self.value) + 1, self.kind == "percent", self.suffix)
 
 
 @dataclass(frozen=True)
 class Recomputed:
-    """A claim on one metric: what its two operands make of it."""
+    """A claim on one metric with its recomputed value."""
 
     metric: str
     of: LocatedNumber
@@ -58,7 +58,7 @@ class Recomputed:
 
 
 def check(library: Library) -> Iterator[Finding]:
-    """Gains printed beside the numbers, then what tables and text derive."""
+    """Gains printed with the numbers, then figures derived in tables and text."""
     yield from gains(library)
     compared = []
     for paper, artifact, claim in library.claims():
@@ -77,7 +77,7 @@ def check(library: Library) -> Iterator[Finding]:
 
 
 def gains(library: Library) -> Iterator[Finding]:
-    """Each gain printed beside a number."""
+    """Each gain printed with a number."""
     for placed in library.numbers:
         n = placed.number
         if n.improvement_pct is None:
@@ -95,9 +95,9 @@ def gains(library: Library) -> Iterator[Finding]:
 
 
 def recompute(library: Library, paper: str, claim: Claim) -> list[Recomputed]:
-    """The claim on its metric; where the paper names none, on all that have its operands, the best fit first.
+    """The claim on its metric; if the paper names none, on all with its operands, the best fit first.
 
-    Where the figure does not follow on the metric that is named, those on which it may follow come after it.
+    If the figure does not follow on the named metric, metrics on which it may follow are added.
     """
     assert claim.of is not None
     assert claim.over is not None
@@ -107,7 +107,7 @@ def recompute(library: Library, paper: str, claim: Claim) -> list[Recomputed]:
         return named
     metrics = [metric for metric in shared_metrics(library, paper, of, over) if metric != of.metric]
     if not named and not metrics:
-        raise RecipeError(f"{library.place(paper)}: {claim.id}", "no metric has both operands", "name what it compares")
+        raise RecipeError(f"{library.place(paper)}: {claim.id}", "no metric has both operands", "select both operands")
     found = [on_metric(library, paper, claim, of, over, metric) for metric in metrics]
     found.sort(key=lambda r: -VERDICTS.index(r.verdict))
     return named + [r for r in found if r.verdict != "disagrees" or not named] or found
@@ -121,7 +121,7 @@ def on_metric(library: Library, paper: str, claim: Claim, of: Selector, over: Se
 
 
 def shared_metrics(library: Library, paper: str, of: Selector, over: Selector) -> list[str]:
-    """Metrics on which both operands are one number each."""
+    """Metrics on which each operand is a single number."""
     free = [selector.model_copy(update={"metric": ""}) for selector in (of, over)]
     names = [[placed.number.metric for placed in library.find(paper, selector)] for selector in free]
     return [name for name in dict.fromkeys(names[0]) if names[0].count(name) == names[1].count(name) == 1]
@@ -136,18 +136,18 @@ def compared(paper: str, user: str, kind: str, of: Interval, over: Interval) -> 
 
 
 def comparison(paper: str, artifact: str, claim: Claim, found: list[Recomputed]) -> Finding:
-    """What became of a claim that compares two values."""
+    """The finding of a claim that compares two values."""
     best = found[0]
     remarks = [f"{best.metric}: {best.of.number.value} against {best.over.number.value} in {artifact_title(artifact)}"]
     if not claim.metric:
-        remarks[0] += ", the metric that fits best; the paper names none here"
+        remarks[0] += ", the best-fitting metric; the paper names none here"
     if claim.metric:
-        remarks += [f"{r.metric} would allow it ({Reported.of(claim).like(r.value)})" for r in found[1:]]
+        remarks += [f"{r.metric} would agree ({Reported.of(claim).like(r.value)})" for r in found[1:]]
     return made(paper, claim.where, claim.about, Reported.of(claim), best.value, remarks)
 
 
 def by_the_sentence(paper: str, claim: Claim, found: Recomputed) -> Iterator[Finding]:
-    """The two values that a sentence gives against those of the table, and what they would make of its figure."""
+    """The two values in a sentence compared with those of the table, with the resulting figure."""
     assert claim.text_of is not None
     assert claim.text_over is not None
     value = compared(paper, claim.id, claim.kind, printed(claim.text_of), printed(claim.text_over))
@@ -165,7 +165,7 @@ def by_the_sentence(paper: str, claim: Claim, found: Recomputed) -> Iterator[Fin
 
 
 def single(library: Library, paper: str, claim: Claim) -> Finding:
-    """A claim that compares no two values."""
+    """A claim that does not compare two values."""
     remarks = []
     if claim.kind == "share":
         assert claim.negatives is not None
@@ -181,7 +181,7 @@ def single(library: Library, paper: str, claim: Claim) -> Finding:
         given = [p.number.improvement_pct for p in library.find(paper, claim.operand(claim.of))]
         known = [pct for pct in given if pct is not None]
         if not known:
-            raise RecipeError(f"{library.place(paper)}: {claim.id}", "no number with a gain", "mend `of`")
+            raise RecipeError(f"{library.place(paper)}: {claim.id}", "no number with a gain", "correct `of`")
         value = exact(min(known) if claim.kind == "least" else max(known))
         remarks = [f"{claim.kind} of {len(known)} printed gains"]
     return made(paper, claim.where, claim.about, Reported.of(claim), value, remarks)

@@ -1,4 +1,4 @@
-"""What one held-out item per user allows: bounds between metrics, and ratios far from those of the same dataset."""
+"""Plausibility with one held-out item per user: bounds between metrics, and ratios far from others of the dataset."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from harness.recipes.papers.library import Library, LocatedNumber, metric_of
 from harness.recipes.papers.rounding import Interval, Verdict, shown
 
 METRIC = re.compile(r"^(sampled-)?(HIT|NDCG)@(\d+)$")
-FEWEST = 8  # ratios of a dataset from which a usual range is taken
-FENCES = 3  # quartile distances beyond the quartiles from which a ratio is called unusual
-TIED_SHARE = Fraction(1, 10)  # of the hits among ten: fewer among the first five are no usual ranking
+FEWEST = 8  # minimum ratios of a dataset for a usual range
+FENCES = 3  # interquartile ranges beyond the quartiles from which a ratio is called unusual
+TIED_SHARE = Fraction(1, 10)  # of the hits at 10: a smaller share at 5 is unusual
 FEWEST_HITS = Fraction(1, 100)
 Row = dict[tuple[str, str, int], LocatedNumber]  # sampled or not, HIT or NDCG, k
 
@@ -62,23 +62,25 @@ def bounds(row: Row) -> Iterator[Finding]:
             holds = n.high >= least * h.low and n.low <= h.high
             yield made(
                 ndcg, f"{ndcg.number.metric} / {hit.number.metric}", f"{ndcg.number.value} / {hit.number.value}",
-                f"must lie between {float(least):.3f} and 1", holds,
+                f"must be between {float(least):.3f} and 1", holds,
             )  # fmt: skip
 
 
 def growth(row: Row) -> Iterator[Finding]:
-    """A longer list cannot lose, and NDCG@k counts each hit at rank 1 in full."""
+    """HIT@k does not decrease with k, and NDCG@k counts each hit at rank 1 in full."""
     for (key_a, a), (key_b, b) in combinations(row.items(), 2):
         (one, less), (two, more) = sorted([(key_a, a), (key_b, b)], key=lambda pair: pair[0][2])
         comparable = one[:2] == two[:2] or (one[1], one[2], two[1]) == ("HIT", 1, "NDCG")
         if one[0] == two[0] and one[2] < two[2] and comparable:
             holds = less.number.interval.low <= more.number.interval.high
             said = f"{less.number.value} and {more.number.value}"
-            yield made(less, f"{less.number.metric} and {more.number.metric}", said, "the second is no smaller", holds)
+            yield made(
+                less, f"{less.number.metric} and {more.number.metric}", said, "the second must not be smaller", holds
+            )
 
 
 def ties(row: Row) -> Iterator[Finding]:
-    """Hits that lie between ranks 6 and 10 almost alone, as when most scores are equal."""
+    """Hits almost only at ranks 6 to 10, as with mostly equal scores."""
     for (sampled, name, k), five in row.items():
         ten = row.get((sampled, "HIT", 10))
         if (name, k) == ("HIT", 5) and ten and ten.number.interval.point >= FEWEST_HITS:
@@ -102,7 +104,7 @@ def made(placed: LocatedNumber, what: str, reported: str, limit: str, holds: boo
 
 
 def unusual(found: list[Row]) -> Iterator[Finding]:
-    """NDCG@10 / HIT@10 far outside what the other rows of the same dataset show."""
+    """NDCG@10 / HIT@10 far outside the range of other rows of the same dataset."""
     ratios: dict[str, dict[Hashable, tuple[LocatedNumber, LocatedNumber, Interval]]] = {}
     for row in found:
         ndcg, hit = row.get(("", "NDCG", 10)), row.get(("", "HIT", 10))
@@ -124,17 +126,17 @@ def unusual(found: list[Row]) -> Iterator[Finding]:
 
 
 def outside(dataset: str, found: list[tuple[LocatedNumber, LocatedNumber, Interval]]) -> Iterator[Finding]:
-    """Each ratio of one dataset against the quartiles of all."""
+    """Each ratio of one dataset compared with the quartiles of all."""
     points = [float(ratio.point) for _, _, ratio in found]
     low, _, high = quantiles(points, n=4, method="inclusive")
     least, most = low - FENCES * (high - low), high + FENCES * (high - low)
     for ndcg, hit, ratio in found:
-        odd = ratio.high < least or ratio.low > most
+        outlier = ratio.high < least or ratio.low > most
         others = [float(r.point) for n, _, r in found if n is not ndcg]
         remark = f"median {median(others):.3f} of the {len(others)} others, {min(others):.3f} to {max(others):.3f}"
         source = "" if ndcg.number.source == "own" else f", quoted from {ndcg.number.source}"
         yield Finding(
             "plausible", (ndcg.paper,), ndcg.where, f"{dataset}, {ndcg.system}{source}, NDCG@10 / HIT@10",
             f"{ndcg.number.value} / {hit.number.value}", f"{shown(ratio, 3)}; usual: {least:.3f} to {most:.3f}",
-            "open" if odd else "agrees", f"one of the two may be wrong; {remark}" if odd else remark,
+            "open" if outlier else "agrees", f"one of the two may be wrong; {remark}" if outlier else remark,
         )  # fmt: skip

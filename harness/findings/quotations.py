@@ -1,4 +1,4 @@
-"""Figures that papers quote from earlier work: against each other, against own runs, and on which data."""
+"""Compares figures quoted from earlier work with each other, with own runs, and by dataset."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.recipes.papers.rounding import change
 
 
 def check(library: Library) -> Iterator[Finding]:
-    """Quotations between papers, own runs beside quotations, and data that the quoted work may not have had."""
+    """Quotations in several papers, own runs and quotations, and datasets that the quoted work may lack."""
     quotes = [p for p in library.numbers if p.number.source != "own"]
     yield from between(library, quotes)
     for quote in quotes:
@@ -22,7 +22,7 @@ def check(library: Library) -> Iterator[Finding]:
 
 
 def between(library: Library, quotes: list[LocatedNumber]) -> Iterator[Finding]:
-    """One result of earlier work as several papers quote it."""
+    """One result of earlier work quoted by several papers."""
     groups: dict[tuple[str, ...], dict[str, list[LocatedNumber]]] = {}
     for p in quotes:
         n = p.number
@@ -46,7 +46,7 @@ def said(placed: LocatedNumber) -> str:
 
 
 def beside_own(library: Library, quote: LocatedNumber) -> Iterator[Finding]:
-    """A paper's own run of a model beside the figure that it quotes for the same one."""
+    """A paper's own run of a model compared with the figure that it quotes for it."""
     n = quote.number
     same = Selector(artifact=quote.artifact, dataset=n.dataset, metric=n.metric, model=n.model, loss=n.loss or "")
     for own in library.find(quote.paper, same) if n.may_divide else ():
@@ -59,7 +59,7 @@ def beside_own(library: Library, quote: LocatedNumber) -> Iterator[Finding]:
 
 
 def other_data(library: Library, quotes: list[LocatedNumber]) -> Iterator[Finding]:
-    """Figures set beside results on a dataset that the quoted work is not known to have used."""
+    """Figures quoted for a dataset that the quoted work is not known to have used."""
     for p in quotes:
         source, n = library.across.sources.get(p.number.source), p.number
         if source and n.dataset not in source.datasets:

@@ -1,4 +1,4 @@
-"""A paper's numbers against the logs that were released with it."""
+"""Compares a paper's numbers with its released logs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAR_POINTS = 15  # percentage points between two gains from which they are liste
 
 @dataclass(frozen=True)
 class Pair:
-    """A printed number and the log's, with the gap of the log over the paper in percent."""
+    """A printed number and the log's, with the relative difference in percent."""
 
     paper: LocatedNumber
     log: LocatedNumber
@@ -33,7 +33,7 @@ class Pair:
 
 
 def check(library: Library) -> Iterator[Finding]:
-    """Every released artifact that stands behind one of a paper."""
+    """Every released artifact with the paper's artifact."""
     for key, name, artifact in library.artifacts():
         about = library.files[key].about
         if about and artifact.published:
@@ -58,7 +58,7 @@ def matched(printed: list[LocatedNumber], logs: list[LocatedNumber]) -> list[Pai
 
 
 def values(pairs: list[Pair], logs: list[LocatedNumber]) -> Iterator[Finding]:
-    """A summary, then equal numbers and those that are far apart; what lies between is in the summary."""
+    """A summary, then equal numbers and those that are far apart; others are only in the summary."""
     gaps = [float(abs(pair.gap.point)) for pair in pairs]
     equal = sum(pair.equal for pair in pairs)
     near = sum(gap <= NEAR_PERCENT or pair.equal for gap, pair in zip(gaps, pairs, strict=True))
@@ -76,7 +76,7 @@ def values(pairs: list[Pair], logs: list[LocatedNumber]) -> Iterator[Finding]:
 
 
 def compare_with_log(pair: Pair, logs: list[LocatedNumber]) -> Finding:
-    """One printed number against the log's, and another log that it may have been taken from."""
+    """One printed number against the log's, and another log with this number."""
     n, log = pair.paper.number, pair.log.number
     elsewhere = [
         other
@@ -87,9 +87,9 @@ def compare_with_log(pair: Pair, logs: list[LocatedNumber]) -> Finding:
         and judge(n.value, other.number.interval) == "agrees"
     ]
     remarks = [] if pair.equal else [percent(pair.gap)]
-    remarks += [f"{n.value} is the log's of {other.number.label or other.system}" for other in elsewhere]
+    remarks += [f"{n.value} equals the log's of {other.number.label or other.system}" for other in elsewhere]
     if not pair.equal and one_digit_off(str(n.value), str(log.value)):
-        remarks.append("one digit off")
+        remarks.append("differs in one digit")
     return Finding(
         "released", (pair.paper.paper, pair.log.paper), pair.paper.where,
         f"{n.dataset}, {pair.paper.system}, {n.metric}", f"{n.value} {n.unit}".strip(),
@@ -99,7 +99,7 @@ def compare_with_log(pair: Pair, logs: list[LocatedNumber]) -> Finding:
 
 @dataclass(frozen=True)
 class Gain:
-    """A printed gain and the two numbers of the log that it rests on."""
+    """A printed gain and the log's two numbers for it."""
 
     pair: Pair
     over: LocatedNumber
@@ -113,7 +113,7 @@ class Gain:
 
 
 def logged(pairs: list[Pair]) -> Iterator[Gain]:
-    """The gains that the paper prints and the logs allow to recompute."""
+    """The printed gains that can be recomputed from the logs."""
     logs = {experiment(pair.log): pair.log for pair in pairs}
     for pair in pairs:
         n = pair.paper.number

@@ -1,4 +1,4 @@
-"""One experiment that a paper gives two values."""
+"""Experiments with different values in one paper."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.recipes.papers.rounding import Verdict
 
 
 def check(library: Library) -> Iterator[Finding]:
-    """Every experiment that stands in more than one place of a paper or of what was released with it."""
+    """Every experiment with several values in a paper or its released files."""
     groups: dict[tuple[str, str, Hashable], list[LocatedNumber]] = {}
     for placed in library.numbers:
         if placed.number.model:
@@ -21,7 +21,7 @@ def check(library: Library) -> Iterator[Finding]:
 
 
 def experiment(placed: LocatedNumber) -> Hashable:
-    """What makes two numbers of a paper one experiment; gbce with a t of 0 is bce, by default with one negative."""
+    """The identity of an experiment of a paper; gbce with a t of 0 is bce, by default with one negative."""
     n = placed.number
     loss = "bce" if n.loss == "gbce" and n.t == 0 else n.loss
     negatives, t = (n.negatives or 1, None) if loss == "bce" else (n.negatives, n.t)
@@ -30,13 +30,13 @@ def experiment(placed: LocatedNumber) -> Hashable:
 
 
 def repeated(library: Library, paper: str, source: str, found: list[LocatedNumber]) -> Finding:
-    """Whether the values agree; what was released may hold several runs, so that there two values differ at most."""
+    """Whether the values agree; released files may contain several runs, so their values "differ" at most."""
     first, n = found[0], found[0].number
-    odd = [other for other in found[1:] if not n.interval.same(other.number.interval)]
+    unequal = [other for other in found[1:] if not n.interval.same(other.number.interval)]
     subject = f"{n.dataset}, {first.system}, {n.metric}" + (f", quoted from {source}" if source != "own" else "")
-    verdict: Verdict = "agrees" if not odd else "disagrees" if paper in library.papers else "differs"
+    verdict: Verdict = "agrees" if not unequal else "disagrees" if paper in library.papers else "differs"
     return Finding(
         "value", (paper,), "; ".join(dict.fromkeys(p.where for p in found)), subject, f"{n.value} ({first.where})",
-        "; ".join(f"{p.number.value} ({p.where})" for p in odd or found[1:]), verdict,
-        "; ".join(dict.fromkeys(p.number.note for p in found if odd and p.number.note)),
+        "; ".join(f"{p.number.value} ({p.where})" for p in unequal or found[1:]), verdict,
+        "; ".join(dict.fromkeys(p.number.note for p in found if unequal and p.number.note)),
     )  # fmt: skip

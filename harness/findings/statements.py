@@ -1,4 +1,4 @@
-"""Statements against each other: significance, properties said twice, choices outside the stated grid, marks."""
+"""Compares statements: significance, repeated properties, choices outside the stated grid, marks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.recipes.papers.significance import SIGNIFICANT, operands, star
 
 
 def check(library: Library) -> Iterator[Finding]:
-    """Every statement that can be held against another one or against the table it is about."""
+    """Every statement that can be compared with another one or with its table."""
     yield from significance(library)
     yield from properties(library)
     yield from grids(library)
@@ -22,7 +22,7 @@ def check(library: Library) -> Iterator[Finding]:
 
 
 def significance(library: Library) -> Iterator[Finding]:
-    """What is said of one difference in several places, the stars of tables included."""
+    """Statements on one difference in several places, including stars in tables."""
     groups: dict[Hashable, list[tuple[str, bool]]] = {}
     pairs: dict[Hashable, tuple[str, LocatedNumber, LocatedNumber]] = {}
     for paper, _, claim in library.claims():
@@ -46,7 +46,7 @@ def significance(library: Library) -> Iterator[Finding]:
 
 
 def properties(library: Library) -> Iterator[Finding]:
-    """What is said of one property of one thing in several places, of papers and of what was released with them."""
+    """Statements on one property in several places of papers and released files."""
     groups: dict[tuple[str, str], list[tuple[str, Statement, str]]] = {}
     for paper, file in library.files.items():
         for statement in file.statements:
@@ -67,7 +67,7 @@ def properties(library: Library) -> Iterator[Finding]:
 
 
 def value_of(library: Library, paper: str, statement: Statement) -> str:
-    """What a statement says: in words, by a number's property, or by a fact of a protocol."""
+    """The value of a statement: a word, a number's property, or a fact of a protocol."""
     if statement.cell:
         number = library.one(paper, statement.cell, f"statement on {statement.subject}").number
         return str(getattr(number, statement.field))
@@ -77,7 +77,7 @@ def value_of(library: Library, paper: str, statement: Statement) -> str:
 
 
 def grids(library: Library) -> Iterator[Finding]:
-    """Chosen values of hyperparameters against the grid that they were chosen from."""
+    """Chosen hyperparameters compared with the stated grid."""
     for paper, file in library.files.items():
         stated = file.protocol.get("hyperparameters", {})
         settings: dict[str, Any] = stated if isinstance(stated, dict) else {}
@@ -95,7 +95,7 @@ def grids(library: Library) -> Iterator[Finding]:
 
 
 def marks(library: Library, paper: str, name: str, artifact: Artifact) -> Iterator[Finding]:
-    """Bold and underlined numbers against what the marks are said to mean."""
+    """Bold and underlined numbers compared with the stated meaning of the marks."""
     for mark, meaning in (("bold", artifact.marks.bold), ("underline", artifact.marks.underline)):
         columns: dict[tuple[str, str], list[LocatedNumber]] = {}
         for placed in library.numbers:
@@ -107,7 +107,7 @@ def marks(library: Library, paper: str, name: str, artifact: Artifact) -> Iterat
 
 
 def marked(paper: str, subject: str, mark: str, meaning: str, found: list[LocatedNumber]) -> Iterator[Finding]:
-    """The marked numbers of one column of a table, every wrong one by itself."""
+    """The marked numbers of one column of a table, each wrong one separately."""
     values = sorted({p.number.value for p in found}, reverse=True)
     right = values[min(len(values), 2) - 1 if meaning == "second" else 0]
     taken = [p for p in found if getattr(p.number, mark)]

@@ -1,1 +1,1 @@
-"""What people write in `recipes/`, as typed values; runs and fetches nothing."""
+"""The files in `recipes/` as typed values; executes and fetches nothing."""

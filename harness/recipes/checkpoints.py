@@ -1,7 +1,7 @@
-"""Files of weights by content: those that a dataset comes with, and those that authors released for single cells.
+"""Files of weights by content: a dataset's own, and those that authors released for single cells.
 
-Refused: a file without a hash, and one for a cell that the recipe does not have. A file that a mirror lacks is a gap,
-which is found out only when it is fetched.
+Refused: a file without a hash, and one for a cell that the recipe does not have. A file that a mirror lacks becomes a
+gap when it is fetched.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Checkpoint(Strict):
-    """A file of weights; it is laid into the run's output folder.
+    """A file of weights; it is copied into the run's output folder.
 
     Attributes:
-        name: what it is called there, by default the last part of its path.
-        epochs: epochs of pre-training that it had.
-        sha256, blob: one of them pins the content: its SHA-256, or its Git blob id where nobody has measured that yet.
-        made_by: in their place, the key of the run that makes it; never written in a recipe.
+        name: its name there, by default the last part of its path.
+        epochs: number of pre-training epochs.
+        sha256, blob: one of them pins the content: SHA-256, or Git blob id if the SHA-256 is unknown.
+        made_by: instead of these, the key of the run that makes it; never written in a recipe.
     """
 
     path: str
@@ -37,7 +37,7 @@ class Checkpoint(Strict):
 
     @property
     def content(self) -> str:
-        """What pins the content, with its kind."""
+        """The hash of the content, with its kind."""
         if self.made_by:
             return f"run:{self.made_by}"
         return f"sha256:{self.sha256}" if self.sha256 else f"blob:{self.blob}"
@@ -45,7 +45,7 @@ class Checkpoint(Strict):
     @model_validator(mode="before")
     @classmethod
     def is_named(cls, raw: Any) -> Any:
-        """Name a file after its path where nobody names it."""
+        """Name a file after its path if it has no name."""
         if isinstance(raw, dict) and isinstance(raw.get("path"), str):
             return {"name": raw["path"].rpartition("/")[2], **raw}
         return raw
@@ -59,13 +59,13 @@ class Checkpoint(Strict):
 
 
 class Pretraining(Strict):
-    """A stage that makes the weights which systems start from, in the place of those that a dataset comes with.
+    """A stage that makes the initial weights of systems, instead of a dataset's own weights.
 
     Attributes:
-        model: whose weights.
-        command: as a recipe's; {checkpoint_epochs} is how many epochs it trains.
-        produces: the file of weights that it leaves in {out}.
-        every: it saves weights after every so many epochs.
+        model: the model of the weights.
+        command: as a recipe's; {checkpoint_epochs} is the number of epochs.
+        produces: the file of weights that it writes to {out}.
+        every: number of epochs between saved weights.
     """
 
     model: str
@@ -75,10 +75,10 @@ class Pretraining(Strict):
 
     @model_validator(mode="after")
     def variables_exist(self) -> Pretraining:
-        """Refuse variables that nobody fills in, and a command that does not depend on the seed."""
+        """Refuse unknown variables, and a command that does not depend on the seed."""
         known = ("data", "out", "dataset", "sequences", "seed", "checkpoint_epochs")
         faults = [text for word in self.command for text in faulty_variables(word, (*known, "checkpoint"))]
-        if not any("{seed}" in word for word in self.command):  # one file of weights would stand for all seeds
+        if not any("{seed}" in word for word in self.command):  # all seeds would share one file of weights
             faults.append("no word of its command has {seed}")
         if faults := [*faults, *faulty_variables(self.produces, known)]:
             raise ValueError("; ".join(faults))
@@ -89,7 +89,7 @@ class Released(Strict):
     """Weights that authors released, for cells of a recipe.
 
     Attributes:
-        release: which one of harness.toml they lie in.
+        release: the release of harness.toml that holds them.
         files: by dataset and system.
     """
 
@@ -97,7 +97,7 @@ class Released(Strict):
     files: dict[str, dict[str, Checkpoint]]
 
     def faults(self, datasets: Collection[str], systems: Mapping[str, System]) -> Iterator[str]:
-        """What does not fit the datasets and systems of a recipe."""
+        """The faults with respect to a recipe's datasets and systems."""
         loading = [key for key, system in systems.items() if system.checkpoint]
         for dataset, files in self.files.items():
             if dataset not in datasets:
@@ -106,7 +106,7 @@ class Released(Strict):
                 if system not in systems:
                     yield f"unknown system {system!r} ({near_misses(system, systems)})"
                 elif system not in loading:
-                    yield f"{system} has a file, and no `checkpoint: true`"
+                    yield f"{system} has a file but no `checkpoint: true`"
         for dataset in datasets:
             if lacking := [system for system in loading if system not in self.files.get(dataset, {})]:
                 yield f"{dataset}: no file for {', '.join(lacking)}"

@@ -1,4 +1,4 @@
-"""What a recipe fixes before any run: its claims, what counts as equal, how p-values are corrected."""
+"""The criteria that a recipe fixes before any run: claims, margin, correction of p-values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Correction(Strict):
 
     Attributes:
         family: tests that are corrected together: all claims, metrics and datasets of the recipe, or those of one
-            dataset. What was not asked for or cannot be tested yet counts as p = 1, so a filter lowers no p.
+            dataset. Tests that were not requested or are not possible yet count as p = 1, so a filter lowers no p.
     """
 
     method: Literal["holm", "bonferroni", "benjamini-hochberg", "none"] = "holm"
@@ -30,8 +30,8 @@ class Correction(Strict):
 class ClaimText(Strict):
     """A claim as written: one system beats another on some of the recipe's metrics and datasets, all by default.
 
-    It is made only where the paper makes it: no claim contradicts the numbers that the paper prints, and none stands
-    beside its opposite.
+    It covers only what the paper claims: no claim contradicts the numbers that the paper prints, and none has its
+    opposite in the recipe.
     """
 
     better: str
@@ -40,7 +40,7 @@ class ClaimText(Strict):
     datasets: tuple[str, ...] = ()
 
     def cells(self, metrics: Iterable[str], datasets: Iterable[str]) -> Iterator[ClaimCell]:
-        """Every metric and dataset that it is about, with better and worse.
+        """Every metric and dataset of the claim, with better and worse.
 
         Args:
             metrics, datasets: those of the recipe.
@@ -60,7 +60,7 @@ class ClaimCell(NamedTuple):
 
 
 def opposites(claims: Iterable[ClaimText], metrics: Sequence[str], datasets: Sequence[str]) -> Iterator[str]:
-    """A fault for each system that beats itself, for each claim written twice and for each beside its opposite."""
+    """A fault for each system that beats itself, each duplicate claim and each claim whose opposite is present."""
     found: set[ClaimCell] = set()
     for cell in (cell for claim in claims for cell in claim.cells(metrics, datasets)):
         where = f"{cell.better} > {cell.worse} ({cell.metric} on {cell.dataset})"
@@ -69,12 +69,12 @@ def opposites(claims: Iterable[ClaimText], metrics: Sequence[str], datasets: Seq
         elif cell in found:
             yield f"{where} is a duplicate"
         elif cell._replace(better=cell.worse, worse=cell.better) in found:
-            yield f"{where} stands beside its opposite"
+            yield f"{where} contradicts another claim"
         found.add(cell)
 
 
 def contradicted(cells: Iterable[ClaimCell], values: Mapping[tuple[str, str, str], float]) -> Iterator[str]:
-    """A fault for each claim that printed values deny: the better system prints less than the worse, or the same.
+    """A fault for each claim that contradicts printed values: the better system's value is not higher.
 
     Args:
         values: by system, metric and dataset, as printed.
@@ -87,14 +87,14 @@ def contradicted(cells: Iterable[ClaimCell], values: Mapping[tuple[str, str, str
 
 
 class Margin(Strict):
-    """What counts as equal to a published value, fixed before any run: a fraction of it, or a distance from it."""
+    """The margin within which a value equals a published one, fixed before any run: a fraction of it, or a distance."""
 
     relative: float = Field(default=0.0, gt=0, lt=1)
     absolute: float = Field(default=0.0, gt=0, lt=1)
 
     @model_validator(mode="after")
     def is_one_of_them(self) -> Margin:
-        """Refuse none and both."""
+        """Refuse both, and neither."""
         if (not self.relative) == (not self.absolute):
             raise ValueError("give either relative or absolute")
         return self
@@ -104,7 +104,7 @@ class Margin(Strict):
 
 
 class Criteria(BaseModel, extra="ignore", frozen=True):
-    """The parts of a recipe on which its verdicts rest; all else in it is passed over."""
+    """The parts of a recipe that its verdicts depend on; other keys are ignored."""
 
     metrics: tuple[str, ...]
     datasets: tuple[str, ...]
@@ -119,12 +119,12 @@ class Criteria(BaseModel, extra="ignore", frozen=True):
 
     @property
     def sha256(self) -> str:
-        """A hash of what they say; the same for another way to write it."""
+        """A hash of the criteria, independent of how they are written."""
         said = {"claims": sorted(self.cells), "margin": str(self.margin), "correction": str(self.correction)}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def differences(self, now: Criteria) -> list[str]:
-        """What these say that criteria of now do not, and the other way round."""
+        """The differences between these criteria and the current ones."""
         found = [
             f"{name} {getattr(self, name)} (now {getattr(now, name)})"
             for name in ("margin", "correction")

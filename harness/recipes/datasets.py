@@ -1,4 +1,4 @@
-"""Datasets and their files, as recipes/data states them: by content, each with the place where it lies."""
+"""Datasets and their files, from recipes/data: each by content and location."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class DataFile(Strict):
     """One file of a dataset.
 
     Attributes:
-        name: what a run wants it under.
-        sha256, blob: its content, by SHA-256 or by the Git blob id where nobody has measured that yet.
-        path: where it lies in the upstream at its pin, or in `source`, written `from`: another upstream or a release.
-        url: where it lies on the internet, in place of a path.
+        name: the name that a run expects.
+        sha256, blob: its content, by SHA-256, or by Git blob id if the SHA-256 is unknown.
+        path: its path in the upstream at its pin, or in `source`, written `from`: another upstream or a release.
+        url: its address, instead of a path.
         local: where it lies in the folder `data` of harness.toml, in place of a path: one's own data.
     A file that is fetched by URL or made by a generator may lack a hash; it cannot be used before it has one.
     """
@@ -43,16 +43,16 @@ class DataFile(Strict):
 
     @property
     def content(self) -> str:
-        """What pins the content."""
+        """The hash of the content."""
         return self.sha256 or (f"blob:{self.blob}" if self.blob else UNPINNED)
 
     @model_validator(mode="after")
     def is_pinned_and_from_one_place(self) -> DataFile:
-        """Refuse two hashes, none where the file could be read, and two places."""
+        """Refuse two hashes, no hash for a readable file, and two locations."""
         if (self.sha256 and self.blob) or ((self.path or self.local) and not (self.sha256 or self.blob)):
             raise ValueError(f"{self.name}: give either sha256 or blob")
         if (self.url and (self.path or self.source)) or (self.source and not self.path):
-            raise ValueError(f"{self.name}: give either url, or path, which `from` may stand beside")
+            raise ValueError(f"{self.name}: give either url, or path, optionally with `from`")
         if self.local and (self.path or self.url):
             raise ValueError(f"{self.name}: give either local, path or url")
         if Path(self.local).is_absolute() or ".." in Path(self.local).parts:
@@ -100,16 +100,16 @@ class Dataset(Strict):
     """A dataset by content.
 
     Attributes:
-        name: what the upstream calls it.
-        label: what a table prints.
-        sequences: which of `files` has the interactions.
-        layout: how: one line per user, one line per interaction, or a way that only the upstream reads.
-        interactions_sha256: of its interactions in any layout, see `data_cache.hash_interactions`; "" where nobody
-            compares it with another upstream's.
-        first_user: the file's id of the user that the upstream calls 0, where it numbers users anew; the file's ids
-            then go on without gaps.
-        generate: command, run in the upstream's source tree, that makes the files without a place in {data}, where
-            those that have one lie.
+        name: its name in the upstream.
+        label: its name in tables.
+        sequences: the file of `files` with the interactions.
+        layout: of that file: one line per user, one line per interaction, or a format that only the upstream reads.
+        interactions_sha256: of its interactions in any layout, see `data_cache.hash_interactions`; "" if it is not
+            compared with another upstream's.
+        first_user: the file's id of the upstream's user 0, if the upstream renumbers users; the file's ids
+            are then consecutive.
+        generate: command, run in the upstream's source tree, that creates the files without a location in {data}, where
+            the others are.
         origin: of one's own data: the file it was made from, and how.
     """
 
@@ -130,7 +130,7 @@ class Dataset(Strict):
 
     @model_validator(mode="after")
     def files_can_be_had(self) -> Dataset:
-        """Refuse a sequence file that is not among the files, and files that nothing gives or makes."""
+        """Refuse a sequence file that is not among the files, and files without a location or generator."""
         names = [f.name for f in self.files]
         if self.sequences not in names:
             raise ValueError(f"sequences: no file {self.sequences!r} ({near_misses(self.sequences, names)})")
@@ -140,7 +140,7 @@ class Dataset(Strict):
 
     @property
     def is_fetched(self) -> bool:
-        """Whether some of its files lie elsewhere than in the upstream."""
+        """Whether some of its files are not in the upstream."""
         return any(f.source or f.url for f in self.files)
 
 

@@ -1,7 +1,7 @@
-"""Losses that the command line adds to a table: each becomes one more system in every place that the recipe offers.
+"""Losses that the command line adds to a table: each becomes a further system for every host that the recipe allows.
 
-Everything but the loss is the host's: model, arguments, checkpoint. All that can be known without running anything is
-looked at here, before anything is fetched or made.
+Everything except the loss is the host's: model, arguments, checkpoint. Everything that can be checked without
+executing code is checked here, before anything is fetched or created.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Addition:
 
     Attributes:
         name: of the loss, or of the function in `file`.
-        about: where it comes from, for the foot of a table.
+        about: its source, for a footnote of the table.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Addition:
 
     @property
     def title(self) -> str:
-        """Loss and options as keys of systems, filters and folders have them."""
+        """Loss and options as in keys of systems, filters and folders."""
         return titled(self.name, self.options)
 
     @property
@@ -53,10 +53,10 @@ class Addition:
 def with_extra_losses(
     recipe: Recipe, upstream: Upstream, catalogue: Catalogue, asked: Sequence[str], where: selection.Where
 ) -> Recipe:
-    """The recipe with one more system for each loss asked for and each host that the filter leaves.
+    """The recipe with a further system for each requested loss and each host that the filter selects.
 
     Raises:
-        ArgumentError: a loss that cannot be used, or that has no place in this table.
+        ArgumentError: a loss that is invalid, or not possible in this table.
     """
     additions = [addition(text, recipe, upstream, catalogue) for text in asked]
     candidates = [system for one in additions for system in systems(recipe, one)]
@@ -65,7 +65,7 @@ def with_extra_losses(
     wanted = [s for s in candidates if is_wanted_addition(key_of(s), s, candidates, recipe, where)]
     if not wanted:
         places = ", ".join(recipe.own_loss)
-        raise ArgumentError(FLAG, "the filter leaves no system to put a loss into", f"there are {places}")
+        raise ArgumentError(FLAG, "the filter selects no system that accepts a loss", f"these do: {places}")
     refuse_doubles(recipe, wanted)
     return recipe.model_copy(update={"systems": insert_after_model(recipe.systems, wanted)})
 
@@ -81,15 +81,15 @@ def keyed(systems: Sequence[AddedSystem]) -> dict[str, System]:
 
 
 def addition(text: str, recipe: Recipe, upstream: Upstream, catalogue: Catalogue) -> Addition:
-    """One --loss, looked over.
+    """One --loss, validated.
 
     Raises:
-        ArgumentError: it cannot be used with this recipe and its upstream.
+        ArgumentError: not possible with this recipe and its upstream.
     """
     found = FILE.fullmatch(text)
     name, _, rest = text.partition(":")
     if not found and name not in catalogue.losses:
-        what = f"unknown loss {name!r}, and no Python file"
+        what = f"{name!r} is neither a known loss nor a Python file"
         raise ArgumentError(FLAG, what, f"{WRITTEN}; {near_misses(name, catalogue.losses)}")
     refuse_place(name, bool(found), recipe, upstream)
     if not found:
@@ -101,18 +101,18 @@ def addition(text: str, recipe: Recipe, upstream: Upstream, catalogue: Catalogue
 
 
 def refuse_place(name: str, is_file: bool, recipe: Recipe, upstream: Upstream) -> None:
-    """Refuse a loss that this recipe or its upstream has no place for."""
+    """Refuse a loss that this recipe or its upstream does not support."""
     if is_file and not upstream.own_loss:
-        why = "computes its losses in NumPy, which differentiates nothing"
+        why = "computes its losses in NumPy, which has no automatic differentiation"
         why = why if upstream.framework == "numpy" else "has no patch for it"
-        what = f"upstream {recipe.upstream} takes no loss of one's own: it {why}"
+        what = f"upstream {recipe.upstream} supports no custom loss: it {why}"
         raise ArgumentError(FLAG, what, "`harness losses` shows which upstreams do")
     if not is_file and name not in upstream.losses:
-        what = f"upstream {recipe.upstream} does not offer {name}"
-        raise ArgumentError(FLAG, what, f"it offers {', '.join(upstream.losses) or 'none'}")
+        what = f"upstream {recipe.upstream} does not support {name}"
+        raise ArgumentError(FLAG, what, f"it supports {', '.join(upstream.losses) or 'none'}")
     if not recipe.own_loss:
-        what = f"{recipe.artifact} names no system that another loss can be put into"
-        raise ArgumentError(FLAG, what, "name some as own_loss in its recipe")
+        what = f"{recipe.artifact} has no system that accepts another loss"
+        raise ArgumentError(FLAG, what, "list some under own_loss in its recipe")
 
 
 def of_catalogue(name: str, rest: str, catalogue: Catalogue) -> Addition:
@@ -130,15 +130,15 @@ def option_texts(where: str, text: str) -> dict[str, str]:
     """`k=256,t=0.75` of the loss `where` as a mapping.
 
     Raises:
-        ArgumentError: a part that is not name=value, or a name given twice.
+        ArgumentError: a part that is not name=value, or a duplicate name.
     """
-    return name_values(text, FLAG, WRITTEN, "leave one out", of=where)
+    return name_values(text, FLAG, WRITTEN, "remove one", of=where)
 
 
 def systems(recipe: Recipe, one: Addition) -> list[AddedSystem]:
-    """The systems that one loss makes, one for each host of the recipe.
+    """The systems of one added loss, one for each host of the recipe.
 
-    A model is called what its shortest label says: the paper's name of it without the mark of a loss.
+    A model is named by its shortest label: the paper's name of it without a loss.
     """
     made = []
     for key in recipe.own_loss:
@@ -152,7 +152,7 @@ def systems(recipe: Recipe, one: Addition) -> list[AddedSystem]:
 
 
 def refuse_doubles(recipe: Recipe, wanted: Sequence[AddedSystem]) -> None:
-    """Refuse systems that the recipe has, and those that stand there twice.
+    """Refuse systems that the recipe has, and duplicates.
 
     Raises:
         ArgumentError: naming them.
@@ -160,16 +160,16 @@ def refuse_doubles(recipe: Recipe, wanted: Sequence[AddedSystem]) -> None:
     keys = [key_of(system) for system in wanted]
     if there := [key for key in keys if key in recipe.systems]:
         one = next(system for system in wanted if key_of(system) in there)
-        fix = f"rename {one.loss} in {one.file.path}" if one.file else "choose it by --where, or leave its model out"
-        raise ArgumentError(FLAG, f"{', '.join(there)}: the recipe has that system itself", fix)
+        fix = f"rename {one.loss} in {one.file.path}" if one.file else "select it by --where, or exclude its model"
+        raise ArgumentError(FLAG, f"{', '.join(there)}: the recipe already has this system", fix)
     if twice := sorted({system.title for system in wanted if keys.count(key_of(system)) > 1}):
         contents = {system.file.sha256 if system.file else "" for system in wanted if system.title in twice}
-        fix = "leave one out" if len(contents) == 1 else "rename the function in one of the files"
-        raise ArgumentError(FLAG, f"{', '.join(twice)} is asked for twice", fix)
+        fix = "remove one" if len(contents) == 1 else "rename the function in one of the files"
+        raise ArgumentError(FLAG, f"{', '.join(twice)} is a duplicate", fix)
 
 
 def insert_after_model(systems: Mapping[str, System], added: Sequence[AddedSystem]) -> dict[str, System]:
-    """Systems with each added one behind the last of its model."""
+    """Systems with each added one after the last of its model."""
     last = {system.model: key for key, system in systems.items()}
     found: dict[str, System] = {}
     for key, system in systems.items():
@@ -179,7 +179,7 @@ def insert_after_model(systems: Mapping[str, System], added: Sequence[AddedSyste
 
 
 def names(recipe: Recipe, digits: int, between: str) -> list[str]:
-    """The added losses, each once, with their options and, where a file holds them, that many digits of its hash."""
+    """The added losses, each once, with options and, for one from a file, this many digits of the file's hash."""
     found = []
     for system in recipe.systems.values():
         if isinstance(system, AddedSystem):
@@ -190,7 +190,7 @@ def names(recipe: Recipe, digits: int, between: str) -> list[str]:
 
 
 def comparisons(systems: Mapping[str, System], metrics: Sequence[str]) -> list[Claim]:
-    """Each added system against every other one of its model, on each metric; two added ones meet once."""
+    """Each added system against every other one of its model, on each metric; each pair of added ones once."""
     added = {key: system for key, system in systems.items() if isinstance(system, AddedSystem)}
     pairs: list[tuple[str, str]] = []
     for key, system in added.items():
@@ -200,22 +200,22 @@ def comparisons(systems: Mapping[str, System], metrics: Sequence[str]) -> list[C
 
 
 def footnotes(recipe: Recipe) -> tuple[str, ...]:
-    """What each added loss is and in whose place it stands, for the foot of a table."""
-    told: dict[str, list[str]] = {}
+    """Source of each added loss and the system whose loss it replaces, for footnotes."""
+    hosts_of: dict[str, list[str]] = {}
     for system in recipe.systems.values():
         if isinstance(system, AddedSystem):
             options = f" ({written(system.loss_options, ', ')})" if system.loss_options else ""
-            told.setdefault(f"{system.loss}{options}: {system.about}", []).append(recipe.systems[system.host].label)
-    return tuple(f"{text}; put in place of the loss of {', '.join(hosts)}" for text, hosts in told.items())
+            hosts_of.setdefault(f"{system.loss}{options}: {system.about}", []).append(recipe.systems[system.host].label)
+    return tuple(f"{text}; added in place of the loss of {', '.join(hosts)}" for text, hosts in hosts_of.items())
 
 
 def is_wanted_addition(
     name: str, system: AddedSystem, added: Sequence[AddedSystem], recipe: Recipe, where: Where
 ) -> bool:
-    """Whether a filter leaves a system that --loss added.
+    """Whether a filter keeps a system that --loss added.
 
-    Who asks for a loss by --loss wants it beside what a filter chooses: filters by loss or system leave it out only
-    where they name other added ones, or no system of its model.
+    A loss of --loss is shown beside the systems that a filter selects: a filter by loss or system excludes it only
+    if the filter names other added systems, or no system of its model.
     """
     keys, losses = {f"{a.model}/{a.title}" for a in added}, {a.loss for a in added}
     named = [key for key in where.get("system", ()) if key in keys]

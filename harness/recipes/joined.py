@@ -1,6 +1,6 @@
-"""Joined tables: several recipes side by side, each on a code base of its own; `recipes/<paper>/<name>.joined.yaml`.
+"""Joined tables: several recipes side by side, each on another code base; `recipes/<paper>/<name>.joined.yaml`.
 
-The parts are ordinary recipes with runs and keys of their own. Claims are about systems of one part.
+The parts are ordinary recipes with their own runs and keys. A claim compares systems of one part.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Part(Strict):
     """A recipe that is joined with others.
 
     Attributes:
-        label: what the table calls its code base.
+        label: the name of its code base in the table.
     """
 
     recipe: str
@@ -31,13 +31,13 @@ class Part(Strict):
 
 
 class Joined(Strict):
-    """Which recipes are joined, and what of them is shown.
+    """The joined recipes, and the part of them that is shown.
 
     Attributes:
         dataset: key of the data set, which every part has; its interactions must be the same.
         view: of the ranks, under one protocol in every part.
         systems: labels by key; every part has them.
-        differs: what is not the same in the parts, by what it is and by part.
+        differs: facts that differ between the parts, by fact and part.
     """
 
     artifact: str
@@ -54,7 +54,7 @@ class Joined(Strict):
     @field_validator("claims")
     @classmethod
     def claims_are_about_systems(cls, claims: tuple[ClaimText, ...], info: ValidationInfo) -> tuple[ClaimText, ...]:
-        """Refuse claims about what is not shown."""
+        """Refuse claims about systems or metrics that are not shown."""
         systems = info.data.get("systems", {})
         names = [name for claim in claims for name in (claim.better, claim.worse)]
         raise_all(f"unknown system {name!r} ({near_misses(name, systems)})" for name in names if name not in systems)
@@ -63,18 +63,18 @@ class Joined(Strict):
     @field_validator("differs")
     @classmethod
     def every_part_says_how(cls, differs: dict[str, dict[str, str]], info: ValidationInfo) -> Any:
-        """Refuse a difference that does not say what holds in each part."""
+        """Refuse a difference without a value for each part."""
         parts = list(info.data.get("parts", {}))
         raise_all(
-            f"{fact}: says {', '.join(told) or 'nothing'}, expected {', '.join(parts)}"
-            for fact, told in differs.items()
-            if sorted(told) != sorted(parts)
+            f"{fact}: says {', '.join(values) or 'nothing'}, expected {', '.join(parts)}"
+            for fact, values in differs.items()
+            if sorted(values) != sorted(parts)
         )
         return differs
 
     @property
     def n_tests(self) -> int:
-        """How many tests the table has: its claims on every metric in every part."""
+        """Number of tests of the table: its claims on every metric in every part."""
         return len(self.parts) * sum(len(claim.metrics or self.metrics) for claim in self.claims)
 
 
@@ -84,7 +84,7 @@ def is_joined(root: Path, artifact: str) -> bool:
 
 
 def path_of(root: Path, artifact: str) -> Path:
-    """Where a joined table is described."""
+    """The path of a joined table's recipe."""
     return root / "recipes" / f"{artifact}{SUFFIX}.yaml"
 
 

@@ -1,8 +1,8 @@
 """The catalogue of losses, patches/losses.yaml, as typed values: names, equations, sources, options.
 
-It knows no tensor: what the losses compute lives in the overlay, and a test holds both together. Refused is everything
-that would only surface after an hour of training: a loss that nobody has, an option it does not take, a value that it
-cannot use.
+It contains no tensor code: the losses are implemented in the overlay, and a test compares both. It refuses errors
+that would otherwise appear during training: an unknown loss, an option that the loss does not have, a value that is
+not allowed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ PATH = Path("patches", "losses.yaml")
 
 
 class Option(Strict):
-    """One thing that can be set of losses.
+    """One option of losses.
 
     Attributes:
-        about: what it means, one line.
-        values: all that it can be, where it is a choice.
-        least, most: ends of its range, both included.
+        about: its meaning, one line.
+        values: allowed values of a choice.
+        least, most: bounds of its range, inclusive.
     """
 
     about: str
@@ -37,12 +37,12 @@ class Option(Strict):
     most: float | None = None
 
     def fault(self, value: Scalar, default: Scalar, also: tuple[str, ...] = ()) -> str:
-        """What is wrong with a value, "" for nothing; `default` tells its type, `also` further values of one loss."""
+        """The fault of a value, "" if valid; `default` gives the type, `also` further values of one loss."""
         if self.values:
             values = (*self.values, *also)
             return "" if str(value) in values else f"unknown value {str(value)!r} ({near_misses(str(value), values)})"
         if isinstance(value, str) or (isinstance(default, int) and not isinstance(value, int)):
-            return f"{value!r} is no {'whole ' if isinstance(default, int) else ''}number"
+            return f"{value!r} is not a {'whole ' if isinstance(default, int) else ''}number"
         if not math.isfinite(value):
             return f"{value} is not finite"
         if self.least is not None and value < self.least:
@@ -56,8 +56,8 @@ class Loss(Strict):
     Attributes:
         equation: value of one position, on one line.
         source: papers with the numbers of their equations.
-        options: names with their defaults, in the order of a listing.
-        also: what an option of this loss can be beside the values of that option in general.
+        options: names with their defaults, in display order.
+        also: further allowed values of an option for this loss.
     """
 
     title: str
@@ -68,14 +68,14 @@ class Loss(Strict):
 
 
 class Catalogue(Strict):
-    """patches/losses.yaml as a whole: each option is explained once, whichever losses have it."""
+    """patches/losses.yaml as a whole: each option is explained once for all losses."""
 
     options: dict[str, Option]
     losses: dict[str, Loss]
 
     @model_validator(mode="after")
     def defaults_are_options(self) -> Catalogue:
-        """Refuse options of losses that are not explained, and defaults that they could not take."""
+        """Refuse options without an explanation, and invalid defaults."""
         faults = []
         for name, loss in self.losses.items():
             for option, default in loss.options.items():
@@ -83,13 +83,13 @@ class Catalogue(Strict):
                 fault = known.fault(default, default) if known else f"unknown ({near_misses(option, self.options)})"
                 faults += [f"{name}: {option}: {fault}"] if fault else []
             stray = [option for option in loss.also if option not in loss.options]
-            faults += [f"{name}: also: {option} is none of its options" for option in stray]
+            faults += [f"{name}: also: {option} is not one of its options" for option in stray]
         if faults:
             raise ValueError("; ".join(faults))
         return self
 
     def faults(self, name: str, options: Mapping[str, Scalar]) -> Iterator[str]:
-        """What is wrong with options for the loss of this name; the loss itself may be unknown."""
+        """The faults of options for the loss of this name; the loss itself may be unknown."""
         if name not in self.losses:
             yield f"unknown loss {name!r} ({near_misses(name, self.losses)})"
             return
@@ -111,10 +111,10 @@ def read(root: Path) -> Catalogue:
 
 
 def load_catalogue(config: Config) -> Catalogue:
-    """The catalogue, after looking whether the upstreams of harness.toml offer nothing else.
+    """The catalogue, after checking that the upstreams of harness.toml support no other loss.
 
     Raises:
-        RecipeError: not readable, or with mistakes. ConfigError: an upstream names a loss that is not in it.
+        RecipeError: not readable, or with mistakes. ConfigError: an upstream has a loss that is not in it.
     """
     catalogue = read(config.root)
     for name, upstream in config.file.upstreams.items():

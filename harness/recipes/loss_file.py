@@ -1,7 +1,7 @@
-"""A loss of one's own, looked over before anything is made: the file is parsed, never executed.
+"""Static check of a custom loss before anything is created: the file is parsed, never executed.
 
-Only what an hour of training would otherwise tell is refused: a file that cannot be read, a function that is not there
-or cannot be called as the overlay calls it. What the function computes is the overlay's to judge, on the first batch.
+It refuses errors that would otherwise appear during training: an unreadable file, a missing function, or one that
+the overlay cannot call. What the function computes is verified by the overlay on the first batch.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from harness.recipes.systems import LossFile, Scalar, as_number
 
 FLAG = "--loss"
 GIVEN = ("hidden", "item_embeddings", "targets", "mask")
-OURS = ("negatives", "seen", "excluded_rows")  # the catalogue's losses are given these, nobody's own
+OURS = ("negatives", "seen", "excluded_rows")  # arguments of the catalogue's losses only, not of custom losses
 CALL = f"my_loss({', '.join(GIVEN)}, *, generator, **options)"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-#: What can be set of a function, with the source text of its default, None for none.
+#: Options of a function, each with the source text of its default, or None.
 Signature = Mapping[str, str | None]
 
 
@@ -31,15 +31,15 @@ def read(path: str, function: str) -> tuple[LossFile, Signature]:
     """A user's file and the signature of one of its functions.
 
     Args:
-        path: as it was written, from the current folder.
+        path: as given, relative to the current folder.
     Raises:
-        ArgumentError: not to be read, no Python, no such function, or one that cannot be called with the four tensors.
+        ArgumentError: unreadable, not Python, no such function, or one that cannot be called with the four tensors.
     """
     content = content_of(path)
     module = parsed(path, content)
     known = functions(module)
     if not function:
-        raise ArgumentError(FLAG, f"{path} names no function", f"write {path}:{next(iter(known), 'my_loss')}")
+        raise ArgumentError(FLAG, f"{path} has no function name", f"write {path}:{next(iter(known), 'my_loss')}")
     if function not in known:
         raise ArgumentError(FLAG, f"{path} {absence(module, function)}", near_misses(function, known))
     refuse_neighbours(path, module)
@@ -51,25 +51,25 @@ def content_of(path: str) -> bytes:
     """The bytes of a file.
 
     Raises:
-        ArgumentError: it cannot be read.
+        ArgumentError: it is not readable.
     """
-    fix = f"write the path from here of a Python file, as in {FLAG} examples/mine.py:my_loss"
+    fix = f"give the path of a Python file, as in {FLAG} examples/mine.py:my_loss"
     if Path(path).is_dir():
         raise ArgumentError(FLAG, f"{path} is a folder", fix)
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise ArgumentError(FLAG, f"there is no file {path}", fix) from error
+        raise ArgumentError(FLAG, f"no such file: {path}", fix) from error
     except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
         why = error.strerror if isinstance(error, OSError) else error
-        raise ArgumentError(FLAG, f"{path} cannot be read: {why}", fix) from error
+        raise ArgumentError(FLAG, f"{path} is not readable: {why}", fix) from error
 
 
 def parsed(path: str, content: bytes) -> ast.Module:
     """The syntax tree of a file.
 
     Raises:
-        ArgumentError: not UTF-8, or no Python.
+        ArgumentError: not UTF-8, or not Python.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -78,26 +78,26 @@ def parsed(path: str, content: bytes) -> ast.Module:
         raise ArgumentError(FLAG, f"{path}, line {line}: is not UTF-8", "save it as UTF-8") from error
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # whoever imports the file says them
+            warnings.simplefilter("ignore")  # they appear when the file is imported
             return ast.parse(text, path)
     except SyntaxError as error:
         quoted = f"\n    {error.text.strip()}" if error.text and error.text.strip() else ""
-        raise ArgumentError(FLAG, f"{path}, line {error.lineno}: {error.msg}{quoted}", "mend the file") from error
+        raise ArgumentError(FLAG, f"{path}, line {error.lineno}: {error.msg}{quoted}", "correct the file") from error
     except (ValueError, RecursionError) as error:
-        raise ArgumentError(FLAG, f"{path} is no Python: {error}", "mend the file") from error
+        raise ArgumentError(FLAG, f"{path} is not valid Python: {error}", "correct the file") from error
 
 
 def functions(module: ast.Module) -> dict[str, Function]:
-    """The functions that a module defines at its top, also inside of `if` and `try`, those with an underscore last."""
+    """The top-level functions of a module, also inside `if` and `try`; private ones last."""
     found = {node.name: node for node in defined(module.body)}
     return dict(sorted(found.items(), key=lambda item: item[0].startswith("_")))
 
 
 def refuse_neighbours(path: str, module: ast.Module) -> None:
-    """Refuse imports of files that lie beside this one: it is copied, and hashed, alone.
+    """Refuse imports of neighbouring files: only this file is copied and hashed.
 
     Raises:
-        ArgumentError: naming the import.
+        ArgumentError: with the import.
     """
     for node in (n for n in ast.walk(module) if isinstance(n, ast.Import | ast.ImportFrom)):
         relative = isinstance(node, ast.ImportFrom) and node.level > 0
@@ -105,21 +105,21 @@ def refuse_neighbours(path: str, module: ast.Module) -> None:
         for name in [source] if source else [alias.name for alias in node.names]:
             beside = Path(path).parent / name.partition(".")[0]
             if relative or beside.with_suffix(".py").is_file() or (beside / "__init__.py").is_file():
-                what = f"{path}, line {node.lineno}: imports {name}, which lies beside it"
+                what = f"{path}, line {node.lineno}: imports {name} from the same folder"
                 raise ArgumentError(
-                    FLAG, what, "put all that the loss needs into one file: it is hashed and kept alone"
+                    FLAG, what, "put everything that the loss needs into one file: only this file is hashed and stored"
                 )
 
 
 def absence(module: ast.Module, name: str) -> str:
-    """How a name that is no function of a module is missing from it."""
+    """Why a name is not a function of a module."""
     stored = {n.id for n in ast.walk(module) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     stored |= {n.asname or n.name for n in ast.walk(module) if isinstance(n, ast.alias)}
-    return f"does not write {name!r} as a def of its own" if name in stored else f"has no function {name!r}"
+    return f"does not define {name!r} with def" if name in stored else f"has no function {name!r}"
 
 
 def defined(body: Sequence[ast.stmt]) -> Iterator[Function]:
-    """Definitions of functions among statements that run when a module is imported."""
+    """Function definitions among a module's top-level statements."""
     for node in body:
         if isinstance(node, Function):
             yield node
@@ -129,30 +129,30 @@ def defined(body: Sequence[ast.stmt]) -> Iterator[Function]:
 
 
 def signature(where: str, function: Function) -> Signature:
-    """What a function takes beyond the four tensors and the generator.
+    """The options of a function: parameters beyond the four tensors and the generator.
 
     Raises:
         ArgumentError: it cannot be called with them.
     """
     arguments = function.args
-    stands = f"{function.name}({ast.unparse(arguments)})"
+    declared = f"{function.name}({ast.unparse(arguments)})"
     fix = f"write it as def {CALL}"
     if isinstance(function, ast.AsyncFunctionDef):
         raise ArgumentError(FLAG, f"{where} is async: a loss returns a scalar, not a coroutine", fix)
     positional = [*arguments.posonlyargs, *arguments.args]
     if len(positional) < len(GIVEN) and not arguments.vararg:
-        what = f"{where} takes {len(positional)} positional arguments, not the {len(GIVEN)} that it is called with"
-        raise ArgumentError(FLAG, f"{what}: {stands}", fix)
+        what = f"{where} takes {len(positional)} positional arguments, expected the {len(GIVEN)} tensors"
+        raise ArgumentError(FLAG, f"{what}: {declared}", fix)
     swapped = [a.arg for a in positional[: len(GIVEN)]]
     if swapped != list(GIVEN) and set(swapped) == set(GIVEN):
-        raise ArgumentError(FLAG, f"{where} has the tensors in another order: {stands}", fix)
+        raise ArgumentError(FLAG, f"{where} has the tensors in the wrong order: {declared}", fix)
     named = {a.arg: None for a in positional[len(GIVEN) :]} | {a.arg: None for a in arguments.kwonlyargs}
     if "generator" not in named and not arguments.kwarg:
-        raise ArgumentError(FLAG, f"{where} takes no generator, all of a loss's randomness: {stands}", fix)
+        raise ArgumentError(FLAG, f"{where} takes no generator, the only source of random numbers: {declared}", fix)
     found = defaults(arguments, named)
     if lost := [name for name in OURS if name in found and found[name] is None]:
-        what = f"{where} needs {', '.join(lost)}, which a loss of one's own is not given: {stands}"
-        raise ArgumentError(FLAG, what, "give it a default, and draw what it needs from generator")
+        what = f"{where} needs {', '.join(lost)}, which a custom loss does not receive: {declared}"
+        raise ArgumentError(FLAG, what, "give it a default, and use generator for random numbers")
     return {name: default for name, default in found.items() if name not in ("generator", *OURS)}
 
 
@@ -166,15 +166,15 @@ def defaults(arguments: ast.arguments, named: Mapping[str, None]) -> dict[str, s
 
 
 def options(file: LossFile, known: Signature, texts: Mapping[str, str]) -> dict[str, Scalar]:
-    """The options given to a function, those with a number as their default as numbers, in the function's order.
+    """The given options of a function in its order; those with a numeric default as numbers.
 
     Raises:
-        ArgumentError: an unknown one, a value of another type, or a needed one that is missing.
+        ArgumentError: an unknown option, a value of another type, or a missing required option.
     """
     where = f"{file.path}:{file.function}"
     for name in texts:
         if name in (*GIVEN, "generator", *OURS):
-            raise ArgumentError(FLAG, f"{where}: {name} is no option", "leave it out")
+            raise ArgumentError(FLAG, f"{where}: {name} is not an option", "remove it")
         if name not in known:
             raise ArgumentError(FLAG, f"{where} has no option {name!r}", near_misses(name, known))
     if missing := [name for name, default in known.items() if default is None and name not in texts]:
@@ -185,10 +185,10 @@ def options(file: LossFile, known: Signature, texts: Mapping[str, str]) -> dict[
 
 
 def value(where: str, name: str, text: str, default: str | None) -> Scalar:
-    """The value of an option; where the default is a number or a truth value, it must be one too.
+    """The value of an option; if the default is a number or a Boolean, it must be one too.
 
     Raises:
-        ArgumentError: it is none.
+        ArgumentError: it is not.
     """
     try:
         example = None if default is None else ast.literal_eval(default)
@@ -196,10 +196,10 @@ def value(where: str, name: str, text: str, default: str | None) -> Scalar:
         example = None
     if isinstance(example, bool):
         if text not in ("True", "False"):
-            raise ArgumentError(FLAG, f"{where}: {name}={text!r} is no truth value", "write True or False")
-        return int(text == "True")  # as text, False would be true
+            raise ArgumentError(FLAG, f"{where}: {name}={text!r} is not a Boolean", "write True or False")
+        return int(text == "True")  # the text "False" would be true
     found = as_number(text)
     finite = isinstance(example, str | None) if isinstance(found, str) else math.isfinite(found)
     if not finite:
-        raise ArgumentError(FLAG, f"{where}: {name}={text!r} is no finite number", f"its default is {default}")
+        raise ArgumentError(FLAG, f"{where}: {name}={text!r} is not a finite number", f"its default is {default}")
     return found

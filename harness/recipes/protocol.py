@@ -1,7 +1,7 @@
-"""What a recipe's `protocol` says of how its systems are ranked: which keys it needs, in which words.
+"""The vocabulary of a recipe's `protocol`, which says how systems are ranked: required keys and allowed words.
 
-Ranks report the same two, `split` and `ranking`, and a run whose ranks report others fails; a word that no code base
-reports would compare with nothing.
+Ranks report `split` and `ranking` too, and a run whose ranks report other values fails. A word that no code base
+reports could never match.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from harness.core.errors import near_misses
 
-#: Values by key; () where it is a sentence for people.
+#: Values by key; () for free text.
 VALUES: Mapping[str, tuple[str, ...]] = {
     "split": ("leave-one-out",), "ranking": ("full", "sampled"), "seen": (), "cold": (), "candidates": (),
 }  # fmt: skip
@@ -32,16 +32,16 @@ def faults(protocol: Mapping[str, str]) -> Iterator[str]:
 
 
 def metric_faults(metrics: Iterable[str], own: Mapping[str, str], views: Collection[str]) -> Iterator[str]:
-    """A fault for each metric whose name and protocol do not belong together.
+    """A fault for each metric whose name contradicts the protocol.
 
     Args:
         own: the recipe's `protocol`.
-        views: further views of the ranks whose protocols it states.
+        views: further views of the ranks with a stated protocol.
     """
     ranking = own.get("ranking", "")
     for name in metrics:
         view, dash, _ = name.partition("-")
         if dash and view not in {*views, ranking}:
-            yield f"{view}-...: protocols says nothing of {view}"
+            yield f"{view}-...: protocols has no entry for {view}"
         elif not dash and ranking == "sampled":
             yield f"{name}: the ranks are sampled, so name it sampled-{name}"

@@ -1,4 +1,4 @@
-"""Recipes and datasets: YAML that a person writes, as typed values; every mistake in a file is told at once."""
+"""Recipes and datasets: YAML files as typed values; all mistakes in a file are reported at once."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from harness.recipes.systems import VARIABLES, AddedSystem, Scalar, System, faul
 
 
 class Recipe(Strict):
-    """Which cells an artifact has and how each is run.
+    """The cells of an artifact and how each is run.
 
     Attributes:
         protocol: how its systems are ranked, see `recipes.protocol`.
-        protocols: how the ranks of further views are made, by the prefix of the metrics that come from them.
+        protocols: of further views of the ranks, by the prefix of their metrics.
         options: variables of the command that `--set` may change, with their defaults.
-        dataset_options: defaults that differ on a dataset; those of a system come after them.
+        dataset_options: defaults that differ on a dataset; those of a system have priority.
         profiles: named changes of options.
         devices: further arguments by device.
-        checkpoints: weights that authors released, for the systems that load one; the datasets' own by default.
-        pretraining: how to make such weights instead, on request.
-        own_loss: systems into which the command line may put another loss in the place of theirs.
-        published: `paper#artifact` in recipes/papers, "" for none; what verdicts on values are about.
-        published_in: what a table calls the place where those numbers stand.
-        beside: further published numbers to look at, by what a table calls the place where they stand.
-        training: what its table shows of the trainings beside the paper's: `minutes` until the best epoch, `seconds` of
-            the whole training, both as the upstream tells them, `best epoch`.
-        prefix: whether a shorter training is the beginning of a longer one: no schedule depends on its length.
-        demonstration: it shows the machinery and proves nothing about a paper.
+        checkpoints: weights that authors released, for systems that load one; by default the datasets' own.
+        pretraining: how to train such weights instead, on request.
+        own_loss: systems whose loss the command line may replace.
+        published: `paper#artifact` in recipes/papers, "" for none; verdicts on values compare with these.
+        published_in: the table's name for the source of those numbers.
+        beside: further published numbers for reference, by the table's name for their source.
+        training: facts of trainings that the table shows with the paper's: `minutes` until the best epoch, `seconds` of
+            the whole training, both as the upstream reports them, `best epoch`.
+        prefix: whether a shorter training equals the beginning of a longer one: no schedule depends on the length.
+        demonstration: it shows how the harness works and is not about a paper.
     """
 
     artifact: str
@@ -73,18 +73,18 @@ class Recipe(Strict):
     @field_validator("metrics", "seeds", "datasets", "systems", "command", "training")
     @classmethod
     def nonempty_unique(cls, values: Sized, info: ValidationInfo) -> Sized:
-        """Refuse empty lists, and what would count twice in a mean."""
+        """Refuse empty lists and duplicates, which would count twice in a mean."""
         if not values:
             raise ValueError("is empty")
         rows = values if isinstance(values, tuple) and info.field_name != "command" else ()
         if twice := sorted({str(v) for v in rows if rows.count(v) > 1}):
-            raise ValueError(f"{', '.join(twice)} stands there twice")
+            raise ValueError(f"{', '.join(twice)} is a duplicate")
         return values
 
     @field_validator("protocol")
     @classmethod
     def protocol_is_known(cls, stated: dict[str, str]) -> dict[str, str]:
-        """Refuse what cannot be compared with the protocol that ranks report."""
+        """Refuse values that cannot be compared with the protocol that ranks report."""
         raise_all(protocol.faults(stated))
         return stated
 
@@ -98,21 +98,21 @@ class Recipe(Strict):
     @field_validator("metrics")
     @classmethod
     def views_have_protocols(cls, metrics: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """Refuse a metric of another view of the ranks, such as sampled-HIT@10, whose protocol nobody states."""
+        """Refuse a metric of another view of the ranks, such as sampled-HIT@10, without a stated protocol."""
         raise_all(protocol.metric_faults(metrics, info.data.get("protocol", {}), info.data.get("protocols", {})))
         return metrics
 
     @field_validator("options")
     @classmethod
     def options_are_new_names(cls, options: dict[str, Scalar]) -> dict[str, Scalar]:
-        """Refuse options that would hide a variable, such as the seed that a record tells."""
+        """Refuse options that would hide a variable, such as the seed of a record."""
         raise_all(f"{name!r} is filled in by the harness" for name in options if name in VARIABLES)
         return options
 
     @field_validator("profiles", "dataset_options", "systems")
     @classmethod
     def set_options_exist(cls, groups: dict[str, Any], info: ValidationInfo) -> Any:
-        """Refuse profiles, datasets and systems that set what is no option."""
+        """Refuse profiles, datasets and systems that set an unknown option."""
         options = info.data.get("options", {})
         raise_all(
             f"{group}: unknown option {name!r} ({near_misses(name, options)})"
@@ -135,7 +135,7 @@ class Recipe(Strict):
     @field_validator("systems", "command", "devices")
     @classmethod
     def variables_exist(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse variables in commands that nobody fills in, and options of losses that no command would hand on."""
+        """Refuse unknown variables in commands, and options of losses that no command passes on."""
         variables = {*VARIABLES, *info.data.get("options", {})}
         faults = [text for word in words_of(value) for text in faulty_variables(word, variables)]
         faults += option_faults(value, info.context) if info.field_name == "systems" else ()
@@ -145,8 +145,8 @@ class Recipe(Strict):
             for key, system in systems.items()
             if system.loss_options and lacking(system, value, ["loss_options"])
         ]
-        faults += [  # else its runs would have one key, and one record would stand for all seeds
-            f"{key} is seeded, and no word of its command has {{seed}}; where nothing is random say `seeded: false`"
+        faults += [  # else all seeds would share one key and one record
+            f"{key} is seeded, and no word of its command has {{seed}}; if it is deterministic, write `seeded: false`"
             for key, system in systems.items()
             if system.seeded and lacking(system, value, ["seed"])
         ]
@@ -156,7 +156,7 @@ class Recipe(Strict):
     @field_validator("claims")
     @classmethod
     def claims_are_about_systems(cls, claims: tuple[ClaimText, ...], info: ValidationInfo) -> tuple[ClaimText, ...]:
-        """Refuse claims about what the recipe does not have; asked only once its systems and metrics are sound."""
+        """Refuse claims about unknown systems, metrics or datasets; checked after systems and metrics are valid."""
         systems, metrics = info.data.get("systems"), info.data.get("metrics")
         names = [n for c in claims for n in (c.better, c.worse)] if systems is not None else []
         faults = [f"unknown system {n!r} ({near_misses(n, systems or ())})" for n in names if n not in (systems or ())]
@@ -179,24 +179,24 @@ class Recipe(Strict):
     @field_validator("own_loss")
     @classmethod
     def own_losses_have_a_place(cls, hosts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        """Refuse hosts that there are not, that train nothing, whose command names no loss, and two of one model."""
+        """Refuse hosts that are unknown, do not train or have no loss in their command, and two hosts of one model."""
         systems, command = info.data.get("systems"), info.data.get("command")
         if systems is None or command is None:
             return hosts
         known = [key for key in hosts if key in systems]
         faults = [f"unknown system {key!r} ({near_misses(key, systems)})" for key in hosts if key not in systems]
-        faults += [f"{key} trains nothing" for key in known if not systems[key].proven_loss]
+        faults += [f"{key} does not train" for key in known if not systems[key].proven_loss]
         for key in known:
             lacks = lacking(systems[key], command, ("loss", "loss_options"))
             faults += [f"{key}: no word of its command has {' and '.join(lacks)}"] if lacks else []
         models = [systems[key].model for key in known]
-        faults += [f"{model} stands there twice" for model in models if models.count(model) > 1]
+        faults += [f"{model} is a duplicate" for model in models if models.count(model) > 1]
         raise_all(faults)
         return hosts
 
     @property
     def criteria(self) -> Criteria:
-        """What verdicts rest on."""
+        """The criteria of verdicts."""
         return Criteria.model_validate({name: getattr(self, name) for name in Criteria.model_fields})
 
     def claim_list(self) -> tuple[Claim, ...]:
@@ -206,7 +206,7 @@ class Recipe(Strict):
         )
 
     def checkpoint(self, dataset: str, key: str, own: Checkpoint | None) -> Checkpoint | None:
-        """The weights that a system loads on a dataset, None for none; `own` are those that the dataset comes with."""
+        """The weights that a system loads on a dataset, or None; `own` are the dataset's own."""
         system = self.systems[key]
         if not system.checkpoint:
             return None
@@ -215,26 +215,26 @@ class Recipe(Strict):
 
     @property
     def n_tests(self) -> int:
-        """How many tests the declared family has; where each dataset is one, the largest."""
+        """Number of tests of the declared family; if each dataset is a family, of the largest."""
         counts = [self.n_tests_on(dataset) for dataset in self.datasets]
         return sum(counts) if self.correction.family == "artifact" else max(counts)
 
     def n_tests_on(self, dataset: str) -> int:
-        """How many claims are made on a dataset, each metric counted."""
+        """Number of claims on a dataset, each metric counted."""
         return sum(claim.is_about(dataset) for claim in self.claim_list())
 
 
 def raise_all(faults: Iterable[str]) -> None:
-    """Refuse a value with every fault it has, each once."""
+    """Raise all faults of a value, each once."""
     if found := "; ".join(dict.fromkeys(faults)):
         raise ValueError(found)
 
 
 def option_faults(systems: Mapping[str, System], context: Any) -> Iterator[str]:
-    """What is wrong with the options of systems' losses.
+    """The faults of the options of systems' losses.
 
     Args:
-        context: how to read the catalogue, such as `losses`; None to leave it unread.
+        context: function that reads the catalogue, such as `losses`; None to skip.
     """
     if context and any(system.loss_options for system in systems.values()):
         catalogue = context["losses"]()
@@ -244,7 +244,7 @@ def option_faults(systems: Mapping[str, System], context: Any) -> Iterator[str]:
 
 
 def artifacts(root: Path) -> list[str]:
-    """Names of all artifacts that have a recipe; those of tables that only count files are not among them."""
+    """Names of all artifacts that have a recipe; without tables that only count files."""
     paths = [p for p in (root / "recipes").glob("*/*.yaml") if "." not in p.stem]
     return sorted(f"{p.parent.name}/{p.stem}" for p in paths if p.parent.name not in ("papers", "data"))
 
@@ -265,10 +265,10 @@ def load_recipe(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
     if only_counts(root, artifact):
         raise RecipeError(name, "counts files and has no runs", f"`harness reproduce {name}` counts them")
     if (root / "recipes" / f"{artifact}.joined.yaml").is_file():
-        what = "joins the tables of other recipes and has no runs of its own"
-        raise RecipeError(name, what, f"`harness reproduce {name}` carries out its parts")
+        what = "joins the tables of other recipes and has no own runs"
+        raise RecipeError(name, what, f"`harness reproduce {name}` runs its parts")
     if artifact not in artifacts(root):
-        raise RecipeError(name, "no such artifact", near_misses(name, [*artifacts(root), *aliases]))
+        raise RecipeError(name, "unknown artifact", near_misses(name, [*artifacts(root), *aliases]))
     recipe = parse(path, Recipe, {"losses": lambda: loss_catalogue.read(root)})
     if recipe.artifact != artifact:
         raise RecipeError(str(path), f"artifact: is {recipe.artifact!r}, its path says {artifact!r}", "make them equal")

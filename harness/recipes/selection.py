@@ -1,4 +1,4 @@
-"""What the command line asks of a recipe: datasets, systems, seeds, profile, option values."""
+"""The selection of the command line: datasets, systems, seeds, profile, option values."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MOST_SEEDS = 1000  # of one range: a longer one is a typing error
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says about a table.
+    """The command line's settings of a table.
 
     Attributes:
         where: allowed values by filter key (dataset, system, model, loss).
         seeds: None for the recipe's own.
-        pretrain: epochs of a pre-training of one's own, None for the weights that a dataset comes with.
-        options: option values that were set by hand.
-        losses: what to put in place of the recipe's losses, as written: gbce:k=256 or mine.py:my_loss.
+        pretrain: epochs of a local pre-training, None for the dataset's weights.
+        options: values of --set.
+        losses: added losses, as written: gbce:k=256 or mine.py:my_loss.
     """
 
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -37,10 +37,10 @@ class Settings:
 
 
 def options(recipe: Recipe, settings: Settings, dataset: str = "", system: System | None = None) -> dict[str, Scalar]:
-    """Option values: the recipe's, changed by the dataset, the system, the profile, then by hand.
+    """Option values: the recipe's, changed by dataset, system, profile, then --set.
 
     Args:
-        dataset, system: a cell; "" and None for the values that no cell changes.
+        dataset, system: a cell; "" and None for the values without changes by a cell.
     Raises:
         ArgumentError: unknown profile or option, or a value of another type.
     """
@@ -58,7 +58,7 @@ def options(recipe: Recipe, settings: Settings, dataset: str = "", system: Syste
             values[name] = allowed(kind(text), recipe.options[name])
         except ValueError as error:
             raise ArgumentError(
-                "--set", f"{name}={text!r} is no {kind.__name__}", f"its default is {recipe.options[name]}"
+                "--set", f"{name}={text!r} is not of type {kind.__name__}", f"its default is {recipe.options[name]}"
             ) from error
     return values
 
@@ -115,7 +115,7 @@ def respelled(recipe: Recipe, where: Where) -> dict[str, tuple[str, ...]]:
 
 
 def check_where(recipe: Recipe, where: Where) -> None:
-    """Refuse filters that name nothing.
+    """Refuse filters with unknown keys or values.
 
     Raises:
         ArgumentError: unknown key or value.
@@ -130,10 +130,10 @@ def check_where(recipe: Recipe, where: Where) -> None:
 
 
 def systems(recipe: Recipe, where: Where) -> dict[str, System]:
-    """The systems asked for, floors and added ones always among them, in the recipe's order.
+    """The selected systems with floors and added ones, in the recipe's order.
 
     Raises:
-        ArgumentError: unknown filter, or nothing left.
+        ArgumentError: unknown filter, or no system left.
     """
     check_where(recipe, where)
 
@@ -143,5 +143,5 @@ def systems(recipe: Recipe, where: Where) -> dict[str, System]:
 
     asked = {name for name, system in recipe.systems.items() if is_wanted(name, system)}
     if not asked:
-        raise ArgumentError("--where", "no system is left", "loosen the filter")
+        raise ArgumentError("--where", "no system matches", "relax the filter")
     return {name: system for name, system in recipe.systems.items() if name in asked or system.floor}

@@ -1,4 +1,4 @@
-"""Systems: a model with a loss, as a recipe states it or as the command line adds it, and the words of its command."""
+"""Systems: a model with a loss, from a recipe or added by the command line, and the words of its command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VARIABLES = (
 
 
 class PublishedAs(Strict):
-    """How the published numbers name a system; the rest is for those that give several numbers for one loss."""
+    """A system's name in the published numbers; further fields select among several numbers of one loss."""
 
     model: str
     loss: str
@@ -28,7 +28,7 @@ class PublishedAs(Strict):
 
     @property
     def text(self) -> str:
-        """For people: model and loss, or model and label."""
+        """Model and loss, or model and label, for readers."""
         return f"{self.model}, {self.label or self.loss}"
 
 
@@ -36,16 +36,16 @@ class System(Strict):
     """A model with a loss: a table's column.
 
     Attributes:
-        loss_options: options of the loss that differ from its defaults, in the order in which the command has them.
+        loss_options: options of the loss that differ from its defaults, in the order of the command.
         options: defaults of the recipe's options that differ for this system.
-        seeded: False where nothing is random: one run stands for every seed.
-        floor: a baseline that belongs into every table, whatever is filtered.
+        seeded: False if deterministic: one run serves every seed.
+        floor: a baseline that every table has, whatever the filter.
         checkpoint: it loads a checkpoint: the dataset's, or the recipe's for this cell.
         arguments: appended to the recipe's command.
         command: replaces the recipe's command.
         proof: the loss that the probe must report, the system's own by default, "" for none.
-        environment: packages of its runs, the recipe's by default.
-        quoted: how numbers that the paper quotes from other works name it; they stand beside the paper's own.
+        environment: of its runs, the recipe's by default.
+        quoted: its name in numbers that the paper quotes from other works, shown beside the paper's own.
     """
 
     model: str
@@ -66,17 +66,17 @@ class System(Strict):
 
     @property
     def proven_loss(self) -> str:
-        """The loss that a run of this system must prove, "" if it trains nothing."""
+        """The loss that a run of this system must verify, "" if it does not train."""
         return self.loss if self.proof is None else self.proof
 
     @property
     def loss_word(self) -> str:
-        """What its command calls the loss."""
+        """The loss in its command."""
         return self.loss
 
     @property
     def carried_out(self) -> tuple[object, ...]:
-        """All that its runs follow from; two systems that share it differ in names and published numbers only."""
+        """Everything that determines its runs; systems that share it differ only in names and published numbers."""
         return (
             self.model, self.loss_word, self.loss_options, self.options, self.seeded, self.checkpoint, self.arguments,
             self.command,
@@ -84,11 +84,11 @@ class System(Strict):
 
 
 class LossFile(Strict):
-    """A file with a loss of one's own, as it was when the command line was read.
+    """A file with a custom loss, as read with the command line.
 
     Attributes:
-        path: as it was written.
-        function: which of its functions is meant.
+        path: as given.
+        function: name of the loss function in it.
     """
 
     path: str
@@ -98,17 +98,17 @@ class LossFile(Strict):
 
     @property
     def short(self) -> str:
-        """Function and beginning of the hash, as the probe names the loss."""
+        """Function and first digits of the hash, the probe's name of the loss."""
         return f"{self.function}@{self.sha256[:12]}"
 
 
 class AddedSystem(System):
-    """A system of the command line: another loss in the place of that of `host`, whose everything else it has.
+    """A system added by the command line: `host` with another loss.
 
     Attributes:
-        host: key of the recipe's system that it was made from.
+        host: key of the recipe's system that it copies.
         title: the loss with its options, for filters, folders and captions: gbce:k=256+t=0.75.
-        file: where the loss comes from; None for one of the catalogue.
+        file: of the loss; None for one of the catalogue.
     """
 
     host: str
@@ -117,7 +117,7 @@ class AddedSystem(System):
 
     @property
     def loss_word(self) -> str:
-        """What its command calls the loss: a file stands for itself by $LOSS."""
+        """The loss in its command: $LOSS for a file."""
         return f"$LOSS:{self.file.function}" if self.file else self.loss
 
 
@@ -129,22 +129,22 @@ def words_of(value: Mapping[str, System | tuple[str, ...]] | tuple[str, ...]) ->
 
 
 def faulty_variables(word: str, variables: Iterable[str]) -> Iterator[str]:
-    """What is wrong with the {variables} of one word of a command."""
+    """The faults of the {variables} in one word of a command."""
     known = set(variables)
     try:
         fields = [field for field in string.Formatter().parse(word) if field[1] is not None]
     except ValueError as error:
         fields = []
-        yield f"{word!r}: {error}; a brace itself is written twice"
+        yield f"{word!r}: {error}; write a literal brace twice"
     for _, name, form, conversion in fields:
         if form or conversion:
-            yield f"{word!r}: a variable stands alone in its braces, without a format"
+            yield f"{word!r}: write only the variable's name in braces, without a format"
         elif name not in known:
             yield f"unknown variable {{{name}}} in {word!r} ({near_misses(str(name), known)})"
 
 
 def lacking(system: System, command: Iterable[str], variables: Iterable[str]) -> list[str]:
-    """Those {variables} that no word of a system's command has; `command` is the recipe's."""
+    """The {variables} missing from a system's command; `command` is the recipe's."""
     words = "".join(system.command or (*command, *system.arguments))
     return [f"{{{name}}}" for name in variables if f"{{{name}}}" not in words]
 
@@ -160,10 +160,10 @@ def as_number(text: str) -> Scalar:
 
 
 def titled(loss: str, options: Mapping[str, Scalar]) -> str:
-    """Loss and options as keys of systems, filters and folders have them; a comma would end a filter."""
+    """Loss and options as in keys of systems, filters and folders; a comma would end a filter."""
     return ":".join(part for part in (loss, written(options, "+")) if part)
 
 
 def written(options: Mapping[str, Scalar], between: str = ",") -> str:
-    """Options as one writes them: `k=256,t=0.75`."""
+    """Options as text: `k=256,t=0.75`."""
     return between.join(f"{name}={value}" for name, value in options.items())

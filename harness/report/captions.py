@@ -1,43 +1,42 @@
-"""Fixed texts of captions: what the columns of tests and of trainings hold."""
+"""Fixed texts of captions: descriptions of the columns of tests and trainings."""
 
 from __future__ import annotations
 
 from harness.core.results import TrainingFact
 
 TRAINING: dict[TrainingFact, str] = {
-    "minutes": "Minutes: of training until the best epoch, here and on the {}'s machine, so nothing is judged. ",
-    "seconds": "Seconds: of the whole training, here and on the {}'s machine, so nothing is judged. ",
-    "best epoch": "Best epoch: the one whose weights are tested, ours counted from 0. ",
+    "minutes": "Minutes: training time until the best epoch, ours and the {}'s, on different machines, so not judged. ",
+    "seconds": "Seconds: time of the complete training, ours and the {}'s, on different machines, so not judged. ",
+    "best epoch": "Best epoch: the epoch whose weights are tested, ours counted from 0. ",
 }
 INTERVAL = (
-    "Interval: 95 %, uncorrected, over users × seeds where there are two or more seeds, else over users (u); the wider "
-    "of two, with the noise of the claim's own seeds and with that of the noisier half of the table's systems."
+    "Interval: 95 %, uncorrected, over users × seeds with two or more seeds, else over users (u); the wider of two: "
+    "with the noise of the claim's seeds, and with that of the noisier half of the table's systems."
 )
 TEST_CAPTION = (
-    "90 % interval and p of the two one-sided tests against printed ± margin, over seeds, with one or two seeds over "
-    "users; the 95 % interval in which one more training of ours would lie; how far off a value must be to differ, by "
-    "the noise of the noisier half of the table's systems too; how many seeds would settle an open verdict with 80 % "
-    "probability, with the range that the noise known so far allows. RMSE: root mean square of ours - printed, over "
-    "systems. Kendall's tau: of the two orders of systems, 1 where they are the same."
+    "90 % interval and p of the two one-sided tests (TOST) against printed ± margin, over seeds (with one or two "
+    "seeds over users). 95 % prediction interval for one more training. Differs beyond: minimum deviation of a "
+    "differing value, by the larger of its own noise and that of the noisier half of the table's systems. Seeds "
+    "needed to decide an open verdict with 80 % probability, with a range. RMSE: root mean square of ours - printed, "
+    "over systems. Kendall's tau: of the two orders of systems; 1 means equal orders."
 )
 WORDS = (
-    "Not significant: no difference, where the gain lies within the margin of 0; otherwise its direction, where every "
-    "seed has it. By users only: fewer than three trainings, which says nothing of other seeds."
+    "Not significant: no difference, if the gain is equivalent to 0 within the margin; direction only, if every seed "
+    "has the same sign. By users only: fewer than three trainings, so not generalised to other seeds."
 )
-SAME_VALUES = "Seeds of a system that give each user the same value count as one: they show no noise of its trainings."
+SAME_VALUES = "Seeds of a system with the same value for every user count as one: they show no training noise."
 WILCOXON = (
-    "Wilcoxon: signed ranks of users' differences, zeros left out; it asks about ranks and not about the mean, and "
-    "where marked ! there are more than 1,000 users: believe the t-test."
+    "Wilcoxon: signed-rank test of users' differences without zeros; it tests ranks, not the mean. Marked ! with more "
+    "than 1,000 users: prefer the t-test."
 )
 CLAIM_TEST_CAPTION = (
-    "p users × seeds: the test above, uncorrected. p equal: that the gain lies within ± margin of 0, corrected alike. "
+    "p users × seeds: the test above, uncorrected. p equal: equivalence of the gain with 0 within ± margin, corrected. "
     "Size: our gain against the printed one, by the interval for one more pair of trainings. Effect ratio: our gain "
-    "over the printed one. Δ rel. improvement: the printed gain in percent minus ours."
+    "divided by the printed one. Δ rel. improvement: the printed gain in percent minus ours."
 )
 DETAILS = (
     "Over users, each by its mean over seeds. t, p: the paired t-test, uncorrected. p random.: sign-flip "
-    "randomisation, by 10,000 draws where marked ʳ, else exact. McNemar: where the metric is 0 or 1. d_z: mean over "
-    "standard deviation of users' differences. Detectable: the smallest true gain that would be found with 80 % power "
-    "at 5 %, over what the interval of the claim is over. w/t/l: users whom the first serves better, equally well, "
-    "worse."
+    "randomisation test, with 10,000 draws if marked ʳ, else exact. McNemar: if the metric is 0 or 1. d_z: mean "
+    "divided by standard deviation of users' differences. Detectable: the smallest true gain detectable with 80 % "
+    "power at 5 %, on the basis of the claim's interval. w/t/l: users for whom the first is better, equal, worse."
 )

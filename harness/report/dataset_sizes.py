@@ -1,4 +1,4 @@
-"""A table of dataset sizes as Markdown, LaTeX and CSV, and the words in which every view shows it."""
+"""A table of dataset sizes as Markdown, LaTeX and CSV, and the texts shared by every format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = ("artifact", "dataset", "statistic", "paper", "counted", "verdict", "r
 
 @dataclass(frozen=True)
 class Cell:
-    """One number: what was counted, the paper's where they differ or nothing was counted."""
+    """One number: the counted one, and the paper's if they differ or nothing was counted."""
 
     counted: str
     paper: str
@@ -29,7 +29,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One dataset with its cells, and what there is to say of it."""
+    """One dataset with its cells and notes."""
 
     label: str
     cells: tuple[Cell, ...]
@@ -54,21 +54,21 @@ def cell(statistic: Statistic) -> Cell:
 
 
 def notes(row: Row) -> list[str]:
-    """What the cells of a row have no room for."""
+    """The notes of a row."""
     found = [f"{TITLES[s.name].lower()}: {s.remark}" for s in row.statistics if s.remark]
     return [*found, f"not counted: {row.reason}"] if row.reason else found
 
 
 def summary(table: SizeTable) -> str:
-    """How many numbers have which verdict."""
+    """The number of values by verdict, in words."""
     verdicts = table.verdicts
     counts = [(name, verdicts.count(name)) for name in ("reproduced", "differs", "not counted")]
-    told = ", ".join(f"{n} {'differ' if name == 'differs' and n != 1 else name}" for name, n in counts if n)
-    return f"{len(verdicts)} numbers: {told}"
+    fields = ", ".join(f"{n} {'differ' if name == 'differs' and n != 1 else name}" for name, n in counts if n)
+    return f"{len(verdicts)} numbers: {fields}"
 
 
 def files(table: SizeTable) -> dict[str, str]:
-    """The table in every format: end of the file's name to its text."""
+    """The table in every format: file suffix to text."""
     values = {"table": table, "titles": titles(table), "lines": lines(table), "summary": summary(table)}
     values["slug"] = slug(table.artifact)
     return {
@@ -85,6 +85,6 @@ def to_csv(table: SizeTable) -> str:
     writer.writerow(COLUMNS)
     for row in table.rows:
         for s in row.statistics:
-            told = (s.name, s.printed, s.found.replace(",", ""), s.verdict, s.remark or row.reason)
-            writer.writerow([table.artifact, row.dataset, *told, row.file, row.sha256, row.source])
+            fields = (s.name, s.printed, s.found.replace(",", ""), s.verdict, s.remark or row.reason)
+            writer.writerow([table.artifact, row.dataset, *fields, row.file, row.sha256, row.source])
     return buffer.getvalue()

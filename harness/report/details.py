@@ -1,4 +1,4 @@
-"""What a table shows on request: every test of a claim, and how each value lies to the printed one."""
+"""Details of a table: every test of a claim, and the tests of each value against the printed one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def of_verdict(row: ClaimRow, c: Comparison) -> tuple[str, ...]:
 
 
 def of_claim(c: Comparison) -> tuple[str, ...]:
-    """A text for each of `DETAILS`; what has no value without a spread, such as t, is absent."""
+    """A text for each of `DETAILS`; values that need a variance, such as t, may be absent."""
     more, spread = c.more, math.isfinite(c.test.statistic)
     ends = f"[{rounding.plain(more.effect.low, 3)}, {rounding.plain(more.effect.high, 3)}]"
     return (
@@ -51,21 +51,21 @@ def _wilcoxon(test: SignedRanks | None) -> str:
 
 
 def per_seed(c: Comparison) -> str:
-    """What each seed alone would have said."""
+    """The result of each seed alone."""
 
-    def told(seed: int | None, gain: float, p: float) -> str:
+    def of_seed(seed: int | None, gain: float, p: float) -> str:
         return ("" if seed is None else f"{seed}: ") + f"{rounding.signed(gain)} (p {rounding.p_value(p)})"
 
-    return "; ".join(told(g.seed, g.gain, g.p) for g in c.per_seed)
+    return "; ".join(of_seed(g.seed, g.gain, g.p) for g in c.per_seed)
 
 
 def printed(number: Published | None) -> str:
-    """A printed number in its own digits, with its mark."""
+    """A printed number with its printed digits and its mark."""
     return f"{number.value:.{number.decimals}f}{number.mark}" if number else ABSENT
 
 
 def value_tests(table: Table, dataset: str) -> Iterator[ValueTestLine]:
-    """Every value that is held against a printed one."""
+    """Every value that is compared with a printed one."""
     for row in (row for row in table.rows if row.dataset == dataset):
         for cell in row.cells:
             if cell.test is None or cell.estimate is None:
@@ -85,7 +85,7 @@ def value_tests(table: Table, dataset: str) -> Iterator[ValueTestLine]:
 
 
 def degrees(table: Table, dataset: str) -> Iterator[tuple[str, ...]]:
-    """How near each metric's values come to the printed ones as a whole."""
+    """The overall agreement of each metric's values with the printed ones."""
     for degree in replication.degrees(table):
         if degree.dataset == dataset:
             rmse = rounding.metric(degree.rmse)

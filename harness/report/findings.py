@@ -1,4 +1,4 @@
-"""Findings as Markdown and CSV, and the groups in which every view shows them."""
+"""Findings as Markdown and CSV, and the groups shared by every format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Section:
-    """Findings of one kind: those shown, and where those lie that are only counted."""
+    """Findings of one kind: shown ones, and counts of the others by paper."""
 
     kind: Kind
     title: str
@@ -38,7 +38,7 @@ def sections(findings: Sequence[Finding], everything: bool = False) -> tuple[Sec
     """Findings by kind and verdict.
 
     Args:
-        everything: also show what agrees, which is only counted by default.
+        everything: also show findings that agree, which are only counted by default.
     """
     return tuple(
         section(kind, found, everything) for kind in KINDS if (found := [f for f in findings if f.kind == kind])
@@ -59,7 +59,7 @@ def section(kind: Kind, found: Sequence[Finding], everything: bool) -> Section:
 
 
 def places(findings: Iterable[Finding]) -> str:
-    """How many findings concern which papers."""
+    """The number of findings by paper."""
     found = Counter(" + ".join(f.papers) for f in findings)
     return ", ".join(f"{n} in {paper}" for paper, n in sorted(found.items()))
 
@@ -94,7 +94,7 @@ def to_markdown(findings: Sequence[Finding], everything: bool = False) -> str:
 
 
 def to_csv(findings: Sequence[Finding]) -> str:
-    """One row for each finding, those that agree included; several papers set apart by semicolons."""
+    """One row for each finding, including those that agree; several papers are separated by semicolons."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([field.name for field in fields(Finding)])

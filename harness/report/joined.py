@@ -1,4 +1,4 @@
-"""A joined table as Markdown, LaTeX and CSV, and the words in which every view shows it."""
+"""A joined table as Markdown, LaTeX and CSV, and the texts shared by every format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = ("artifact", "dataset", "view", "metric", "system", "code base", "mean
 
 @dataclass(frozen=True)
 class Value:
-    """A system's value in a code base, and its place among the systems there; words where there is no value."""
+    """A system's value in a code base, and its rank among the systems there; a reason if there is no value."""
 
     text: str
     place: str
@@ -30,7 +30,7 @@ class Line:
     """A system's values on one metric in every code base.
 
     Attributes:
-        agrees: whether it has the same place everywhere: yes, no, or that some order is unknown.
+        agrees: whether it has the same rank everywhere: yes, no, or unknown.
     """
 
     metric: str
@@ -59,45 +59,45 @@ def value(table: JoinedTable, part: JoinedPart, metric: str, key: str) -> Value:
 
 
 def orders(table: JoinedTable) -> list[tuple[str, tuple[str, ...], str]]:
-    """For each metric: the order of the systems in each code base, and whether it is one."""
+    """For each metric: the order of the systems in each code base, and whether all are equal."""
     found = []
     for metric in table.metrics:
         names = [table.order(part, metric) for part in table.parts]
-        told = tuple(" > ".join(table.systems[key] for key in order) or "unknown" for order in names)
+        csv_fields = tuple(" > ".join(table.systems[key] for key in order) or "unknown" for order in names)
         same = "unknown" if not all(names) else "yes" if len(set(names)) == 1 else "no"
-        found.append((metric, told, same))
+        found.append((metric, csv_fields, same))
     return found
 
 
 def claims(table: JoinedTable) -> list[tuple[str, ClaimLine]]:
-    """Every claim with the code base that it was tested in."""
+    """Every claim with its code base."""
     return [(part.label, claim) for part in table.parts for claim in view(part.table).datasets[0].claims]
 
 
 def notes(table: JoinedTable) -> list[str]:
-    """What a reader must know of single code bases, each once."""
+    """The caveats of single code bases, each once."""
     found = [f"{part.label}: {text}" for part in table.parts for text in view(part.table).datasets[0].notes]
     gaps = [
         f"{part.label}: {table.systems[gap.system]}{'' if gap.seed is None else f', seed {gap.seed}'}: {gap.reason}"
         for part in table.parts
         for gap in part.table.gaps
-        if gap.reason != "not run"  # the notes name these
+        if gap.reason != "not run"  # the notes have these
     ]
     return list(dict.fromkeys(found + gaps))
 
 
 def banner(table: JoinedTable) -> str:
-    """What stands above everything, "" for nothing: that training was cut short."""
+    """The banner: that training was shortened; else ""."""
     return next((text for part in table.parts for text in sentences.banners(part.table)), "")
 
 
 def signatures(table: JoinedTable) -> list[tuple[str, str]]:
-    """What the numbers of each code base depend on."""
+    """The signatures of each code base."""
     return [(part.label, sentences.signature(part.table.spec)) for part in table.parts]
 
 
 def files(table: JoinedTable) -> dict[str, str]:
-    """The table in every format: end of the file's name to its text."""
+    """The table in every format: file suffix to text."""
     values = {
         "table": table, "lines": lines(table), "orders": orders(table), "claims": claims(table), "notes": notes(table),
         "banner": banner(table), "signatures": signatures(table), "slug": slug(table.artifact),
@@ -121,11 +121,11 @@ def to_csv(table: JoinedTable) -> str:
                 cell, order = table.cell(part, metric, key), table.order(part, metric)
                 place = order.index(key) + 1 if order else ""
                 facts = (table.artifact, table.dataset, table.view, metric, key, part.key)
-                writer.writerow([*facts, *told(cell, place)])
+                writer.writerow([*facts, *csv_fields(cell, place)])
     return buffer.getvalue()
 
 
-def told(cell: Cell, place: int | str) -> tuple[object, ...]:
-    """Mean, place, runs and reason of a cell."""
+def csv_fields(cell: Cell, place: int | str) -> tuple[object, ...]:
+    """Mean, rank, runs and reason of a cell."""
     reason = cell.gap.reason if cell.gap else ""
     return ("" if cell.estimate is None else repr(cell.estimate.mean), place, " ".join(cell.keys), reason)

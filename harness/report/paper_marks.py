@@ -1,4 +1,4 @@
-"""What a paper marks as significant, beside what is found here."""
+"""A paper's marks of significance, compared with our results."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ SAID = {True: "sig.", False: "n.s."}
 
 
 def marked(spec: TableSpec, row: ClaimRow) -> str:
-    """What the paper's marks say of a claim's difference, "" where they say nothing."""
+    """The paper's marks for a claim's difference, "" if none."""
     return "/".join(SAID[mark] for mark in sorted(_said(spec, row), reverse=True))
 
 
 def _said(spec: TableSpec, row: ClaimRow) -> frozenset[bool]:
-    told = spec.said.get((row.dataset, row.claim.metric), {})
-    return told.get(frozenset((row.claim.better, row.claim.worse)), frozenset())
+    by_pair = spec.said.get((row.dataset, row.claim.metric), {})
+    return by_pair.get(frozenset((row.claim.better, row.claim.worse)), frozenset())
 
 
 def lines(table: Table, dataset: str) -> list[str]:
-    """In how many of the paper's marks ours agree, and in which they do not; nothing for trainings cut short."""
+    """The number of the paper's marks that agree with ours, and those that do not; none for shortened trainings."""
     pairs: dict[tuple[str, frozenset[str]], ClaimRow] = {}  # a recipe may claim both directions
     for row in table.claims:
         if row.dataset == dataset and not row.claim.own:
@@ -30,12 +30,12 @@ def lines(table: Table, dataset: str) -> list[str]:
         return []
     other = [_mark_here(table.spec, row, c) for row, c, mark in tested if not _same(row, c, mark)]
     where = table.spec.published_in
-    text = f"The {where}'s marks of significance: found here in {len(tested) - len(other)} of {len(tested)}"
-    return [f"{text}; otherwise here: {'; '.join(other)}." if other else f"{text}."]
+    text = f"The {where}'s marks of significance agree with ours in {len(tested) - len(other)} of {len(tested)}"
+    return [f"{text}; they disagree for: {'; '.join(other)}." if other else f"{text}."]
 
 
 def _same(row: ClaimRow, c: Comparison, mark: bool) -> bool:
-    """Whether we find what the paper marks, in its direction; where it prints no values, in that of the claim."""
+    """Whether our result equals the paper's mark, in its direction, or in the claim's if it prints no values."""
     return c.significant == mark and not (mark and (row.paper_gain or 1.0) * c.gain < 0)
 
 
@@ -44,7 +44,7 @@ def _mark_here(spec: TableSpec, row: ClaimRow, c: Comparison) -> str:
 
 
 def caption(table: Table) -> str:
-    """What the marks at the paper's gains mean, "" where there are none."""
+    """The meaning of the marks at the paper's gains, "" if there are none."""
     if not any(marked(table.spec, row) for row in table.claims):
         return ""
-    return f" sig., n.s.: what the {table.spec.published_in} marks as significant, and what it says is not."
+    return f" sig., n.s.: marked as significant, or as not significant, in the {table.spec.published_in}."

@@ -1,4 +1,4 @@
-"""All rounding: numbers to the text that a table shows. "" stands for what is not there."""
+"""All rounding: numbers to the text of a table; "" for a missing number."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def p_value(p: float) -> str:
 
 
 def plain(value: float, decimals: int) -> str:
-    """A statistic with some decimals; "inf" where it is."""
+    """A statistic with some decimals; "inf" if infinite."""
     return _without_sign_of_zero(f"{value:.{decimals}f}")
 
 
 def count(number: int) -> str:
-    """A count with thousands set apart by commas."""
+    """A count with commas between thousands."""
     return f"{number:,}"
 
 
@@ -50,17 +50,17 @@ def seconds(value: float | None) -> str:
 
 
 def training_time(value: float) -> str:
-    """Minutes or seconds of training: whole ones from ten on, as papers print them."""
+    """Minutes or seconds of training: whole numbers from ten on, as in papers."""
     return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
 
 
 def mean_count(value: float) -> str:
-    """A mean of whole numbers, with a decimal where it is none itself."""
+    """A mean of whole numbers, with a decimal if it is not whole."""
     return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
 
 
 def megabytes(value: float | None) -> str:
-    """A size in MB, from 10,000 MB on in GB."""
+    """A size in MB, or in GB from 10,000 MB on."""
     if value is None:
         return ""
     return f"{value:.0f} MB" if value < 10_000 else f"{value / 1000:.1f} GB"
@@ -71,7 +71,7 @@ def _without_sign_of_zero(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for a reader: 12 s, 3 min 20 s, 2 h 05 min."""
+    """Seconds in words: 12 s, 3 min 20 s, 2 h 05 min."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes == 0:
         return f"{rest} s"
@@ -79,7 +79,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes for a reader."""
+    """Bytes in words."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}"

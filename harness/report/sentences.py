@@ -1,4 +1,4 @@
-"""Sentences about a table: banners, notes, captions, signature; plain text that each format escapes for itself."""
+"""Sentences about a table: banners, notes, captions, signature; plain text, escaped by each format."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CORRECTIONS = {
     "none": "uncorrected",
 }
 LEGEND = (
-    "∗ better than what its claim sets it against, for users and for other seeds; ° by the test over users alone; "
-    "↓ worse by that test."
+    "∗ significantly better than the compared system of its claim, over users and seeds; ° over users only; "
+    "↓ significantly worse."
 )
 
 
@@ -28,19 +28,21 @@ def listed(items: Sequence[str]) -> str:
 
 
 def claim_name(spec: TableSpec, row: ClaimRow) -> str:
-    """What the claim says, by the systems' labels; of a loss that was put in, nobody says that it is better."""
+    """The claim in words, by the systems' labels; for an added loss only a comparison."""
     sign = "against" if row.claim.own else ">"
     return f"{spec.system(row.claim.better).label} {sign} {spec.system(row.claim.worse).label}"
 
 
 def banners(table: Table) -> list[str]:
-    """What must be read before any number of the table."""
+    """The banners above the table."""
     kinds = [note.kind for note in table.notes]
     found = []
     if "demonstration" in kinds:
-        found.append("DEMONSTRATION. It shows the machinery on generated data and says nothing about any paper.")
+        found.append("DEMONSTRATION on generated data. It shows how the harness works and is not about any paper.")
     if "quick" in kinds:
-        found.append("NOT A REPRODUCTION. Profile 'quick' cuts training short; no number here speaks of the paper's.")
+        found.append(
+            "NOT A REPRODUCTION. Profile 'quick' shortens training: a smoke test (not comparable with the paper)."
+        )
     for note in table.notes:
         if note.kind == "changed":
             found.append(f"OTHER OPTIONS THAN THE RECIPE'S: {note.text}.")
@@ -48,7 +50,7 @@ def banners(table: Table) -> list[str]:
 
 
 def alarms(table: Table, dataset: str) -> list[str]:
-    """One warning for each claim where users, or single seeds, show a difference that other seeds might not."""
+    """One warning for each claim for which users, or single seeds, show a difference that other seeds might not."""
     rows = [(row, row.comparison) for row in table.claims if row.dataset == dataset]
     return [_alarm(table.spec, row, c) for row, c in rows if c and (c.overruled or c.misleading_seeds)]
 
@@ -63,8 +65,8 @@ def _alarm(spec: TableSpec, row: ClaimRow, c: Comparison) -> str:
     for sign, direction in ((1, "for"), (-1, "against")):
         seeds = [g for g in c.misleading_seeds if g.gain * sign > 0]
         if seeds:
-            told = listed([f"{g.seed} ({rounding.signed(g.gain)}, p {_p(g.p)})" for g in seeds])
-            text += f" Alone, {'seeds' if len(seeds) > 1 else 'seed'} {told} would have spoken {direction} it."
+            texts = listed([f"{g.seed} ({rounding.signed(g.gain)}, p {_p(g.p)})" for g in seeds])
+            text += f" Alone, {'seeds' if len(seeds) > 1 else 'seed'} {texts} would have counted {direction} it."
     return text
 
 
@@ -74,12 +76,12 @@ def _p(p: float) -> str:
 
 
 def legend(table: Table) -> str:
-    """What the signs at values mean, "" where no claim was tested."""
+    """The meaning of the signs at values, "" if no claim was tested."""
     return LEGEND if table.n_tests and not table.spec.quick else ""
 
 
 def sign(table: Table, row: Row, system: str) -> str:
-    """What the tests of a system's claims say of its value in this row: ∗, ° or ↓, all of them alike; else ""."""
+    """The sign of a system's value in this row by its claims' tests: ∗, ° or ↓ if all agree; else ""."""
     found = [] if table.spec.quick else agreeing(table, row, system)
     if not found or found[0].gain < 0:
         return "↓" if found else ""
@@ -87,7 +89,7 @@ def sign(table: Table, row: Row, system: str) -> str:
 
 
 def agreeing(table: Table, row: Row, system: str) -> list[Comparison]:
-    """The tests of a system's claims in this row, if each finds a difference and all in one direction; else none."""
+    """The tests of a system's claims in this row, if each finds a difference in the same direction; else none."""
     rows = [r for r in table.claims if (r.dataset, r.claim.metric, r.claim.better) == (row.dataset, row.metric, system)]
     tested = [r.comparison for r in rows if not r.claim.own]
     found = [c for c in tested if c and c.found_by_users]
@@ -96,12 +98,12 @@ def agreeing(table: Table, row: Row, system: str) -> list[Comparison]:
 
 
 def spread_line(spec: TableSpec, spread: Spread) -> str:
-    """How far apart the seeds of a claim's systems lie, beside the paper's gain."""
+    """The range over seeds of a claim's systems, compared with the paper's gain."""
     gain = abs(spread.paper_gain)
-    times = f"{spread.width / gain:.1f} times" if gain else "beside"
+    times = f"{spread.width / gain:.1f} times" if gain else "compared with"
     return (
-        f"{spread.claim.metric}: the {spread.n_seeds} seeds of {spec.system(spread.system).label} lie up to "
-        f"{rounding.metric(spread.width)} apart, {times} the {spec.published_in}'s gain of {rounding.metric(gain)} "
+        f"{spread.claim.metric}: the range over {spread.n_seeds} seeds of {spec.system(spread.system).label} is "
+        f"{rounding.metric(spread.width)}, {times} the {spec.published_in}'s gain of {rounding.metric(gain)} "
         f"({spec.system(spread.claim.better).label} over {spec.system(spread.claim.worse).label})."
     )
 
@@ -113,13 +115,11 @@ def note_line(spec: TableSpec, note: Note) -> str:
         "missing": lambda s, n: f"{'Not run' if n.text == NOT_RUN else n.text}: {_seeded(s, n)}.",
         "disagrees": lambda s, n: f"† {_run(s, n)}: {n.text}.",
         "marked": lambda s, n: f"§ {_run(s, n)}: {n.text}.",
-        "trivial": lambda s, n: (
-            f"{n.metric} is 1 whatever the scores for users with so few candidates: {_shares(s, n)}."
-        ),
+        "trivial": lambda s, n: f"{n.metric} is 1 for any scores for users with so few candidates: {_shares(s, n)}.",
         "candidates": lambda s, n: (
-            f"Systems rank different numbers of items, which favours the fewer: {_counted(s, n)}."
+            f"Systems rank different numbers of items; fewer items are an advantage: {_counted(s, n)}."
         ),
-        "repeated seeds": lambda s, n: f"Identical ranks, so they count as one seed: {_seeded(s, n)}.",
+        "repeated seeds": lambda s, n: f"Identical ranks, counted as one seed: {_seeded(s, n)}.",
         "ties": lambda s, n: f"‡ {n.metric}: tied scores would change a printed digit of {_bounded(s, n)}.",
         "tie rule": lambda s, n: f"‡ {n.metric}, {_against(s, n)}: {n.text}.",
         "floor": lambda s, n: (
@@ -128,15 +128,17 @@ def note_line(spec: TableSpec, note: Note) -> str:
         "paper floor": lambda s, n: (
             f"{n.metric}: the {s.published_in}'s own numbers below {_floor(s, n)}: {_valued(s, n)}."
         ),
-        "one seed": lambda *_: "One seed: no interval or verdict here knows how much another seed would change.",
-        "two seeds": lambda *_: "Two seeds: intervals over seeds are rough (in simulation 88 % may stand for 95 %).",
+        "one seed": lambda *_: "One seed: intervals and verdicts do not include the variation between seeds.",
+        "two seeds": lambda *_: (
+            "Two seeds: intervals over seeds are rough (in simulation a 95 % interval may cover only 88 %)."
+        ),
         "not compared": lambda s, n: f"Not compared: {_seeded(s, n) or s.dataset(n.dataset).label} {n.text}.",
         "unequal seeds": lambda s, n: f"Fewer than {len(s.seeds)} seeds: {_counted(s, n)}.",
         "same digits": lambda s, n: (
             f"{n.metric}: single runs that print the {s.published_in}'s number: {_seeded(s, n)}."
         ),
         "cut digits": lambda s, n: (
-            f"{n.metric}: the {s.published_in}'s number is ours cut off, not rounded: {_seeded(s, n)}."
+            f"{n.metric}: the {s.published_in}'s number is ours truncated, not rounded: {_seeded(s, n)}."
         ),
     }
     return writers[note.kind](spec, note) if note.kind in writers else ""
@@ -147,7 +149,7 @@ def _run(spec: TableSpec, note: Note) -> str:
 
 
 def _bounded(spec: TableSpec, note: Note) -> str:
-    """Systems, each with its value for the held-out item last and first among equal scores."""
+    """Systems, each with its value with the held-out item last and first among equal scores."""
     pairs = zip(note.values[::2], note.values[1::2], strict=True)
     return "; ".join(
         f"{spec.system(key).label} ({rounding.metric(last)} with the held-out item last among equals, "
@@ -189,7 +191,7 @@ def _seeded(spec: TableSpec, note: Note) -> str:
 
 
 def signature(spec: TableSpec) -> str:
-    """The facts that travel with every number of the table, in the manner of sacreBLEU."""
+    """The signature of every number of the table, as in sacreBLEU."""
     facts = {key: value for key, value in spec.signature.items() if value}
     facts.setdefault("ties", "mean")
     facts.setdefault("test", "t over users and seeds")
@@ -199,63 +201,63 @@ def signature(spec: TableSpec) -> str:
 
 
 def mark(spec: TableSpec) -> str:
-    """Eight digits that stand for the signature."""
+    """Eight digits of the signature's hash."""
     return hashlib.sha256(signature(spec).encode()).hexdigest()[:8]
 
 
 def value_caption(table: Table) -> str:
-    """How the values and their verdicts came about."""
+    """The caption of values and their verdicts."""
     spec, seeds = table.spec, table.spec.seeds
     margin = f"{spec.margin_absolute:g}" if spec.margin_absolute else f"{100 * spec.margin_relative:g} %"
     how = (
-        f"nothing is random, so exactly, against the printed value ± {margin}"
+        f"deterministic, so exact: within the printed value ± {margin}"
         if table.seedless
-        else f"reproduced: within the printed value ± {margin} (two one-sided tests at 5 %); consistent: what one more "
-        "training may give; differs: outside both"
+        else f"reproduced: within the printed value ± {margin} (two one-sided tests at 5 %); consistent: within the "
+        "range of one more training; differs: outside both"
     )
     over = f"Mean over {len(seeds)} seeds ({', '.join(map(str, seeds))}) of the mean" if len(seeds) > 1 else "Mean"
-    told = "".join(TRAINING[fact] for fact in dict.fromkeys(line.fact for line in table.training))
+    texts = "".join(TRAINING[fact] for fact in dict.fromkeys(line.fact for line in table.training))
     return (
         f"{over} over users; ± half the 95 % t interval over seeds, or over users where marked u (one seed, or "
-        f"nothing random). Difference: ours against the {spec.published_in}'s, in percent. Verdict: {how}. "
+        f"deterministic). Difference: ours against the {spec.published_in}'s, in percent. Verdict: {how}. "
         "Best bold, second underlined. "
-        f"{told.format(spec.published_in)}{same_values(table)}{legend(table)}"
+        f"{texts.format(spec.published_in)}{same_values(table)}{legend(table)}"
     ).rstrip()
 
 
 def same_values(table: Table) -> str:
-    """What it means that all seeds of a system give the same value of a metric, "" where none do."""
+    """A note if all seeds of a system give the same value of a metric, else ""."""
     cells = [cell for row in table.rows for cell in row.cells]
     return f"{SAME_VALUES} " if any(cell.noise is None and len(cell.keys) > 1 for cell in cells) else ""
 
 
 def own_caption(table: Table) -> str:
-    """What the comparisons of added losses are, "" where there are none."""
+    """The caption of comparisons of added losses, "" if there are none."""
     if not any(row.claim.own for row in table.claims):
         return ""
     if table.spec.compared:
         return f"{_tested(table)}; {corrected(table.spec, table.n_own_tests, own=True)}. {INTERVAL} {_words(table)}"
     return (
-        "Comparisons of losses that the command line put in: no claims of the paper. Tested as its claims are; "
-        f"{corrected(table.spec, table.n_own_tests, own=True)}, so that the paper's keep their p."
+        "Comparisons of losses added by the command line; not claims of the paper. Tested like its claims; "
+        f"{corrected(table.spec, table.n_own_tests, own=True)}, so the p-values of the paper's claims do not change."
     )
 
 
 def _words(table: Table) -> str:
-    """What the words of verdicts on claims mean."""
+    """The meaning of verdicts on claims."""
     return f"{WORDS} {same_values(table)}".rstrip()
 
 
 def corrected(spec: TableSpec, n_tests: int, *, own: bool = False) -> str:
-    """Over how many tests p-values are corrected, and how."""
+    """The correction of p-values and its number of tests."""
     if spec.correction == "none":
         return "p not corrected for the number of tests"
     name, each = CORRECTIONS[spec.correction], " of each dataset" if spec.by_dataset else ""
     if own:
-        return f"{name}'s correction over their own {n_tests} tests"
+        return f"{name}'s correction over these {n_tests} tests"
     sizes = sorted({spec.family_size(d.key, 0 if spec.by_dataset else n_tests) for d in spec.datasets})
     family = str(sizes[-1]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    made = f", of which {n_tests} could be made (p = 1 for the others)"
+    made = f", of which {n_tests} were possible (p = 1 for the others)"
     rest = "" if spec.by_dataset or sizes[-1] <= n_tests else made
     return f"{name}'s correction over the {family} tests that the recipe declares{each}{rest}"
 
@@ -267,11 +269,11 @@ def claim_caption(table: Table) -> str:
 
 
 def detail_caption(spec: TableSpec) -> str:
-    """What the columns of every test hold."""
+    """The caption of the columns of every test."""
     return f"{DETAILS} {WILCOXON}" if spec.wilcoxon else DETAILS
 
 
 def _tested(table: Table) -> str:
     users = listed([f"{table.spec.dataset(key).label} {rounding.count(n)}" for key, n in table.n_users.items() if n])
-    n = f"n: {users} users" if users else "no run counts"
-    return f"Paired test over users and seeds ({n}; over users alone with one seed), two-sided"
+    n = f"n: {users} users" if users else "no valid run"
+    return f"Paired test over users and seeds ({n}; over users only with one seed), two-sided"

@@ -1,4 +1,4 @@
-"""How many values and claims have which verdict, each printed value counted once; how many seeds are still needed."""
+"""Numbers of values and claims by verdict, each printed value counted once; number of seeds still needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.stats.seed_noise import MORE_SEEDS, SeedsNeeded
 from harness.tables.build import Table
 
-#: Verdicts from the strongest word to the weakest; a value that two systems share counts with the weaker one.
+#: Verdicts from strongest to weakest; a value that two systems share counts with the weaker one.
 VALUE_ORDER = (
     "reproduced", "consistent", "reproduced by users only", "consistent by users only", "inconclusive",
     "differs by users only", "differs",
@@ -19,7 +19,7 @@ CLAIM_ORDER = (
 
 
 def summary(table: Table) -> str:
-    """How many values and claims hold, in one sentence."""
+    """The numbers of reproduced values and supported claims, in one sentence."""
     if table.spec.quick:
         return "Not judged: training was cut short."
     values, claims = value_verdicts(table), claim_verdicts(table)
@@ -31,14 +31,14 @@ def summary(table: Table) -> str:
         parts.append(f"{claims.count('supported')} of {len(claims)} claims supported{_rest(claims)}")
     if own:
         counts = ", ".join(f"{own.count(v)} {v}" for v in dict.fromkeys(own))
-        who = "the first against the second" if table.spec.compared else "losses put in, against the others"
+        who = "the first against the second" if table.spec.compared else "added losses against the others"
         parts.append(f"{who}: {counts}")
     text = "; ".join(parts) or "No published values and no claims to judge"
     return f"{text}."
 
 
 def value_verdicts(table: Table) -> list[str]:
-    """One verdict for each printed value, also where systems share it."""
+    """One verdict for each printed value, even if systems share it."""
     found = [
         ((row.dataset, row.metric, cell.published.identity), cell.verdict)
         for row in table.rows
@@ -49,13 +49,13 @@ def value_verdicts(table: Table) -> list[str]:
 
 
 def claim_verdicts(table: Table) -> list[str]:
-    """One verdict for each claim of the paper, also where systems share its printed values."""
+    """One verdict for each claim of the paper, even if systems share its printed values."""
     rows = [row for row in table.claims if not row.claim.own]
     return counted_once([((r.dataset, r.claim.metric, *r.shared), r.verdict) for r in rows], CLAIM_ORDER)
 
 
 def counted_once(rows: Sequence[tuple[tuple[str, ...], str]], order: Sequence[str]) -> list[str]:
-    """One verdict for each key: of several, the word that stands last in `order`; others are weaker still."""
+    """One verdict for each key: of several, the last in `order`; unlisted ones are weaker still."""
     rank = {word: place for place, word in enumerate(order)}
     found: dict[tuple[str, ...], str] = {}
     for key, verdict in rows:
@@ -64,7 +64,7 @@ def counted_once(rows: Sequence[tuple[tuple[str, ...], str]], order: Sequence[st
 
 
 def seeds_needed(needed: SeedsNeeded | None) -> str:
-    """Seeds with their range: "12 (6 to 90)"; "" where nothing is open or known."""
+    """Seeds with their range: "12 (6 to 90)"; "" if decided or unknown."""
     if needed is None:
         return ""
     likely, low, high = (str(n) if n < MORE_SEEDS else f">{MORE_SEEDS - 1:,}" for n in needed)

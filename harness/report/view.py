@@ -1,6 +1,6 @@
-"""A table as text, laid out for reading: systems as rows, numbers rounded, nothing escaped.
+"""A table as text: systems as rows, numbers rounded, unescaped.
 
-Every format starts from this. Systems are rows because ten of them do not fit side by side; metrics go side by side in
+Every format is made from this. Systems are rows because ten of them do not fit side by side; metrics are columns in
 pairs, seeds in fives.
 """
 
@@ -30,7 +30,7 @@ from harness.tables.build import Cell, ClaimRow, DatasetSpec, SeedLine, SystemSe
 _METRICS_ABREAST, _SEEDS_ABREAST = 2, 5
 
 
-@functools.lru_cache(maxsize=1)  # all formats of one table are made of one view
+@functools.lru_cache(maxsize=1)  # all formats of one table share one view
 def view(table: Table) -> TableView:
     """The table as text."""
     datasets = tuple(_dataset(table, dataset) for dataset in table.spec.datasets)
@@ -46,7 +46,7 @@ def view(table: Table) -> TableView:
         sentences.value_caption(table),
         captions.TEST_CAPTION,
         sentences.claim_caption(table) + paper_marks.caption(table),
-        "comparison" if table.spec.compared else "put in, no claim of the paper",
+        "comparison" if table.spec.compared else "added loss, not a claim of the paper",
         sentences.own_caption(table),
         captions.CLAIM_TEST_CAPTION,
         sentences.detail_caption(table.spec),
@@ -62,7 +62,7 @@ def view(table: Table) -> TableView:
 
 
 def _shown_details(datasets: Sequence[DatasetView]) -> list[int]:
-    """Places of the details that any claim has: McNemar's test has none where users have a mean over seeds."""
+    """Indices of the details that any claim has: McNemar's test is not possible for means over seeds."""
     rows = [c.details for dataset in datasets for c in (*dataset.claims, *dataset.own)]
     return [i for i in range(len(details.DETAILS)) if any(row[i] != ABSENT for row in rows)]
 
@@ -87,7 +87,7 @@ def _dataset(table: Table, dataset: DatasetSpec) -> DatasetView:
     return DatasetView(
         slug(dataset.key),
         dataset.label,
-        f"{rounding.count(n_users)} users" if n_users else "no usable run",
+        f"{rounding.count(n_users)} users" if n_users else "no valid run",
         tuple(_value_blocks(table, dataset.key)),
         tuple(details.value_tests(table, dataset.key)),
         tuple(details.degrees(table, dataset.key)),
@@ -104,8 +104,8 @@ def _dataset(table: Table, dataset: DatasetSpec) -> DatasetView:
 
 def _keys(table: Table, block: SystemSeeds) -> str:
     known = [line for line in block.lines if line.key]
-    told = ", ".join(line.key[:8] if line.seed is None else f"{line.seed} {line.key[:8]}" for line in known)
-    return f"{table.spec.system(block.system).label}: {told}"
+    facts_of = ", ".join(line.key[:8] if line.seed is None else f"{line.seed} {line.key[:8]}" for line in known)
+    return f"{table.spec.system(block.system).label}: {facts_of}"
 
 
 def _abreast(metrics: tuple[str, ...], n: int) -> Iterator[tuple[str, ...]]:
@@ -113,10 +113,10 @@ def _abreast(metrics: tuple[str, ...], n: int) -> Iterator[tuple[str, ...]]:
 
 
 def _value_blocks(table: Table, dataset: str) -> Iterator[ValueBlock]:
-    """Metrics side by side; one fact of trainings stands beside the last ones, several in a block of their own."""
+    """Metrics side by side; one fact of trainings is beside the last ones, several have a separate block."""
     training = [line for line in table.training if line.dataset == dataset]
     facts = tuple(dict.fromkeys(line.fact for line in training))
-    told = {
+    facts_of = {
         s.key: tuple(t for line in training if line.system == s.key for t in _told(line)) for s in table.spec.columns
     }
     blocks = [_value_block(table, dataset, metrics) for metrics in _abreast(table.spec.metrics, _METRICS_ABREAST)]
@@ -126,13 +126,13 @@ def _value_blocks(table: Table, dataset: str) -> Iterator[ValueBlock]:
         )
     if facts:
         keyed = zip(blocks[-1].lines, table.spec.columns, strict=True)
-        lines = tuple(replace(line, training=told[system.key]) for line, system in keyed)
+        lines = tuple(replace(line, training=facts_of[system.key]) for line, system in keyed)
         blocks[-1] = replace(blocks[-1], lines=lines, training=facts)
     yield from blocks
 
 
 def _told(line: Training) -> tuple[str, str]:
-    """Ours and the paper's; a time of the paper in its own digits where the unit is the same."""
+    """Ours and the paper's; a time of the paper with its printed digits if the unit is the same."""
     write = rounding.mean_count if line.fact == "best epoch" else rounding.training_time
     ours = ABSENT if line.mean is None else write(line.mean)
     paper = line.published

@@ -1,4 +1,4 @@
-"""The parts of a table as text: what every format fills in, rounded but not escaped."""
+"""The parts of a table as text for all formats, rounded but not escaped."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 ABSENT = "–"
-LONG_NAME = 24  # letters
+LONG_NAME = 24  # characters
 CLAIM_TESTS = (
-    "p users × seeds", "p equal", "margin", "size", "effect ratio", "Δ rel. improvement", "seeds that would settle it",
+    "p users × seeds", "p equal", "margin", "size", "effect ratio", "Δ rel. improvement", "seeds needed",
 )  # fmt: skip
 VALUE_TESTS = (
     "90 % interval", "over", "margin", "p (TOST)", "one more training, 95 %", "differs beyond",
-    "seeds that would settle it",
+    "seeds needed",
 )  # fmt: skip
 
 
@@ -21,8 +21,8 @@ class ValueText:
     """A cell.
 
     Attributes:
-        basis: "u" where the interval is over users.
-        sign: ∗, ° or ↓, what the test of its claims says; see `words.LEGEND`.
+        basis: "u" if the interval is over users.
+        sign: ∗, ° or ↓, by the tests of its claims; see `sentences`.
         marks: †, ‡ and §.
         place: 1 for the best of the row, 2 for the second.
         beside: a text for each of the table's.
@@ -56,16 +56,16 @@ class ValueLine:
 
     @property
     def linked(self) -> bool:
-        """Whether there are runs to lead to."""
+        """Whether there are runs to link to."""
         return any(cell.half for cell in self.cells)
 
 
 @dataclass(frozen=True)
 class ValueBlock:
-    """Values on one dataset for as many metrics as fit side by side.
+    """Values on one dataset for the metrics that fit side by side.
 
     Attributes:
-        training: names of the facts of trainings that it has too, or that it has alone.
+        training: names of its facts of trainings.
     """
 
     metrics: tuple[str, ...]
@@ -75,7 +75,7 @@ class ValueBlock:
 
 @dataclass(frozen=True)
 class ValueTestLine:
-    """How a value lies to the printed one: a text for each of `VALUE_TESTS`."""
+    """A value's tests against the printed one: a text for each of `VALUE_TESTS`."""
 
     system: str
     metric: str
@@ -87,11 +87,11 @@ class ValueTestLine:
 
 @dataclass(frozen=True)
 class ClaimLine:
-    """A claim's row; all texts "–" where nothing could be compared.
+    """A claim's row; all texts "–" if nothing could be compared.
 
     Attributes:
         alarm: seeds contradict users.
-        tests: on which the verdict and the size rest, one text for each of `CLAIM_TESTS`.
+        tests: behind the verdict and the size, one text for each of `CLAIM_TESTS`.
         details: one text for each of the table's `detail_titles`.
     """
 
@@ -132,7 +132,7 @@ class SeedBlock:
 
 @dataclass(frozen=True)
 class RunLine:
-    """Everything about one run; `anchor` stands at a system's first one, `href` leads to its record's folder."""
+    """Everything about one run; `anchor` is at a system's first one, `href` is its record's folder."""
 
     system: str
     anchor: str
@@ -147,11 +147,11 @@ class RunLine:
 
 @dataclass(frozen=True)
 class DatasetView:
-    """All that a table shows of one dataset; `slug` is its key in letters, digits and hyphens.
+    """Everything that a table shows of one dataset; `slug` is its key in letters, digits and hyphens.
 
     Attributes:
-        degrees: for each metric: its name, how many printed values, their root mean square error, Kendall's tau.
-        own: comparisons of losses that the command line put in, which are no claims.
+        degrees: for each metric: name, number of printed values, root mean square error, Kendall's tau.
+        own: comparisons of added losses, which are not claims.
         keys: each system's runs by seed, by the first digits of their keys.
     """
 
@@ -176,13 +176,13 @@ class TableView:
     """A table, ready for any format.
 
     Attributes:
-        published_in: what to call the place where published values stand.
-        beside: further such places, to look at.
+        published_in: name of the source of published values.
+        beside: further sources, for reference.
         slug: its artifact in letters, digits and hyphens.
         correction: the name of the correction, for a heading.
-        detail_titles: of all that tests give and the claims' table itself does not show.
-        legend: what the signs at values mean, "" where there are none.
-        mark: the beginning of the signature's hash, which stands for it where it would be too long.
+        detail_titles: of test results that the claims' table does not show.
+        legend: meaning of the signs at values, "" if there are none.
+        mark: first digits of the signature's hash, used where the signature would be too long.
     """
 
     slug: str
@@ -210,14 +210,14 @@ class TableView:
 
     @property
     def has_paper(self) -> bool:
-        """Whether any value, or any time or best epoch, is printed somewhere."""
+        """Whether any value, time or best epoch is printed somewhere."""
         return any(
             text != ABSENT for line in self._lines() for text in (*(c.paper for c in line.cells), *line.training[1::2])
         )
 
     @property
     def has_long_names(self) -> bool:
-        """Whether names of systems need lines of their own where space is short."""
+        """Whether names of systems need separate lines."""
         return max((len(line.system) for line in self._lines()), default=0) > LONG_NAME
 
     def _lines(self) -> Iterator[ValueLine]:
@@ -230,7 +230,7 @@ class TableView:
 
     @property
     def claim_titles(self) -> tuple[str, ...]:
-        """The columns of what verdicts on claims rest on."""
+        """The columns of tests behind verdicts on claims."""
         return CLAIM_TESTS
 
     @property

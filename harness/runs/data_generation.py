@@ -1,4 +1,4 @@
-"""Data that an upstream makes by its own code, which is run where the upstream's trainings are run."""
+"""Data created by an upstream's own code, which runs with the same executor as the trainings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MOST_BYTES = 1 << 30
 def generate(
     dataset: Dataset, given: Callable[[str], bytes], tree: Path, surroundings: Backend, timeout_s: float
 ) -> dict[str, bytes]:
-    """The files that the upstream's own generator, or one of ours beside it, makes of those that have a place; by name.
+    """The files that a generator, of the upstream or of the overlay, creates from the files with a location; by name.
 
     Args:
-        given: the content of a file that has a place, by its name.
+        given: the content of a file with a location, by name.
         tree: the patched source.
     Raises:
-        SetupError: it fails. DatasetError: it makes other files, or one too large.
+        SetupError: the generator fails. DatasetError: it creates other files, or a too large one.
     """
     with tempfile.TemporaryDirectory(prefix="harness-data-") as name:
         folder = RunFolder(Path(name) / "run")
@@ -51,13 +51,13 @@ def generate(
 
 
 def made(path: Path) -> bytes:
-    """A file that the generator left.
+    """A file that the generator created.
 
     Raises:
-        DatasetError: it is not there, or larger than anybody should read whole.
+        DatasetError: it is missing, or too large to read into memory.
     """
     there = path.is_file()
     if not there or path.stat().st_size > MOST_BYTES:
-        what = f"has more than {MOST_BYTES >> 20} MB" if there else "is not there"
+        what = f"has more than {MOST_BYTES >> 20} MB" if there else "is missing"
         raise DatasetError(path.name, f"{what} after its generator ran", "correct `generate` in recipes/data")
     return path.read_bytes()

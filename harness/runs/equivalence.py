@@ -1,10 +1,10 @@
-"""Declared equivalence: which forms of overlay modules, or of patches, behave as older ones.
+"""Declared equivalences: forms of overlay modules or patches that behave like older ones.
 
-`patches/overlay/equivalent.toml` says that a set of modules behaves as another set, with evidence; the key then names
-the older one, and finished runs are found again. Nothing declared: the run is trained again. So a forgotten entry costs
-hours, and never gives a wrong number. An entry applies to a run if all that it lists under `now` is
-in the run's inputs with these hashes, or was until another entry replaced it. All entries that apply do so at once,
-then again to what results, until none applies: a chain of edits leads back to the oldest form.
+`patches/overlay/equivalent.toml` declares, with evidence, that a set of modules behaves like another set. The key then
+names the older one; finished runs are found again. Without a declaration the run is trained again. So a missing entry
+costs hours but never gives a wrong number. An entry applies to a run if everything listed under `now` is
+in the run's inputs with these hashes, or was until another entry replaced it. All such entries apply at once,
+then again to the result, until none applies: a chain of edits leads back to the oldest form.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Item = tuple[str, str, str]  # part, name, hash
 
 
 class Entry(Strict):
-    """A set of modules or patches that behaves as another set.
+    """A set of modules or patches that behaves like another set.
 
     Attributes:
-        now: hash by name; of a module that of its normal form, of a patch that of its effect.
-        was: the same of the older set; empty where what is new changes nothing.
-        words: older words, or parts of words, of commands by their new ones.
-        golden: SHA-256 of files below tests/golden/overlay by name, as they were when equality was shown with them.
-        evidence: why the two behave alike.
+        now: hash by name; of a module's normal form, or of a patch's effect.
+        was: the same of the older set; empty if the new modules change nothing.
+        words: older words of commands, or parts of them, by their new ones.
+        golden: SHA-256 of files below tests/golden/overlay by name, at the time when they showed equality.
+        evidence: why both behave alike.
     """
 
     part: Literal["overlay", "patches"]
@@ -60,17 +60,17 @@ class Entry(Strict):
     def is_said(cls, evidence: str) -> str:
         """Refuse an entry without evidence."""
         if not evidence.strip():
-            raise ValueError("is empty: say what showed that both behave alike")
+            raise ValueError("is empty: give the evidence that both behave alike")
         return evidence
 
     @property
     def new_items(self) -> set[Item]:
-        """What it replaces."""
+        """The pairs that it replaces."""
         return {(self.part, name, digest) for name, digest in self.now.items()}
 
     @property
     def old_items(self) -> set[Item]:
-        """What it puts there instead."""
+        """The pairs that it inserts instead."""
         return {(self.part, name, digest) for name, digest in self.was.items()}
 
 
@@ -92,7 +92,7 @@ class Equivalence:
         Args:
             inputs: of a run, with `overlay`, `patches` and `command`.
         Raises:
-            ConfigError: entries that apply at once disagree about the older form.
+            ConfigError: entries that apply at once give different older forms.
         """
         found = dict(inputs)
         seen = {part: set(inputs[part].items()) for part in PARTS}
@@ -109,7 +109,7 @@ class Equivalence:
 
     @property
     def former_names(self) -> dict[str, set[str]]:
-        """For each name of now: the names of what it is declared to behave as, on its own or with others."""
+        """For each name of now: the older names that it is declared to behave like, alone or with others."""
         found: dict[str, set[str]] = {}
         for entry in self.entries:
             for name in entry.now:
@@ -118,13 +118,13 @@ class Equivalence:
 
 
 def applies(entry: Entry, there: Mapping[str, str], seen: Set[tuple[str, str]]) -> bool:
-    """Whether all that an entry replaces was met on the way back, and some of it is still there.
+    """Whether everything that an entry replaces has occurred, and some of it is still present.
 
-    Two entries can share a module. The one whose other modules take a step longer would find it replaced by then, so a
-    module that was met stays good for it: what an entry says of two modules is true whatever a third one says of one.
+    Two entries can share a module. The one whose other modules take a step longer would find it already replaced. So a
+    module that has occurred still counts: an entry about two modules is valid independently of other entries.
 
     Args:
-        there: one part of a run's inputs as it is now.
+        there: one part of a run's inputs in its current form.
         seen: its names and hashes now and before.
     """
     return all(item in seen for item in entry.now.items()) and any(item in there.items() for item in entry.now.items())
@@ -138,7 +138,7 @@ def older(there: Mapping[str, str], entries: Iterable[Entry]) -> dict[str, str]:
     """
     entries = list(entries)
     replaced = {item for entry in entries for item in entry.now.items()}
-    left = [item for item in there.items() if item not in replaced]  # a name may stand for an older form by now
+    left = [item for item in there.items() if item not in replaced]  # a name may already be an older form
     return agreed([*left, *((name, digest) for entry in entries for name, digest in entry.was.items())])
 
 
@@ -151,8 +151,8 @@ def agreed(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in pairs:
         if found.setdefault(name, value) != value:
-            what = f"{name}: both {found[name]} and {value} are given as its older form"
-            raise ConfigError(FILE, what, "name one older form, or leave out the entry that is not true")
+            what = f"{name}: both {found[name]} and {value} are declared as its older form"
+            raise ConfigError(FILE, what, "declare one older form, or remove the wrong entry")
     return found
 
 
@@ -165,10 +165,10 @@ def renamed(word: str, words: Mapping[str, str]) -> str:
 
 
 def read(root: Path) -> Equivalence:
-    """The entries of a project; none where it has no file of them.
+    """The entries of a project; none if the file does not exist.
 
     Raises:
-        ConfigError: the file cannot be read, has mistakes, or leads in a circle.
+        ConfigError: the file is not readable, has mistakes, or contains a cycle.
     """
     path = root / FILE
     if not path.is_file():
@@ -177,7 +177,7 @@ def read(root: Path) -> Equivalence:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         entries = EquivalentFile.model_validate(raw).equivalent
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}", "correct the file") from error
+        raise ConfigError(str(path), f"is not readable: {error}", "correct the file") from error
     except ValidationError as error:
         raise ConfigError(str(path), problems(error, EquivalentFile), "correct these keys") from error
     refuse_circles(str(path), entries)
@@ -185,10 +185,10 @@ def read(root: Path) -> Equivalence:
 
 
 def refuse_circles(where: str, entries: Iterable[Entry]) -> None:
-    """Refuse entries by which a form would be older than itself: they could be applied for ever.
+    """Refuse cycles, by which a form would be older than itself.
 
     Raises:
-        ConfigError: naming one form of the circle.
+        ConfigError: with one form of the cycle.
     """
     behind: dict[Item, set[Item]] = {}
     for entry in entries:
@@ -198,5 +198,5 @@ def refuse_circles(where: str, entries: Iterable[Entry]) -> None:
         TopologicalSorter(behind).prepare()
     except CycleError as error:
         _, name, digest = error.args[1][0]
-        what = f"{name} ({digest[:12]}) is given as an older form of itself"
-        raise ConfigError(where, what, "leave out what did not change, and the entry that closes the circle") from error
+        what = f"{name} ({digest[:12]}) is declared as an older form of itself"
+        raise ConfigError(where, what, "remove unchanged modules, and the entry that closes the cycle") from error

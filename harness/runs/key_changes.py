@@ -1,4 +1,4 @@
-"""Why two runs have different keys, in words: which of their inputs differ. Pure, like the plan that it explains."""
+"""Why two runs have different keys, in words: the inputs that differ. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def key_changes(
 
     Args:
         old, new: inputs of an earlier record and of a planned run.
-        former_names: of modules and patches that were renamed, split or merged, by the name of now.
+        former_names: of modules and patches that were renamed, split or merged, by the current name.
     """
     found: list[str] = []
     if old.get("upstream") != new.get("upstream"):
@@ -33,10 +33,10 @@ def key_changes(
 def changed_entries(
     old: Mapping[str, str], new: Mapping[str, str], former_names: Mapping[str, Collection[str]]
 ) -> Iterable[str]:
-    """Which entries of a part differ: '0002-choose-the-model changed', 'x added', 'y removed'.
+    """The entries of a part that differ: '0002-choose-the-model changed', 'x added', 'y removed'.
 
-    A key holds the oldest name of what is declared to behave as before, so a renamed module that then changed is
-    "changed", and not one removed and another added.
+    A key holds the oldest name of modules declared as equivalent, so a renamed module that then changed is
+    "changed", not removed and added.
     """
     gone, come = old.keys() - new.keys(), new.keys() - old.keys()
     followed = {name: gone & set(former_names.get(name, ())) for name in come}

@@ -1,8 +1,8 @@
-"""The content key of a run: a hash of all that can change its numbers.
+"""The content key of a run: a hash of everything that can change its numbers.
 
-That is the upstream's commit, what each patch does, the overlay modules that the run can load, the environment's lock,
-the data by hash, the command with its seed, device and threads. Modules and patches that are declared to behave as
-older ones stand there in their oldest form. Labels (artifact, system) are not in it, so two tables that need the same
+It covers the upstream's commit, the effect of each patch, the overlay modules that the run can load, the lock,
+the data by hash, and the command with its seed, device and threads. Modules and patches that are declared equivalent
+to older ones are included in their oldest form. Labels (artifact, system) are excluded, so tables that need the same
 run share it.
 """
 
@@ -25,12 +25,12 @@ class Pinned:
     """The pinned content that every run of a recipe shares, by hash.
 
     Attributes:
-        patches: hash of what each does to the pinned files, by name.
-        overlay: its modules; each run's key has those that it can load.
-        environments: the same of the environments that some systems have in its place, by name.
-        beside: commits of the repositories that lie beside the upstream, under `beside`; empty where none does.
-        environment: what stands for the environment: a lock's hash, or the versions of an inherited interpreter.
-        equivalence: which forms of modules and patches are declared to behave as older ones.
+        patches: hash of each patch's effect on the pinned files, by name.
+        overlay: its modules; a run's key has those that it can load.
+        environments: of systems with another environment, by name.
+        beside: commits of further repositories in the source tree, under `beside`; empty if none.
+        environment: a lock's hash, or the versions of an inherited interpreter.
+        equivalence: declared equivalences of modules and patches.
     """
 
     commit: str
@@ -48,12 +48,12 @@ def content_key(inputs: Mapping[str, Any]) -> str:
 
 
 def hashed(key_format: int, inputs: Mapping[str, Any]) -> str:
-    """The key of a format, the present one or an earlier, that inputs hash to."""
+    """The key of inputs in a format, the current or an earlier one."""
     return sha256_bytes(canonical_json({"format": key_format, **inputs}).encode())[:KEY_DIGITS]
 
 
 def keyed(artifact: str, pinned: Pinned, inputs: Mapping[str, Any], code: str = "") -> dict[str, Any]:
-    """Those fields of a run that follow from what it executes: its key with all that it hashes, words and modules.
+    """The fields of a run that follow from its execution: key with inputs, words and modules.
 
     Args:
         inputs: without the overlay. code: text of a custom loss, which may import the overlay.

@@ -1,8 +1,8 @@
-"""The normal form of a Python module: its text without what cannot change behaviour.
+"""The normal form of a Python module: its text without parts that cannot change behaviour.
 
-Comments, docstrings, trailing blanks and empty lines are left out; the rest stays text. The spans of docstrings come
-from `ast`, those of comments and strings from `tokenize`: both are stable between Python versions, where the dump of a
-syntax tree is not. A module that reads its own docstring or source would behave differently without them, so
+Comments, docstrings, trailing blanks and empty lines are removed; the rest remains text. The spans of docstrings come
+from `ast`, those of comments and strings from `tokenize`: both are stable between Python versions, unlike the dump of a
+syntax tree. A module that reads its own docstring or source would behave differently without them, so
 `__doc__`, `__file__` and `inspect.getsource` are forbidden in the overlay by a test.
 """
 
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from harness.core.errors import PatchError
 
 BLANKS = " \t\f"
-KEPT = "\0"  # stands for a line end that must stay; no Python source contains it
+KEPT = "\0"  # replaces a line end that must be kept; no Python source contains it
 WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 STARTS = ("FSTRING_START", "TSTRING_START")  # Python 3.12 and 3.14 split such strings into tokens
 ENDS = ("FSTRING_END", "TSTRING_END")
@@ -44,7 +44,7 @@ def decoded(content: bytes, where: str) -> str:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         text = content.decode(encoding)
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        raise PatchError(where, f"cannot be read: {error}", "save the file as UTF-8") from error
+        raise PatchError(where, f"is not readable: {error}", "save the file as UTF-8") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -52,16 +52,16 @@ def parsed(text: str, where: str) -> ast.Module:
     """The syntax tree of a module.
 
     Raises:
-        PatchError: no Python, with the line.
+        PatchError: not valid Python, with the line.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # whoever imports the module sees them
+            warnings.simplefilter("ignore")  # they appear when the module is imported
             return ast.parse(text)
     except SyntaxError as error:
         raise PatchError(where, f"line {error.lineno}: {error.msg}", "correct the file") from error
     except (ValueError, RecursionError) as error:
-        raise PatchError(where, f"is no Python: {error}", "correct the file") from error
+        raise PatchError(where, f"is not valid Python: {error}", "correct the file") from error
 
 
 def normal_form(text: str, tree: ast.Module) -> str:
@@ -73,14 +73,14 @@ def normal_form(text: str, tree: ast.Module) -> str:
     starts = line_starts(text)
     tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     cuts = [*comments(tokens, starts), *docstrings(tree, text, tokens, starts)]
-    # Line ends inside strings, and behind a backslash, mean something: they are protected before lines are dropped.
+    # Line ends inside strings and after a backslash are significant: protect them before lines are dropped.
     kept = set(string_line_ends(tokens, starts)) | set(continued_line_ends(text, cuts))
     letters = list(text)
     for at in kept:
         letters[at] = KEPT
     marked, pieces, at = "".join(letters), list[str](), 0
     for cut in sorted(cuts):
-        if cut.start >= at:  # a comment inside the parentheses of a docstring is gone with it
+        if cut.start >= at:  # a comment inside the parentheses of a docstring is removed with it
             pieces += [marked[at : cut.start], cut.text]
             at = cut.end
     lines = (line.rstrip(BLANKS) for line in "".join([*pieces, marked[at:]]).split("\n"))
@@ -88,7 +88,7 @@ def normal_form(text: str, tree: ast.Module) -> str:
 
 
 def line_starts(text: str) -> list[int]:
-    """The offset of the first letter of each line."""
+    """The offset of the first character of each line."""
     return list(accumulate((len(line) + 1 for line in text.split("\n")), initial=0))
 
 
@@ -103,7 +103,7 @@ def comments(tokens: Sequence[tokenize.TokenInfo], starts: Sequence[int]) -> Ite
 def docstrings(
     tree: ast.Module, text: str, tokens: Sequence[tokenize.TokenInfo], starts: Sequence[int]
 ) -> Iterator[Cut]:
-    """The spans of all docstrings, each with the semicolon behind it; `pass` replaces one that is a whole body."""
+    """The spans of all docstrings with a following semicolon; `pass` replaces a docstring that is the entire body."""
     for node in ast.walk(tree):
         if isinstance(node, WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None:
             first = node.body[0]
@@ -114,13 +114,13 @@ def docstrings(
 
 
 def offset(text: str, starts: Sequence[int], line: int, column: int) -> int:
-    """The offset in the text of a place as `ast` counts it: lines from 1, columns in bytes of UTF-8."""
+    """The offset in the text of a position as in `ast`: lines from 1, columns in bytes of UTF-8."""
     start, end = starts[line - 1], starts[line]
     return start + len(text[start:end].encode()[:column].decode())
 
 
 def behind_semicolon(end: int, tokens: Sequence[tokenize.TokenInfo], starts: Sequence[int]) -> int:
-    """Where the statement behind a docstring on the same line starts; `end` itself where no semicolon follows."""
+    """The start of the statement after a docstring on the same line; `end` if no semicolon follows."""
     at = bisect_left(tokens, end, key=lambda token: starts[token.start[0] - 1] + token.start[1])
     if at >= len(tokens) or tokens[at].string != ";":
         return end

@@ -1,10 +1,10 @@
-"""The overlay's modules: what each imports, and which of them a run can load.
+"""The overlay's modules: imports of each, and the modules that a run can load.
 
-A key names the modules that its run can load, its import closure, each by the hash of its normal form. The entries are
-the modules that the command names and, where upstream code is run, those that the inserted lines of the patch series
+A key contains the modules that its run can load (its import closure), each by the hash of its normal form. Roots are
+the modules that the command names and, if upstream code is run, those that the inserted lines of the patch series
 import. Imports are read from the syntax tree, those inside functions too; a module named in a string counts as
-imported. What this misses (a name that is put together while a run goes on) is found by the probe, which reports every
-module that was loaded: a run that loaded one outside its closure has failed.
+imported. Names built at run time are missed here; the probe detects them, since it reports every
+loaded module: a run that loaded one outside its closure has failed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from harness.upstreams.patches.format import Patch
 PACKAGE = "harness_overlay"
 FOLDER = "patches/overlay"
 NAMED = re.compile(rf"\b{PACKAGE}((?:[./]\w+)+)")  # harness_overlay.losses.sampled, harness_overlay/own.py
-DYNAMIC = re.compile(rf"{PACKAGE}[./]?")  # the beginning of a name that is put together later
-# Modules that start no other code. Whatever imports anything else may run the upstream, which imports what the patch
-# series inserts. A fixed list: the standard library differs between Python versions, keys must not.
+DYNAMIC = re.compile(rf"{PACKAGE}[./]?")  # the beginning of a name built at run time
+# Modules that run no other code. A module that imports anything else may run the upstream, which imports the modules of
+# the patch series. A fixed list: the standard library differs between Python versions, keys must not.
 PLAIN = frozenset({
     "__future__", "argparse", "ast", "atexit", "bisect", "collections", "copy", "csv", "dataclasses", "datetime",
     "decimal", "enum", "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "numpy", "operator", "os",
@@ -55,7 +55,7 @@ class Module:
 
     @property
     def package(self) -> tuple[str, ...]:
-        """The names of the package that it lies in, below the overlay."""
+        """The names of its package, below the overlay."""
         return tuple(self.name.split("/")[:-1])
 
     @cached_property
@@ -65,23 +65,23 @@ class Module:
 
     @cached_property
     def text(self) -> str:
-        """Its text. Raises PatchError where it cannot be decoded."""
+        """Its text. Raises PatchError if it cannot be decoded."""
         return decoded(self.content, self.where)
 
     @cached_property
     def tree(self) -> ast.Module:
-        """Its syntax tree. Raises PatchError where it is no Python."""
+        """Its syntax tree. Raises PatchError if it is not valid Python."""
         return parsed(self.text, self.where)
 
     @cached_property
     def form(self) -> str:
-        """SHA-256 of its normal form, "" where that is empty, as of a package's file with nothing but a docstring."""
+        """SHA-256 of its normal form, "" if that is empty, as for a file with only a docstring."""
         text = normal_form(self.text, self.tree)
         return sha256_bytes(text.encode()) if text else ""
 
     @cached_property
     def imports(self) -> tuple[tuple[str, ...], ...]:
-        """Dotted names below the overlay that it may import; a last part `*` stands for everything below."""
+        """Dotted names below the overlay that it may import; a last part `*` means everything below."""
         return tuple(named_by(self.tree, self.package))
 
     @cached_property
@@ -108,10 +108,10 @@ class Overlay:
 
         Args:
             command: its words.
-            where: what names the command, for messages.
+            where: the place of the command, for messages.
             code: text of a custom loss, which may import the overlay too.
         Raises:
-            RecipeError: a word names a module that is not there. PatchError: a module cannot be parsed.
+            RecipeError: a word names a missing module. PatchError: a module cannot be parsed.
         """
         words = list(command)
         loaded = self.reached([name for word in words for name in self.in_word(word, where)])
@@ -132,17 +132,17 @@ class Overlay:
         return {}
 
     def imported_by(self, name: str) -> list[str]:
-        """The modules that one module imports itself; looked up once, since every run of a plan asks again."""
+        """The direct imports of a module; cached, since every run of a plan needs them."""
         if name not in self._direct:
             self._direct[name] = self.found(self.modules[name].imports)
         return self._direct[name]
 
     def forms(self, names: Iterable[str]) -> dict[str, str]:
-        """The hash of each module's normal form, those with an empty one left out."""
+        """The hash of each module's normal form, without empty ones."""
         return {name: form for name in names if (form := self.modules[name].form)}
 
     def reached(self, names: Iterable[str]) -> set[str]:
-        """These modules and all that they import."""
+        """These modules and everything that they import."""
         waiting, seen = list(names), set[str]()
         while waiting:
             if (name := waiting.pop()) not in seen:
@@ -154,7 +154,7 @@ class Overlay:
         """The modules that a word of a command names, as `harness_overlay.x` or as `harness_overlay/x.py`.
 
         Raises:
-            RecipeError: one that is not there.
+            RecipeError: a missing module.
         """
         found: list[str] = []
         for match in NAMED.finditer(word):
@@ -174,18 +174,18 @@ class Overlay:
         return loaded
 
     def at(self, parts: tuple[str, ...], only_itself: bool = False) -> list[str]:
-        """The module or package of a dotted name, as far as it is there, with every package on the way."""
+        """The module or package of a dotted name, if it exists, with all its parent packages."""
         ways = [parts] if only_itself else [parts[:n] for n in range(len(parts) + 1)]
         return [name for way in ways for name in own_files(way) if name in self.modules]
 
     def below(self, parts: tuple[str, ...]) -> list[str]:
-        """All modules of a package, with every package on the way."""
+        """All modules of a package, with all its parent packages."""
         folder = "".join(f"{part}/" for part in parts)
         return self.at(parts) + [name for name in self.modules if name.startswith(folder)]
 
 
 def own_files(parts: tuple[str, ...]) -> list[str]:
-    """Where a dotted name's module or package may lie; the overlay itself is a package."""
+    """Possible paths of a dotted name's module or package; the overlay itself is a package."""
     return [f"{'/'.join(parts)}.py"] * bool(parts) + ["/".join((*parts, "__init__.py"))]
 
 
@@ -198,7 +198,7 @@ def named_by(tree: ast.Module, package: tuple[str, ...]) -> Iterator[tuple[str, 
     """Dotted names below the overlay that a module may import, in statements and in strings.
 
     Args:
-        package: the package that the module lies in, below the overlay.
+        package: the module's package, below the overlay.
     """
     skipped = {id(node.body[0].value) for node in ast.walk(tree) if has_docstring(node)}  # type: ignore[attr-defined]
     for node in ast.walk(tree):
@@ -221,7 +221,7 @@ def has_docstring(node: ast.AST) -> bool:
 
 
 def from_import(node: ast.ImportFrom, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Dotted names below the overlay of `from A import b`: A, and A.b in case that it is a module."""
+    """Dotted names below the overlay of `from A import b`: A, and A.b if it is a module."""
     parts = tuple(node.module.split(".")) if node.module else ()
     if node.level:
         parts = (*package[: len(package) + 1 - node.level], *parts)
@@ -254,16 +254,16 @@ def inserted_imports(patches: Iterable[Patch]) -> tuple[tuple[str, ...], ...]:
 
 
 def read(folder: Path, entries: tuple[tuple[str, ...], ...] = ()) -> Overlay:
-    """The overlay in a folder, with its packages; line ends of a clone with conversion are turned back.
+    """The overlay in a folder, with its packages; converted line ends of a clone are restored.
 
     Raises:
-        PatchError: the folder cannot be read.
+        PatchError: the folder is not readable.
     """
     try:
         paths = sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
         found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     except OSError as error:
-        raise PatchError(str(folder), f"cannot be read: {error}", "restore it from the repository") from error
+        raise PatchError(str(folder), f"is not readable: {error}", "restore it from the repository") from error
     return Overlay({name: module(name, data.replace(b"\r\n", b"\n")) for name, data in found.items()}, entries)
 
 

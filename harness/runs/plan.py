@@ -1,6 +1,6 @@
-"""From a recipe and settings to runs with content keys. Pure: nothing is fetched, made or run here.
+"""From a recipe and settings to runs with content keys. Pure: it fetches, creates and runs nothing.
 
-`runs.keys` says what a key hashes.
+`runs.keys` defines the inputs of a key.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ class Run:
 
     Attributes:
         key: content key.
-        inputs: what was hashed; the command in it has $DATA and $OUT for folders, $LOSS for a file with a loss, and
-            older names of what was renamed since.
-        words: the command with the names of now; that of `inputs` by default.
+        inputs: of the hash; the command in it has $DATA and $OUT for folders, $LOSS for a file with a loss, and
+            older names of renamed modules.
+        words: the command with current names; that of `inputs` by default.
         modules: SHA-256 by name of the overlay modules that it may load.
-        epoch_cap: the most epochs it can train, None if it trains none.
+        epoch_cap: maximum number of epochs, None if it does not train.
         loss_options: options that its loss must have been computed with, as text.
-        host: the system whose loss was replaced, "" for one of the recipe's own.
-        needs: the run that makes the weights it starts from, None where nobody has to.
-        gives: the file of weights that it makes for others, "" for a run that gives ranks.
-        environment: name of its packages, "" for those of its recipe.
+        host: the system whose loss was replaced, "" for a system of the recipe.
+        needs: the run that makes its initial weights, or None.
+        gives: the file of weights that it makes for other runs, "" for a run with ranks.
+        environment: its name, "" for the recipe's.
         protocol: of the recipe; its ranks must report the same split and ranking.
-        also: other names that this table may have for the same run, under one of which its record may have been made.
-        protocols: the same of further views of its ranks, by view.
-        options: values of the recipe's options in its command; none where its system has a command of its own.
-        profile: name of the profile that it was asked for with, "" for none.
+        also: other system names for the same run; its record may have one of them.
+        protocols: of further views of its ranks, by view.
+        options: values of the recipe's options in its command; none if its system has its own command.
+        profile: name of the requested profile, "" for none.
     """
 
     key: str
@@ -79,14 +79,14 @@ class Run:
 
 
 def plan_runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, settings: Settings) -> list[Run]:
-    """All runs of the table asked for: datasets × systems × seeds, in the recipe's order.
+    """All runs of the requested table: datasets × systems × seeds, in the recipe's order.
 
     Raises:
-        ArgumentError: unknown filters, options, profile or device, a pre-training that the recipe does not have.
-        RecipeError: a system starts from a checkpoint that a dataset does not have.
+        ArgumentError: unknown filters, options, profile or device, or a pre-training that the recipe lacks.
+        RecipeError: a system needs a checkpoint that a dataset lacks.
     """
     chosen = systems(recipe, settings.where)
-    options(recipe, settings)  # what is wrong with them is reported before anything else
+    options(recipe, settings)  # their mistakes are reported before anything else
     if settings.device not in recipe.devices:
         raise ArgumentError(
             "--device", f"unknown device {settings.device!r}", near_misses(settings.device, recipe.devices)
@@ -105,16 +105,16 @@ def plan_runs(recipe: Recipe, data: Mapping[str, Dataset], pinned: Pinned, setti
 
 
 def check_seeds(recipe: Recipe, runs: Sequence[Run]) -> None:
-    """Refuse seeds that make one run: its record would stand for all of them.
+    """Refuse seeds that make the same run, which would share one record.
 
     Raises:
-        RecipeError: naming the system and two of its seeds.
+        RecipeError: with the system and two of its seeds.
     """
     seen: dict[tuple[str, str, str], int | None] = {}
     for run in runs:
         other = seen.setdefault((run.dataset, run.system, run.key), run.seed)
         if other != run.seed:
-            what = f"{run.system}: seeds {other} and {run.seed} make the same command, so one run"
+            what = f"{run.system}: seeds {other} and {run.seed} make the same command, so the same run"
             raise RecipeError(recipe.artifact, what, "its command needs {seed}, with single braces")
 
 
@@ -128,8 +128,8 @@ def plan_run(
     checkpoint = recipe.checkpoint(name, key, data.checkpoint)
     if stage is not None:
         checkpoint = Checkpoint(path="", name=stage.produces, epochs=settings.pretrain or 0, made_by=stage.key)
-    if system.checkpoint and checkpoint is None:  # it would train from nothing under a pre-trained system's name
-        fix = "make one with --pretrain EPOCHS" if recipe.pretraining else "give it one in recipes/data"
+    if system.checkpoint and checkpoint is None:  # it would train from scratch under a pre-trained system's name
+        fix = "create one with --pretrain EPOCHS" if recipe.pretraining else "give it one in recipes/data"
         what = f"{key} needs a checkpoint, dataset {name} has none"
         raise RecipeError(recipe.artifact, what, f"{fix}, or leave out this dataset or system by --where")
     words = system.command or (*recipe.command, *system.arguments, *recipe.devices[settings.device])
@@ -157,7 +157,7 @@ def plan_run(
 
 
 def other_names(recipe: Recipe, key: str, system: System) -> tuple[str, ...]:
-    """Other systems of the recipe that are carried out as this one, and what --loss would call it."""
+    """Other systems of the recipe that are executed like this one, and its name with --loss."""
     same = [other for other, one in recipe.systems.items() if other != key and one.carried_out == system.carried_out]
     return (*same, f"{system.model}/{titled(system.loss, system.loss_options)}")
 
@@ -170,7 +170,7 @@ def command_variables(data: Dataset, seed: int | None) -> dict[str, Scalar | Non
 def key_inputs(
     pinned: Pinned, settings: Settings, data: Dataset, command: list[str], checkpoint: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What a run's key hashes, but for the overlay and a custom loss."""
+    """The inputs of a run's key, without the overlay and a custom loss."""
     return {
         "upstream": pinned.commit,
         **pinned.beside,
@@ -185,24 +185,24 @@ def key_inputs(
 
 
 def check_pretraining(recipe: Recipe, epochs: int | None) -> None:
-    """Refuse a pre-training that the recipe does not have, or one that would leave no weights.
+    """Refuse a pre-training that the recipe lacks, or one that would save no weights.
 
     Raises:
-        ArgumentError: with what would be possible.
+        ArgumentError: with the allowed values.
     """
     if epochs is None:
         return
     if recipe.pretraining is None:
-        raise ArgumentError("--pretrain", f"{recipe.artifact} has no pre-training", "leave it out")
+        raise ArgumentError("--pretrain", f"{recipe.artifact} has no pre-training", "remove it")
     if epochs < 1 or epochs % recipe.pretraining.every:
-        fix = f"give a multiple of {recipe.pretraining.every}: the code base saves its weights only then"
-        raise ArgumentError("--pretrain", f"{epochs} epochs would leave no weights", fix)
+        fix = f"give a multiple of {recipe.pretraining.every}: the code base saves weights only after these"
+        raise ArgumentError("--pretrain", f"{epochs} epochs would save no weights", fix)
 
 
 def pretraining(
     recipe: Recipe, pinned: Pinned, settings: Settings, name: str, data: Dataset, seed: int | None
 ) -> Run | None:
-    """The run that makes the weights of this dataset and seed; None where those that it comes with are loaded."""
+    """The run that makes the weights of this dataset and seed; None if the dataset's own are loaded."""
     stage, epochs = recipe.pretraining, settings.pretrain
     if stage is None or epochs is None:
         return None

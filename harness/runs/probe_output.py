@@ -1,6 +1,6 @@
-"""What the probe wrote, read with suspicion: events and ranks come from a run that may have written anything.
+"""Reads the probe's output, events and ranks, without trusting it: a run may have written anything.
 
-A run counts on nothing here: what is damaged, too large or of another type is left out or refused, never guessed.
+Values that are damaged, too large or of another type are dropped or refused, never guessed.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from harness.core.results import Ranks
 from harness.executors.run_folder import MOST_EVENTS
 from harness.stats.metrics import VIEWS
 
-HIGHEST_POWER = 300  # of ten; "0e999999999" is a number too, until somebody reckons with its digits
+HIGHEST_POWER = 300  # of ten; "0e999999999" is a valid number, but too expensive to compute with
 
-DAMAGED = (  # what NumPy and zipfile raise for files that are cut off or have a flipped byte
+DAMAGED = (  # raised by NumPy and zipfile for files that are truncated or have a flipped byte
     OSError, EOFError, KeyError, ValueError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-SHAPES: Mapping[str, type | tuple[type, ...]] = {  # of what the probe reports; anything may be missing or None
+SHAPES: Mapping[str, type | tuple[type, ...]] = {  # types of the probe's values; any may be missing or None
     "metrics": dict, "options": dict, "computed": list, "files": dict, "reason": str, "epoch": (int, float),
 }  # fmt: skip
 COUNTS = ("epochs", "best_epoch")
@@ -40,18 +40,18 @@ MOST_ARRAY = 1 << 30
 
 
 def read_events(path: Path, live: bool = False) -> list[dict[str, Any]]:
-    """Events of the probe; a last line that was cut off by a kill is left out, and so is what no probe writes.
+    """Events of the probe, without a last line truncated by a kill and without invalid events.
 
-    A number that is not finite comes as its name: records hold no NaN.
+    A number that is not finite is returned as its name: records hold no NaN.
 
     Args:
-        live: whether the run may still be at work, and the file be made a link or a pipe at any moment.
+        live: whether the run may still be active, so that the file may become a link or a pipe at any moment.
     """
     found = []
     for line in head(path, live).split("\n"):
         try:
             event = json.loads(line, parse_constant=str, parse_float=finite, parse_int=finite)
-            json.dumps(event, ensure_ascii=False).encode()  # half a character, written as \ud800, can be kept nowhere
+            json.dumps(event, ensure_ascii=False).encode()  # a lone surrogate such as \ud800 cannot be stored
         except UnicodeEncodeError:
             continue
         except (ValueError, RecursionError):
@@ -62,7 +62,7 @@ def read_events(path: Path, live: bool = False) -> list[dict[str, Any]]:
 
 
 def head(path: Path, live: bool) -> str:
-    """The text of a file as far as anybody reads it, "" if it is not there; see `read_events`."""
+    """The beginning of a file's text up to the limit, "" if it does not exist; see `read_events`."""
     if not path.is_file():
         return ""
     try:
@@ -83,7 +83,7 @@ def finite(text: str) -> int | float | str:
 
 
 def is_event(value: Any) -> bool:
-    """Whether a line holds an event whose parts have the types and ranges that readers and records rely on."""
+    """Whether a line holds an event whose parts have the required types and ranges."""
     if not isinstance(value, dict):
         return False
     shaped = all(isinstance(value[name], kind) for name, kind in SHAPES.items() if value.get(name) is not None)
@@ -101,7 +101,7 @@ def read_ranks(path: Path, view: str = "printed") -> Ranks:
     """Ranks of a split as the probe wrote them, with those of other protocols among their `views`.
 
     Args:
-        view: `printed` is what the upstream's own metrics come from.
+        view: `printed` are the ranks of the upstream's own metrics.
     Raises:
         MetricsError: missing, damaged, or without this view.
     """
@@ -116,11 +116,11 @@ def read_ranks(path: Path, view: str = "printed") -> Ranks:
                 own, items=items_ranked(file), views={name: one_view(file, name, protocol) for name in others}
             )
     except DAMAGED as error:
-        raise MetricsError(path.name, f"cannot be used: {error}", "rerun with --retry-failed") from error
+        raise MetricsError(path.name, f"is not valid: {error}", "repeat the run with --retry-failed") from error
 
 
 def items_ranked(file: zipfile.ZipFile) -> int:
-    """How many items stand in the view that leaves out nobody's seen ones, 0 where there is none."""
+    """The number of items in the view that does not exclude seen ones, 0 if there is no such view."""
     name = "candidates_all"
     if f"{name}.npy" not in file.namelist():
         return 0
@@ -131,10 +131,10 @@ def one_view(file: zipfile.ZipFile, view: str, protocol: Mapping[str, str]) -> R
     """The ranks of one view.
 
     Args:
-        protocol: of the file. What it says of one view alone has the view's name before it (`sampled.ranking`); all
-            other words are those of the views without words of their own.
+        protocol: of the file. A word about one view has the view's name before it (`sampled.ranking`); all
+            other words apply to the views without their own.
     Raises:
-        ValueError: columns that differ in length, or hold anything but integers. KeyError: there is no such view.
+        ValueError: columns that differ in length, or hold anything but integers. KeyError: unknown view.
     """
     columns = ("user", f"above_{view}", f"tied_{view}", f"candidates_{view}")
     users, above, tied, candidates = (whole_numbers(name, array(file.read(f"{name}.npy"))) for name in columns)
@@ -146,10 +146,10 @@ def one_view(file: zipfile.ZipFile, view: str, protocol: Mapping[str, str]) -> R
 
 
 def array(data: bytes) -> npt.NDArray[Any]:
-    """What a .npy file holds; NumPy's own reader, which parses every header anew, takes five times as long.
+    """The content of a .npy file; five times as fast as NumPy's reader, which parses every header again.
 
     Raises:
-        ValueError: no array, half of one, or one of Python objects.
+        ValueError: not an array, truncated, or one of Python objects.
     """
     start = 10 + int.from_bytes(data[8:10], "little")
     shape, by_column, dtype = header(data[:start])
@@ -163,7 +163,7 @@ def header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether columns come first, and type, from the header of a .npy file.
 
     Raises:
-        ValueError: not of version 1.0, the one that NumPy writes for plain arrays.
+        ValueError: not of version 1.0, which NumPy writes for plain arrays.
     """
     file = io.BytesIO(data)
     if np.lib.format.read_magic(file) != (1, 0):
@@ -172,7 +172,7 @@ def header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def whole_numbers(name: str, column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """A column as int64; ValueError for anything but integers, which may hide a NaN."""
+    """A column as int64; ValueError for other types, which may hide a NaN."""
     if column.dtype.kind not in "iu":
         raise ValueError(f"{name} is {column.dtype}, expected integers")
     return column.astype(np.int64)

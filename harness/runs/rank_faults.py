@@ -1,6 +1,6 @@
-"""Faults that ranks show, by themselves (users, counts, protocol, constant scores) and beside the other runs' ranks.
+"""Faults of ranks: alone (users, counts, protocol, constant scores) and compared with other runs' ranks.
 
-`runs.validation` asks for them.
+Used by `runs.validation`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from harness.runs.plan import Run
 from harness.runs.record_model import Fault
 from harness.stats.comparability import Place, Shared, shared, why_apart
 
-#: What a recipe's protocol and that of its runs' ranks must say alike. How seen items are treated is a sentence for
-#: people in recipes; runs of a dataset must report the same among themselves, see `peer_fault`.
+#: Words on which a recipe's protocol and its runs' ranks must agree. The treatment of seen items is free text in
+#: recipes; the runs of a dataset must agree on it, see `peer_fault`.
 COMPARED = ("split", "ranking")
-#: Scores count as constant where so many users have so many of their candidates tied with their held-out item.
+#: Scores count as constant if this share of users has this share of candidates tied with the held-out item.
 CONSTANT_USERS, CONSTANT_CANDIDATES = 0.9, 0.9
 
 
 def rank_faults(run: Run, ranks: Ranks, view: str = "") -> Iterator[Fault]:
-    """Faults in the ranks: users missing or twice, impossible counts.
+    """Faults in the ranks: missing or duplicate users, impossible counts.
 
     Args:
-        view: what is said before them, "sampled ", "" for the run's own.
+        view: prefix of messages, "sampled ", "" for the run's own.
     """
     n_users = len(ranks.users)
     if n_users != run.users:
@@ -41,7 +41,7 @@ def rank_faults(run: Run, ranks: Ranks, view: str = "") -> Iterator[Fault]:
 def protocol_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
     """Faults in the protocol: what its ranks report contradicts its recipe.
 
-    Ranks may also say `split: test`: that they are of the test part, however it was split off. What a recipe says of
+    Ranks may also report `split: test`: the test part of any split. A recipe's protocol of
     another view is compared with the ranks of that view.
     """
     yield from contradictions(run.protocol, ranks.protocol, "")
@@ -53,16 +53,16 @@ def protocol_faults(run: Run, ranks: Ranks) -> Iterator[Fault]:
 
 
 def contradictions(asked: Mapping[str, str], found: Mapping[str, str], view: str) -> Iterator[Fault]:
-    """What ranks report of how they were ranked, where it contradicts what a recipe says."""
+    """The words of the ranks' protocol that contradict the recipe's."""
     for name in COMPARED:
         word, other = asked.get(name), found.get(name)
         if word and other != word and (name, other) != ("split", "test"):
-            told = f"its recipe says {view}{name}: {word}, its ranks report {other or 'nothing of it'}"
-            yield Fault("metrics", told, of_recipe=True)
+            message = f"its recipe says {view}{name}: {word}, its ranks report {other or 'nothing'}"
+            yield Fault("metrics", message, of_recipe=True)
 
 
 def score_faults(ranks: Ranks, view: str = "") -> Iterator[Fault]:
-    """Faults in the scores as far as ranks show them: nearly all are the same for nearly all users."""
+    """Faults in the scores as far as ranks show them: nearly all are equal for nearly all users."""
     alike = float((ranks.tied >= CONSTANT_CANDIDATES * ranks.candidates).mean())
     if alike >= CONSTANT_USERS:
         share = f"{100 * CONSTANT_CANDIDATES:.0f} % of the candidates tie with the held-out item"
@@ -70,10 +70,10 @@ def score_faults(ranks: Ranks, view: str = "") -> Iterator[Fault]:
 
 
 def shared_by_dataset(runs: Iterable[tuple[Run, Ranks | None]]) -> dict[str, Shared]:
-    """What runs must have in common, by dataset; see `stats.comparability`.
+    """The properties that runs must share, by dataset; see `stats.comparability`.
 
     Args:
-        runs: planned runs with the ranks of their records; those that have none say nothing.
+        runs: planned runs with the ranks of their records; those without ranks are ignored.
     """
     found: dict[str, list[tuple[Place, Ranks]]] = {}
     for run, ranks in runs:
@@ -83,5 +83,5 @@ def shared_by_dataset(runs: Iterable[tuple[Run, Ranks | None]]) -> dict[str, Sha
 
 
 def peer_fault(run: Run, ranks: Ranks | None, common: Shared | None) -> str:
-    """Why a run that counts by itself cannot stand beside the others of its dataset, "" if it can."""
+    """Why a valid run is not comparable with the others of its dataset, "" if it is."""
     return why_apart((run.system, run.seed), ranks, common) if ranks is not None and common else ""

@@ -1,6 +1,6 @@
-"""What record.json says: the run, what went in, how it ended, what was resolved on the way.
+"""Builds record.json: the run, its inputs, how it ended, and resolved versions.
 
-docs/records.md describes every key for a reader of records.
+docs/records.md describes every key.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def build_record(
     weights: Mapping[str, str] | None = None,
     criteria: str = "",
 ) -> dict[str, Any]:
-    """record.json of a run that was carried out.
+    """record.json of an executed run.
 
     Args:
         protocol: of the recipe; part of every number's signature.
-        criteria: hash of the claims, margin and correction that its recipe had when it ended.
+        criteria: hash of the recipe's claims, margin and correction when the run ended.
         resolved: packages, machine and the harness's own commit.
-        weights: SHA-256 of the file that it made for other runs, by name.
+        weights: SHA-256 of files that it made for other runs, by name.
     """
     fault = None if validation.fault and validation.fault.of_recipe else validation.fault
     return {

@@ -1,4 +1,4 @@
-"""The folder of one record: what goes into it, and how a half-written one is cleared away."""
+"""The folder of one record: its files, and the removal of an incomplete one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.executors.run_folder import RunFolder
 
 
 def settle(target: Path, temporary: Path, replaced: Path) -> None:
-    """Leave one whole record: the one that was to be replaced comes back where none took its place."""
+    """Keep one complete record: restore the replaced one if no new one took its place."""
     if replaced.exists() and not target.exists():
         replaced.rename(target)
     for remains in (temporary, replaced):
@@ -20,7 +20,7 @@ def settle(target: Path, temporary: Path, replaced: Path) -> None:
 
 
 def fill(folder: Path, content: Mapping[str, Any], left: RunFolder, symbols: Mapping[str, str]) -> None:
-    """Put a record's files into a folder."""
+    """Write a record's files into a folder."""
     for path in sorted(left.path.glob("ranks-*.npz")):
         shutil.copyfile(path, folder / path.name)
     for path in (left.events, left.loss):

@@ -1,4 +1,4 @@
-"""Whether a record says of its run what the plan says; no key names dataset and system, so they could be edited."""
+"""Compares a record's labels with the plan: keys do not contain dataset and system, so they could be edited."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ FIXED = ("upstream", "dataset", "model", "loss")
 
 
 def label_fault(run: Run, record: StoredRecord) -> str:
-    """Where a record says something else of its run than the plan does, "" if nowhere.
+    """The label of a record that contradicts the plan, "" if none.
 
-    A record that was made for another table may call the system by another name, and have a seed where none is needed.
+    A record made for another table may have another system name, and an unneeded seed.
     """
     names = [*FIXED]
     same_table = record.artifact == run.artifact
@@ -22,5 +22,5 @@ def label_fault(run: Run, record: StoredRecord) -> str:
     for name in names:
         said, planned = getattr(record, name), getattr(run, name)
         if said != planned:
-            return f"is of {name} {said}, its key is that of {name} {planned}"
+            return f"is of {name} {said}, its key belongs to {name} {planned}"
     return ""

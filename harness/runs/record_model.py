@@ -1,7 +1,7 @@
-"""record.json as typed values: what must be there, of which type and in which range, when it is read.
+"""record.json as typed values: required keys, types and ranges.
 
-Unknown keys are kept and passed over: a later version may write more under the same format. A later format is refused,
-and so is every known key with a value that no run leaves.
+Unknown keys are kept and ignored: a later version may write more in the same format. A later format is refused,
+and so are impossible values of known keys.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from harness.core.schema import one_problem
 from harness.runs.keys import hashed
 
-#: Formats that can be read. Format 2 has keys of another form, and `formerly` for those that a record had before.
+#: Formats that can be read. Format 2 has run keys of another form, and `formerly` for former keys of a record.
 FORMATS = (1, 2)
 
 FaultClass = Literal["setup", "patch", "environment", "training", "metrics"]
@@ -28,13 +28,13 @@ Amount = Annotated[float, Field(ge=0)]
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a run cannot be used.
+    """Why a run is not valid.
 
     Attributes:
         kind: setup, patch, environment, training or metrics.
         reason: one line.
-        of_recipe: it contradicts its recipe, of which its key says nothing: for another recipe, or for this one when
-            it is corrected, it may count. So its record does not keep this fault; it is found whenever that is read.
+        of_recipe: it contradicts its recipe, which its key does not cover: for another recipe, or for this one when
+            corrected, it may be valid. So its record does not store this fault; it is found when the record is read.
     """
 
     kind: FaultClass
@@ -54,7 +54,7 @@ class StoredFault(Part):
 
 
 class End(Part):
-    """What the probe reported at the end of a training."""
+    """The probe's report at the end of a training."""
 
     epochs: Count | None = None
     best_epoch: Count | None = None
@@ -62,19 +62,19 @@ class End(Part):
 
 
 class Inputs(Part):
-    """What a key hashes."""
+    """The inputs of a key."""
 
     command: list[str] = Field(min_length=1)
 
 
 class Resolved(Part):
-    """What was resolved on the way."""
+    """Resolved versions."""
 
     packages: dict[str, str] = {}
 
 
 class Formerly(Part):
-    """A record's key of an earlier format, with what that hashed."""
+    """A record's key of an earlier format, with its inputs."""
 
     format: int
     key: Key
@@ -82,12 +82,12 @@ class Formerly(Part):
 
 
 class StoredRecord(Part):
-    """record.json; docs/records.md says what each key holds.
+    """record.json; docs/records.md describes each key.
 
     Attributes:
-        criteria: hash of what verdicts rested on when it ended; "" in records from before it was kept.
-        training: what the probe saw of the epochs; None in records that were made before it looked.
-        options, profile: what the run was asked for with; empty in records from before they were kept.
+        criteria: hash of the criteria of verdicts when it ended; "" in older records.
+        training: the probe's facts of the epochs; None in older records.
+        options, profile: requested for the run; empty in older records.
     """
 
     format: int
@@ -124,12 +124,12 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     """record.json as plain values.
 
     Raises:
-        ValueError: no JSON object, a number that is not finite, or text that can be written nowhere.
+        ValueError: not a JSON object, a number that is not finite, or text that cannot be encoded.
     """
     content = json.loads(raw, parse_constant=not_finite)
     if not isinstance(content, dict):
-        raise ValueError("no JSON object")
-    json.dumps(content, ensure_ascii=False).encode()  # half a character, written as \ud800, can be kept nowhere
+        raise ValueError("not a JSON object")
+    json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate such as \ud800 cannot be stored
     return content
 
 
@@ -139,14 +139,14 @@ def not_finite(text: str) -> None:
     Raises:
         ValueError: always.
     """
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def parse_record(content: Mapping[str, Any]) -> StoredRecord:
     """The typed record.
 
     Raises:
-        ValueError: what is wrong, in one line.
+        ValueError: the fault, in one line.
     """
     try:
         record = StoredRecord.model_validate(content)
@@ -164,10 +164,10 @@ def parse_record(content: Mapping[str, Any]) -> StoredRecord:
 
 
 def key_fault(record: StoredRecord, content: Mapping[str, Any]) -> str:
-    """What is wrong with a record's keys, "" if its inputs, and those of its former key, hash to them.
+    """The fault of a record's keys, "" if they are the hashes of its inputs.
 
     Args:
-        content: the record as it was read; the hash is over all of its inputs.
+        content: the record as read; the hash covers all of its inputs.
     """
     if hashed(record.format, content["inputs"]) != record.key:
         return "its inputs do not hash to its key"

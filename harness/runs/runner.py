@@ -1,8 +1,8 @@
-"""Carries out what a plan lacks: locks, prepares, waits, judges, stores; a kill at any point loses no finished run.
+"""Executes missing runs of a plan: lock, prepare, wait, judge, store; a kill at any point loses no finished run.
 
-The order of steps at a run's end is what makes it safe: judge, free the space of its outputs, put the record
-beside the work folder, copy the whole into the store by rename, remove record and work folder. A harness that finds a
-record beside a work folder only does the last two.
+The order of steps at a run's end makes this safe: judge, delete large outputs, write the record
+beside the work folder, copy everything into the store by rename, remove record and work folder. A harness that finds a
+record beside a work folder only does the last two steps.
 """
 
 from __future__ import annotations
@@ -33,37 +33,37 @@ SHARED_POLL_S = 0.2
 
 
 class Observer:
-    """Hears how an execution goes; the silent one."""
+    """Observer of an execution; this one does nothing."""
 
     def begun(self, runs: Sequence[Run]) -> None:
-        """These runs are needed, and all that they share is made."""
+        """These runs are needed, and their shared inputs exist."""
 
     def started(self, run: PreparedRun) -> None:
-        """A run began."""
+        """A run started."""
 
     def finished(self, run: Run, record: Record) -> None:
         """A run's record is in the store."""
 
     def gap(self, run: Run, error: HarnessError) -> None:
-        """A run could not begin."""
+        """A run could not start."""
 
     def waiting(self, run: Run) -> None:
-        """Another harness holds this run."""
+        """Another harness is executing this run."""
 
     def tick(self) -> None:
-        """Time passes."""
+        """Called regularly."""
 
 
 @dataclass
 class Execution:
-    """Carries out runs of one recipe.
+    """Executes runs of one recipe.
 
     Attributes:
-        resolved: machine, packages and own commit for the record of a run, looked up only if something runs.
-        allowed: seconds that a run may take if it begins now, 0 if it must not.
-        gaps: runs that could not begin, with why; nothing of them is stored.
-        found: finished runs that were there, so that nobody reads them twice.
-        common: what the runs of each dataset share that were there.
+        resolved: machine, packages and own commit for the record of a run, determined only if something runs.
+        allowed: seconds that a run may take if it starts now, 0 if it must not start.
+        gaps: runs that could not start, with the error; they are not stored.
+        found: finished runs in the store, so that they are read only once.
+        common: shared properties of each dataset's stored runs.
     """
 
     store: Store
@@ -79,7 +79,7 @@ class Execution:
     common: Mapping[str, Shared] = field(default_factory=dict)
 
     def find_missing(self, runs: Sequence[Run]) -> list[Run]:
-        """Runs without a usable record, each key once, those that others depend on before them."""
+        """Runs without a valid record, each key once, dependencies first."""
         unique = {run.key: run for run in runs}
         judged = self.store.look_up_all(unique.values())
         self.common = judged.common
@@ -88,23 +88,23 @@ class Execution:
         return [*(stage for stage in stages.values() if not self.is_stored(stage)), *missing]
 
     def is_stored(self, run: Run) -> bool:
-        """Whether the store has this run; a failed or damaged one counts unless a retry was asked for."""
+        """Whether the store has this run; a failed or damaged one counts unless a retry was requested."""
         return self.counts(run, self.store.look_up(run, self.common.get(run.dataset)))
 
     def counts(self, run: Run, stored: Stored) -> bool:
-        """Whether what the store holds of a run is all that is wanted of it; see `is_stored`."""
+        """Whether the stored run suffices; see `is_stored`."""
         if stored.status == "finished":
             self.found[run.key] = stored
             return not run.produces or self.workspace.made.path(run) is not None
         return stored.status == "failed" and (stored.kept or not self.retry_failed)
 
     def prepare_workspace(self, missing: Sequence[Run]) -> list[Run]:
-        """Make what the missing runs share: data, source tree, environment; the runs that can start.
+        """Create the shared inputs of missing runs (data, source tree, environment); return the runs that can start.
 
-        A run whose data is unavailable becomes a gap. Everything that all runs need fails here, before the first one.
+        A run whose data is unavailable becomes a gap. Errors of inputs that all runs need are raised here, first.
 
         Raises:
-            HarnessError: no source, no environment, a full disk.
+            HarnessError: missing source, environment or disk space.
         """
         ready = self.with_data(missing)
         if ready:
@@ -114,11 +114,11 @@ class Execution:
         return ready
 
     def execute(self, ready: Sequence[Run]) -> None:
-        """Carry out these runs, each by this harness or by another one on the same store.
+        """Execute these runs, each by this harness or by another one on the same store.
 
         Raises:
-            HarnessError: what stops all runs, such as a full disk; finished runs are in the store.
-            Interrupted: after all children were ended.
+            HarnessError: an error that stops all runs, such as a full disk; finished runs are in the store.
+            Interrupted: after all child processes were ended.
         """
         if not ready:
             return
@@ -130,7 +130,7 @@ class Execution:
             self.run_batch([run for run in own if self.can_start(run)])
 
     def with_data(self, runs: Sequence[Run]) -> list[Run]:
-        """The runs whose data can be had, as far as they come from elsewhere; gaps are told before anything is made."""
+        """The runs whose external data is available; gaps are reported before anything is created."""
         faults: dict[str, HarnessError] = {}
         for name in dict.fromkeys(run.dataset for run in runs if self.data[run.dataset].is_fetched):
             try:
@@ -143,18 +143,18 @@ class Execution:
         return [run for run in runs if run.dataset not in faults]
 
     def can_start(self, run: Run) -> bool:
-        """Whether what a run needs was made; a gap where not."""
+        """Whether the weights that a run needs exist; a gap if not."""
         if run.depends_on is None or self.workspace.made.path(run.depends_on) is not None:
             return True
         if run.depends_on.key not in self.gaps:
             why = f"its pre-training failed: `harness runs show {run.depends_on.key[:8]} --log` shows why"
-            self.gap(run, RunError(run.label, why, "mend that, then run the same command with --retry-failed"))
+            self.gap(run, RunError(run.label, why, "correct that, then repeat the command with --retry-failed"))
         else:
             self.gap(run, self.gaps[run.depends_on.key])
         return False
 
     def run_batch(self, missing: Sequence[Run]) -> None:
-        """Carry out runs of one environment that do not need each other; see `execute`."""
+        """Execute runs of one environment that do not depend on each other; see `execute`."""
         if not missing:
             return
         going: dict[str, tuple[Run, FileLock]] = {}
@@ -166,7 +166,7 @@ class Execution:
             lock.release()
 
         def tick() -> None:
-            self.resolved(missing[0])  # now, while the first run is under way, and not when it waits to be judged
+            self.resolved(missing[0])  # now, while the first run is active, not when it waits to be judged
             self.observer.tick()
 
         try:
@@ -183,7 +183,7 @@ class Execution:
     def prepared(
         self, runs: Sequence[Run], going: dict[str, tuple[Run, FileLock]], others: list[Run]
     ) -> Iterator[PreparedRun]:
-        """Prepare runs one by one, taking each one's lock; those that another harness holds go to `others`."""
+        """Prepare runs one by one with their locks; runs locked by another harness go to `others`."""
         for run in runs:
             lock = self.store.lock(run.key)
             try:
@@ -200,7 +200,7 @@ class Execution:
             yield prepared
 
     def try_prepare(self, run: Run) -> PreparedRun | None:
-        """The prepared run; None where it must not begin, and a gap where its data or checkpoint is unavailable."""
+        """The prepared run; None if it must not start, or, with a gap, if its data or checkpoint is unavailable."""
         if (seconds := self.allowed(run)) <= 0:
             return None
         try:
@@ -211,24 +211,26 @@ class Execution:
         return replace(prepared, timeout_s=min(prepared.timeout_s, seconds))
 
     def gap(self, run: Run, error: HarnessError) -> None:
-        """Note a run that could not be carried out through no fault of its own; nothing of it is stored."""
+        """Note a run that could not be executed for external reasons; it is not stored."""
         self.gaps[run.key] = error
         self.observer.gap(run, error)
 
     def keep(self, run: Run, folder: RunFolder, outcome: Outcome) -> None:
-        """Judge a run that ended and put its record into the store."""
+        """Judge an ended run and store its record."""
         with disk_errors(folder.path):
-            odd = folder.clear()  # before anything is read: a link among the outputs may name any file of this machine
-        if odd and not outcome.reason:
-            more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
-            outcome = replace(outcome, reason=f"left {odd[0]}{more}: only plain files are taken")
+            removed = (
+                folder.clear()
+            )  # before anything is read: a link among the outputs may point to any file of this machine
+        if removed and not outcome.reason:
+            more = f" and {len(removed) - 1} more" if len(removed) > 1 else ""
+            outcome = replace(outcome, reason=f"left {removed[0]}{more}: only plain files are accepted")
         validation: Validation = validate_run(run, folder, outcome)
         if validation.fault and not self.workspace.is_intact(run, self.data[run.dataset]):
             what = f"{run.label} failed ({validation.fault.reason}), and its source tree or data changed while it ran"
-            self.gap(run, SetupError("cache", what, "let the cache alone and run the same command again"))
+            self.gap(run, SetupError("cache", what, "do not modify the cache, and repeat the command"))
             return
         if validation.fault and self.store.holds_usable(run.key):
-            what = f"{validation.fault.reason}; the record of before was kept, as it counts for other tables"
+            what = f"{validation.fault.reason}; the earlier record was kept, as it is valid for other tables"
             self.gap(run, RunError(run.label, what, f"`{folder.log}` is its log"))
             return
         made = (
@@ -242,14 +244,14 @@ class Execution:
         self.store_record(run, folder, content)
 
     def recover_record(self, run: Run) -> bool:
-        """Store a record that a harness left beside its work folder when it was killed or the disk was full."""
+        """Store a record left beside its work folder when a harness was killed or the disk was full."""
         folder = self.workspace.work(run)
         if not folder.record.is_file():
             return False
         try:
             content = parse_json(folder.record.read_bytes())
             parse_record(content)
-        except (ValueError, RecursionError):  # cut off by a failing disk: the run is carried out again
+        except (ValueError, RecursionError):  # truncated by a failing disk: the run is repeated
             folder.record.unlink()
             return False
         self.store_record(run, folder, content)
@@ -258,12 +260,12 @@ class Execution:
     def store_record(self, run: Run, folder: RunFolder, content: Mapping[str, Any]) -> None:
         """Copy a finished work folder into the store, then remove it."""
         self.store.write(content, folder, self.workspace.symbols(run, self.data[run.dataset]))
-        folder.record.unlink()  # first: without its ranks it must not be taken for whole
+        folder.record.unlink()  # first: without its ranks it must not look complete
         remove_tree(folder.path)
         self.observer.finished(run, Record(self.store.folder(run.key), content))
 
     def await_other(self, run: Run) -> None:
-        """Wait until the harness that holds a run is done with it."""
+        """Wait until the other harness has finished a run."""
         self.observer.waiting(run)
         while True:
             self.observer.tick()

@@ -1,6 +1,6 @@
-"""The source tree of a run: an upstream at its pin, with its patch series applied and the overlay beside it.
+"""The source tree of a run: an upstream at its pin, with its patch series applied and the overlay added.
 
-A tree is made once per content and compared with its hashes before each use, since a run could have written into it.
+A tree is created once per content and verified by hashes before each use, since a run could have written to it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harness.upstreams.tree_hashes import links_out, tree_hashes, tree_is_as_mad
 
 @dataclass(frozen=True)
 class SourceTree:
-    """The code that the runs of one upstream start from; everything is made at most once and kept in the cache.
+    """The code of one upstream's runs; everything is created at most once and kept in the cache.
 
     Attributes:
         name: the upstream's short name in harness.toml.
@@ -36,7 +36,7 @@ class SourceTree:
 
     @property
     def upstream(self) -> Upstream:
-        """What harness.toml says of it."""
+        """Its entry in harness.toml."""
         return self.config.upstream(self.name)
 
     @property
@@ -56,26 +56,26 @@ class SourceTree:
 
     @cached_property
     def effects(self) -> Mapping[str, str]:
-        """Hash of what each patch does to the pinned files, by the patch's name."""
+        """Hash of each patch's effect on the pinned files, by patch name."""
         return {patch.name: effect(patch) for patch in self.series.patches}
 
     @cached_property
     def overlay(self) -> overlay.Overlay:
-        """Our modules beside the code, all of them, and those that the patch series imports."""
+        """All overlay modules, and those that the patch series imports."""
         return overlay.read(self.config.root / overlay.FOLDER, overlay.inserted_imports(self.series.patches))
 
     @property
     def beside(self) -> dict[str, dict[str, str]]:
-        """`beside` with the commit of each companion by name; empty where the upstream has none."""
+        """`beside` with the commit of each companion by name; empty if the upstream has none."""
         commits = {name: companion.commit for name, companion in self.upstream.beside.items()}
         return {"beside": commits} if commits else {}
 
     @cached_property
     def path(self) -> Path:
-        """The folder of the patched tree, made if need be.
+        """The folder of the patched tree, created if needed.
 
         Raises:
-            SourceError: the upstream is unavailable, or not what its pin says. PatchError: a patch does not fit.
+            SourceError: the upstream is unavailable, or differs from its pin. PatchError: a patch does not apply.
         """
         modules = {name: module.sha256 for name, module in self.overlay.modules.items()}
         content = {"commit": self.pin.commit, "patches": self.effects, "overlay": modules, **self.beside}
@@ -89,7 +89,7 @@ class SourceTree:
         return folder
 
     def make(self, folder: Path) -> dict[str, str]:
-        """Check out, patch, add companions and overlay; the hashes of all files."""
+        """Check out, patch, add companions and overlay; return the hashes of all files."""
         package, companions = overlay.PACKAGE, self.upstream.beside
         checkout.checkout(self.clone, self.pin, self.upstream.code, folder)
         self.refuse(links_out(folder) + [name for name in (package, *companions) if os.path.lexists(folder / name)])
@@ -106,16 +106,16 @@ class SourceTree:
                 target.write_bytes(module.content)
         return tree_hashes(folder)
 
-    def refuse(self, odd: list[str]) -> None:
-        """Refuse a checkout with links out of it, or with files where the harness puts its own.
+    def refuse(self, invalid: list[str]) -> None:
+        """Refuse a checkout with links to the outside, or with files in places of the harness's own files.
 
         Raises:
-            SourceError: naming them.
+            SourceError: with their names.
         """
-        if odd:
-            what = f"has what would lead the harness out of its tree: {', '.join(odd)}"
-            raise SourceError(self.name, what, "leave these files out of `code` in harness.toml")
+        if invalid:
+            what = f"has files that lead out of its tree: {', '.join(invalid)}"
+            raise SourceError(self.name, what, "exclude these files from `code` in harness.toml")
 
     def is_intact(self) -> bool:
-        """Whether the tree still has exactly the files that were made."""
+        """Whether the tree still has exactly the original files."""
         return tree_is_as_made(self.path, self.path.with_suffix(".json"))

@@ -1,7 +1,7 @@
-"""The layout of results/: one folder a run under its content key, and the tables; written here alone.
+"""The layout of results/: one folder per run under its content key, and the tables; written only here.
 
-A record is put together in a temporary folder and renamed, so it is there whole or not at all. A lock per key, which
-the kernel frees when its holder dies, makes two harnesses on one store share a run instead of running it twice.
+A record is written to a temporary folder and then renamed, so it is complete or absent. A lock per key, which
+the kernel releases when its holder ends, makes two harnesses on one store share a run instead of executing it twice.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DEMONSTRATION = "demonstration"
 
 
 class LaterFormatError(StoreError):
-    """A record that a later version of the harness wrote."""
+    """A record written by a later version of the harness."""
 
 
 class Store:
@@ -42,14 +42,14 @@ class Store:
         self.results, self.cache = results, cache
 
     def folder(self, key: str) -> Path:
-        """Where the record of a key lies or would lie."""
+        """The folder of the record of a key, existing or not."""
         return self.results / "runs" / key
 
     def lock(self, key: str) -> FileLock:
-        """The lock of a key, not yet taken.
+        """The lock of a key, not yet acquired.
 
         Raises:
-            StoreError: if the cache cannot be written.
+            StoreError: if the cache is not writable.
         """
         path = self.cache / "locks" / key
         with disk_errors(path):
@@ -63,12 +63,14 @@ class Store:
             StoreError: damaged, or written by a later format.
         """
         folder = self.folder(key)
-        fix = "remove this folder, or run again with --retry-failed"
+        fix = "remove this folder, or repeat with --retry-failed"
         try:
             content = parse_json((folder / "record.json").read_bytes())
             if content.get("format") not in FORMATS or isinstance(content["format"], bool):
                 what = f"record format {content.get('format')!r}, known: {', '.join(map(str, FORMATS))}"
-                raise LaterFormatError(str(folder), what, "update the harness, or remove this folder and run again")
+                raise LaterFormatError(
+                    str(folder), what, "update the harness, or remove this folder and repeat the command"
+                )
             record = Record(folder, content)
             found = record.typed.key
         except (FileNotFoundError, NotADirectoryError):
@@ -80,10 +82,10 @@ class Store:
         return record
 
     def look_up(self, run: Run, common: Shared | None = None) -> Stored:
-        """What the store holds of a planned run, judged; a record that cannot be read is a failed run.
+        """The stored state of a planned run, judged; an unreadable record is a failed run.
 
         Args:
-            common: what the runs of its dataset share, see `look_up_all`; None to judge it by itself.
+            common: shared properties of its dataset's runs, see `look_up_all`; None to judge it alone.
         """
         try:
             record = self.read(run.key)
@@ -92,10 +94,10 @@ class Store:
         return Stored("missing", NOT_RUN) if record is None else judge(record, run, common)
 
     def look_up_all(self, runs: Iterable[Run], known: Mapping[str, Stored] = MappingProxyType({})) -> Judged:
-        """What the store holds of planned runs, each judged beside the others of its dataset.
+        """The stored state of planned runs, each judged together with the others of its dataset.
 
         Args:
-            known: what was found of some of them before, by key.
+            known: states found before, by key.
         """
         wanted = {run.key: run for run in runs}
         found = {key: known.get(key) or self.look_up(run) for key, run in wanted.items()}
@@ -106,7 +108,7 @@ class Store:
         return Judged(found, common)
 
     def holds_usable(self, key: str) -> bool:
-        """Whether there is a record that counts by itself, whatever one recipe asks of it."""
+        """Whether there is a record that is valid alone, independent of a recipe."""
         try:
             record = self.read(key)
         except StoreError:
@@ -114,7 +116,7 @@ class Store:
         return record is not None and judge(record).status == "finished"
 
     def find(self, prefix: str) -> Record:
-        """The one record whose key, or former key where no key does, starts with `prefix`.
+        """The single record whose key, or else former key, starts with `prefix`.
 
         Raises:
             StoreError: none, or several.
@@ -127,18 +129,18 @@ class Store:
         return record
 
     def matching(self, prefix: str) -> list[str]:
-        """Keys of the records whose key, or former key where no key does, starts with `prefix`, sorted."""
+        """Keys of the records whose key, or else former key, starts with `prefix`, sorted."""
         if keys := sorted(name for p in self.paths() if (name := p.parent.name).startswith(prefix)):
             return keys
         return [r.folder.name for r in self.records if any(key.startswith(prefix) for key in r.former_keys)]
 
     def paths(self) -> Iterator[Path]:
-        """The record.json of every record, in no order; one that is being written is not among them."""
+        """The record.json of every record, unordered; without records being written."""
         return (self.results / "runs").glob("[0-9a-f]*/record.json")
 
     @cached_property
     def records(self) -> Sequence[Record]:
-        """All readable records, as of the first look."""
+        """All readable records, as of the first access."""
         found = []
         for path in sorted(self.paths()):
             try:
@@ -150,38 +152,38 @@ class Store:
         return found
 
     def relatives(self, run: Run) -> Iterator[Record]:
-        """Records of the same upstream, dataset and system, whatever their key and seed."""
+        """Records of the same upstream, dataset and system, with any key and seed."""
         for record in self.records:
             content = record.content
             if (content["upstream"], content["dataset"], content["system"]) == (run.upstream, run.dataset, run.system):
                 yield record
 
     def write(self, content: Mapping[str, Any], left: RunFolder, symbols: Mapping[str, str]) -> None:
-        """Store a record with what the run left; an earlier one of this key is replaced. Hold the key's lock.
+        """Store a record with the run's files, replacing an earlier one of this key. Requires the key's lock.
 
         Args:
             content: record.json.
-            symbols: text of folders of this machine -> the symbol that stands for it in the stored log.
+            symbols: text of folders of this machine -> its symbol in the stored log.
         Raises:
-            StoreError: the disk is full or not writable; nothing half is left.
+            StoreError: the disk is full or not writable; no partial record remains.
         """
         runs = self.results / "runs"
         target = runs / content["key"]
         with disk_errors(target):
             runs.mkdir(parents=True, exist_ok=True)
             temporary, replaced = (runs / f".{content['key']}.{end}" for end in ("new", "old"))
-            settle(target, temporary, replaced)  # after a harness that was killed here
+            settle(target, temporary, replaced)  # after a harness was killed here
             temporary.mkdir()
             try:
                 fill(temporary, content, left, symbols)
                 if target.exists():
-                    target.rename(replaced)  # at once: a folder that is being removed would pass for a record
+                    target.rename(replaced)  # renamed first: a partly removed folder would look like a record
                 temporary.rename(target)
             finally:
                 settle(target, temporary, replaced)
 
     def result(self, run: Run, known: Stored | None = None) -> RunResult:
-        """A planned run as tables see it; `known` is what was found of it before."""
+        """A planned run as used by tables; `known` is its state if found before."""
         stored = known or self.look_up(run)
         name = (run.key, run.dataset, run.system, run.seed, stored.status, stored.reason, stored.ranks)
         if stored.record is None:
@@ -201,11 +203,11 @@ class Store:
         )
 
     def table_folder(self, artifact: str, variant: str) -> Path:
-        """Where a table's files go; `variant` tells filtered or changed tables apart."""
+        """The folder of a table's files; `variant` separates filtered or changed tables."""
         return self.results / "tables" / artifact / variant
 
     def write_table(self, folder: Path, files: Mapping[str, bytes | None]) -> None:
-        """Write the files of a table, and remove those that are None; one that already says the same is not touched.
+        """Write the files of a table, and remove those that are None; unchanged files are not written.
 
         Raises:
             StoreError: the disk is full or not writable.
@@ -225,7 +227,7 @@ def find_record(config: Config, key: str) -> Record:
         StoreError: none, or several.
     """
     if not re.fullmatch("[0-9a-f]+", key):
-        raise ArgumentError("KEY", f"{key!r} is no run's key", "`harness status ARTIFACT` lists keys")
+        raise ArgumentError("KEY", f"{key!r} is not a run key", "`harness status ARTIFACT` lists keys")
     shown = Store(config.results / DEMONSTRATION, config.cache)
     if not any((config.results / "runs").glob(f"{key}*")) and any((shown.results / "runs").glob(f"{key}*")):
         return shown.find(key)

@@ -1,4 +1,4 @@
-"""One record as it lies in the store, and what a planned run has there: finished, failed or missing."""
+"""A stored record, and the stored state of a planned run: finished, failed or missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.stats.comparability import Shared
 
 @dataclass(frozen=True)
 class Record:
-    """One record as it lies in the store.
+    """A stored record.
 
     Attributes:
         content: record.json; see docs/records.md for its keys.
@@ -34,36 +34,36 @@ class Record:
         """The content as typed values.
 
         Raises:
-            ValueError: it is none that a run leaves; `Store.read` gives no such record.
+            ValueError: it is not valid; `Store.read` returns no such record.
         """
         return parse_record(self.content)
 
     @property
     def finished(self) -> bool:
-        """Whether it ended well; a failed run is kept with its fault. `judge` says whether it counts."""
+        """Whether it succeeded; a failed run is kept with its fault. `judge` says whether it is valid."""
         return self.typed.status == "finished"
 
     @property
     def reason(self) -> str:
-        """Fault class and reason of a failed run, "" otherwise."""
+        """Fault class and reason of a failed run, else ""."""
         fault = self.typed.fault
         return f"{fault.kind}: {fault.reason}" if fault else ""
 
     @property
     def former_keys(self) -> list[str]:
-        """Keys under which earlier formats kept this record, or others with equal ranks that were merged into it."""
+        """Former keys of this record, in earlier formats or of records with equal ranks merged into it."""
         return [former.key for former in self.typed.formerly]
 
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """What the store holds of a run, judged.
+    """The stored state of a run, judged.
 
     Attributes:
-        reason: why it failed, cannot be used or is missing; "" where it is finished.
-        record: None where there is none, or none that can be read.
+        reason: why it failed, is not valid or is missing; "" if finished.
+        record: None if there is no readable one.
         ranks: None unless finished; a run that made weights for others has none.
-        kept: whether it must not be replaced: a later version of the harness wrote it.
+        kept: whether it must not be replaced, since a later version of the harness wrote it.
     """
 
     status: Status
@@ -77,8 +77,8 @@ class Judged(NamedTuple):
     """Runs that were judged together.
 
     Attributes:
-        runs: what the store holds of each, by key.
-        common: what the runs of each dataset share.
+        runs: stored state of each, by key.
+        common: shared properties of each dataset's runs.
     """
 
     runs: dict[str, Stored]
@@ -86,7 +86,7 @@ class Judged(NamedTuple):
 
 
 def judge(record: Record, run: Run | None = None, common: Shared | None = None) -> Stored:
-    """Whether a record counts, by `runs.validation`; see `record_fault` for `run` and `common`."""
+    """Whether a record is valid, by `runs.validation`; see `record_fault` for `run` and `common`."""
     ranks: Ranks | MetricsError
     try:
         ranks = read_ranks(RunFolder(record.folder).ranks("test"))

@@ -1,4 +1,4 @@
-"""Faults in what a run says of its training, epoch by epoch; `runs.validation` asks for them."""
+"""Faults of a run's training, by epoch; used by `runs.validation`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.runs.record_model import Fault
 
 
 def training_faults(training: Mapping[str, Any]) -> Iterator[Fault]:
-    """Faults in what a run says of its epochs; nothing for a record of before it was said."""
+    """Faults of a run's epochs; none for a record without this information."""
     epochs, moved = training.get("nonfinite", 0), training.get("moved", True)
     if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0 or not isinstance(moved, bool):
         yield Fault(

@@ -1,10 +1,10 @@
-"""What a run left behind, and whether it can be trusted; silent is not success.
+"""Validates the output of a run; a run without output is not a success.
 
-A run counts only if its command ended with 0, its ranks cover the users that the recipe states, and the probe proves
-the network and the loss that were asked for. Metrics that do not follow from the ranks are flagged, not dropped.
+A run is valid only if its command ended with 0, its ranks cover the users that the recipe states, and the probe
+verifies the requested network and loss. Metrics that disagree with the ranks are flagged, not dropped.
 
-This is the one place that judges: when a run ends (`validate_run`, whatever carried it out), and again each time that
-its record is read (`record_fault`), by the same rules (`reported_faults`) and beside the other runs of its dataset
+This is the only module that judges runs: when a run ends (`validate_run`, for every executor), and each time
+its record is read (`record_fault`), by the same rules (`reported_faults`) and together with other runs of its dataset
 (`rank_faults.peer_fault`).
 """
 
@@ -32,17 +32,17 @@ from harness.stats.comparability import Shared
 from harness.stats.metrics import agrees_with_printed, unchecked
 
 PROBE = "probe.py"  # the module that reports which modules were loaded
-#: What the probe says where it ends a run because of its scores, not of its training.
+#: The probe's message when it stops a run because of its scores, not its training.
 SCORE_FAULT = re.compile(r"probe: the score of .* is not a number")
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What a run left, judged.
+    """The output of a run, judged.
 
     Attributes:
-        disagreements: printed metrics that do not follow from the ranks; empty where all do.
-        events: what the probe reported, in order.
+        disagreements: printed metrics that disagree with the ranks.
+        events: of the probe, in order.
     """
 
     fault: Fault | None
@@ -51,7 +51,7 @@ class Validation:
 
     @property
     def modules(self) -> dict[str, Any]:
-        """SHA-256 by name of the overlay modules that the run loaded, in all of its processes."""
+        """SHA-256 by name of the overlay modules loaded in all of the run's processes."""
         return {n: d for e in self.events if e.get("event") == "modules" for n, d in (e.get("files") or {}).items()}
 
     def last(self, kind: str) -> Mapping[str, Any]:
@@ -66,12 +66,12 @@ class Validation:
 
 @dataclass(frozen=True)
 class Reported:
-    """What a run says of itself: by its events when it ends, by its record later.
+    """The report of a run: from its events when it ends, later from its record.
 
     Attributes:
-        network, proof: what the probe saw of the network and of the first batch's loss; empty where it saw nothing.
-        training: what it saw of all epochs, see docs/records.md; empty in records from before it looked.
-        ranks: of the test split, or why there are none.
+        network, proof: the probe's facts of the network and of the first batch's loss; may be empty.
+        training: its facts of all epochs, see docs/records.md; empty in older records.
+        ranks: of the test split, or the error why there are none.
     """
 
     network: Mapping[str, Any]
@@ -82,7 +82,7 @@ class Reported:
 
 
 def validate_run(run: Run, folder: RunFolder, outcome: Outcome) -> Validation:
-    """Everything a run left, with the first fault found."""
+    """The output of a run, with the first fault found."""
     events = read_events(folder.events)
     if run.produces:
         return Validation(next(stage_faults(run, folder, outcome, Validation(None, events)), None), events)
@@ -103,21 +103,21 @@ def record_fault(
     ranks: Ranks | MetricsError,
     common: Shared | None = None,
 ) -> str:
-    """Why a stored record does not count, "" if it does.
+    """Why a stored record is not valid, "" if it is.
 
     Args:
-        run: what was asked for; None where a record is looked at for itself, which shows less.
-        content: the record as it was read, before it was typed.
-        common: what the runs of its dataset share; None to judge it by itself.
+        run: the planned run; None to check a record alone, which finds fewer faults.
+        content: the record as read, before typing.
+        common: shared properties of its dataset's runs; None to judge it alone.
     """
     if damage := key_fault(record, content):
         return f"damaged record: {damage}"
     if record.fault:
         return f"{record.fault.kind}: {record.fault.reason}"
     asked = run or run_of(record, content["inputs"], ranks)
-    if not (run.produces if run else record.weights):  # else it makes weights for others and has no ranks
-        told = (record.network or {}, record.proof or {}, record.training or {}, record.printed or {})
-        for fault in reported_faults(asked, Reported(*told, ranks)):
+    if not (run.produces if run else record.weights):  # otherwise it makes weights for other runs and has no ranks
+        overlay_message = (record.network or {}, record.proof or {}, record.training or {}, record.printed or {})
+        for fault in reported_faults(asked, Reported(*overlay_message, ranks)):
             return fault.reason
     if other := label_fault(asked, record):
         return f"damaged record: {other}"
@@ -125,18 +125,18 @@ def record_fault(
 
 
 def disagreements(ranks: Ranks | None, printed: Mapping[str, str], recorded: Sequence[str] = ()) -> tuple[str, ...]:
-    """Where the metrics that a run printed are not those of its ranks, one line each.
+    """The printed metrics of a run that disagree with its ranks, one line each.
 
     Args:
-        ranks: None of a run that has none, of which only its record's word is known.
-        recorded: what its record says of this; it counts where nothing is found here.
+        ranks: None for a run without ranks, for which only its record is known.
+        recorded: disagreements of its record, used if none are found here.
     """
     found = tuple(agrees_with_printed(ranks, printed)) if ranks else ()
     return found or tuple(recorded)
 
 
 def marks(record: StoredRecord) -> tuple[str, ...]:
-    """What a reader must know of a finished run that counts, one line each."""
+    """Caveats of a valid finished run, one line each."""
     if record.weights:
         return ()
     found = [unchecked(record.printed or {})]
@@ -148,7 +148,7 @@ def marks(record: StoredRecord) -> tuple[str, ...]:
 
 
 def run_of(record: StoredRecord, inputs: Mapping[str, Any], ranks: Ranks | MetricsError) -> Run:
-    """The run that a record says it is; its users are those that it has, and its loss is believed."""
+    """The run of a record by its own labels; its users and loss are taken from the record."""
     return Run(
         key=record.key, artifact=record.artifact, upstream=record.upstream, dataset=record.dataset,
         system=record.system, model=record.model, loss=record.loss, proof="", seed=record.seed,
@@ -160,10 +160,10 @@ def run_of(record: StoredRecord, inputs: Mapping[str, Any], ranks: Ranks | Metri
 def faults(
     run: Run, folder: RunFolder, outcome: Outcome, events: Sequence[Mapping[str, Any]], ranks: Ranks | MetricsError
 ) -> Iterator[Fault]:
-    """Faults of a run that ended, the most telling first.
+    """Faults of an ended run, the most specific first.
 
     Args:
-        ranks: of the test split, or why there are none.
+        ranks: of the test split, or the error why there are none.
     """
     left = Validation(None, events)
     yield from outcome_faults(outcome, left.last("fault").get("reason"))
@@ -179,7 +179,7 @@ def faults(
 
 
 def reported_faults(run: Run, reported: Reported) -> Iterator[Fault]:
-    """Faults in what a run says of itself, the most telling first."""
+    """Faults of a run's report, the most specific first."""
     yield from model_faults(run, reported.network)
     yield from loss_faults(run, reported.proof)
     yield from training_faults(reported.training)
@@ -198,12 +198,14 @@ def reported_faults(run: Run, reported: Reported) -> Iterator[Fault]:
             yield from score_faults(own, view)
 
 
-def outcome_faults(outcome: Outcome, told: Any = None) -> Iterator[Fault]:
-    """Faults in how a command ended; `told` is what the overlay said of it."""
+def outcome_faults(outcome: Outcome, overlay_message: Any = None) -> Iterator[Fault]:
+    """Faults of a command's end; `message` is the overlay's message, if any."""
     if outcome.reason:
         yield Fault("training", outcome.reason)
-    if told:
-        yield Fault("metrics" if SCORE_FAULT.match(str(told)) else "training", " ".join(str(told).split()))
+    if overlay_message:
+        yield Fault(
+            "metrics" if SCORE_FAULT.match(str(overlay_message)) else "training", " ".join(str(overlay_message).split())
+        )
     if outcome.timed_out:
         yield Fault("training", f"timed out after {outcome.seconds:.0f} s")
     if outcome.status != 0:
@@ -211,7 +213,7 @@ def outcome_faults(outcome: Outcome, told: Any = None) -> Iterator[Fault]:
 
 
 def stage_faults(run: Run, folder: RunFolder, outcome: Outcome, reported: Validation) -> Iterator[Fault]:
-    """Faults of a run that makes weights for others: it has no ranks, its file is all there is to see."""
+    """Faults of a run that makes weights for others: it has no ranks, only a file."""
     yield from outcome_faults(outcome)
     yield from module_faults(run, reported)
     if not (folder.out / run.produces).is_file():
@@ -219,18 +221,18 @@ def stage_faults(run: Run, folder: RunFolder, outcome: Outcome, reported: Valida
 
 
 def module_faults(run: Run, reported: Validation) -> Iterator[Fault]:
-    """Faults in the loaded modules of the overlay: those that the run's key does not stand for."""
+    """Faults of loaded overlay modules that the run's key does not cover."""
     loaded = reported.modules
     if outside := sorted(set(loaded) - set(run.modules)):
-        what = f"loaded {first_of(outside)} of the overlay, which its key does not name"
+        what = f"loaded {first_of(outside)} of the overlay, which its key does not cover"
         fix = "import it by a statement, or in an inserted line of the patch series"
         yield Fault("patch", f"{what}: {fix}")
     if changed := sorted(name for name, digest in loaded.items() if run.modules.get(name, digest) != digest):
-        yield Fault("patch", f"loaded {first_of(changed)} of the overlay with another content than its key names")
+        yield Fault("patch", f"loaded {first_of(changed)} of the overlay with other content than its key covers")
 
 
 def unreported_modules(run: Run, reported: Validation) -> Iterator[Fault]:
-    """The fault of a run that may load the probe and did not report what it loaded."""
+    """The fault of a run that may load the probe but did not report its loaded modules."""
     if any(PurePosixPath(name).name == PROBE for name in run.modules) and not reported.modules:
         yield Fault("patch", "the probe did not report which modules of the overlay were loaded")
 
@@ -245,33 +247,33 @@ def first_of(names: Sequence[str]) -> str:
 def ended(status: int) -> str:
     """An exit status in words."""
     if status >= 0:
-        return f"ended with status {status}" + (" (killed, perhaps out of memory)" if status == 137 else "")
+        return f"ended with status {status}" + (" (killed, possibly out of memory)" if status == 137 else "")
     name = signal.Signals(-status).name if -status in set(signal.Signals) else str(-status)
     return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
 def model_faults(run: Run, model: Mapping[str, Any]) -> Iterator[Fault]:
-    """Faults in the proof of the network."""
+    """Faults of the verification of the network."""
     if model.get("name") != run.model:
         yield Fault("patch", f"asked for model {run.model}, the probe reports {model.get('name')}")
 
 
 def loss_faults(run: Run, event: Mapping[str, Any]) -> Iterator[Fault]:
-    """Faults in the proof of the loss: another one, or with other options."""
+    """Faults of the verification of the loss: another loss, or other options."""
     computed = event.get("computed")
     if run.proof and (computed is None or run.proof not in computed):
         found = "no known loss" if computed == [] else "nothing" if computed is None else " or ".join(computed)
         yield Fault("patch", f"asked for loss {run.proof}, the first batch was trained with {found}")
     used = event.get("options") or {}
-    odd = [name for name, value in run.loss_options.items() if not same(value, used.get(name))]
-    if run.proof and odd:
-        asked = ", ".join(f"{name}={run.loss_options[name]}" for name in odd)
-        found = ", ".join(f"{name}={used[name]}" if name in used else f"no {name}" for name in odd)
+    differing = [name for name, value in run.loss_options.items() if not same(value, used.get(name))]
+    if run.proof and differing:
+        asked = ", ".join(f"{name}={run.loss_options[name]}" for name in differing)
+        found = ", ".join(f"{name}={used[name]}" if name in used else f"no {name}" for name in differing)
         yield Fault("patch", f"asked for {run.loss} with {asked}, the first batch was trained with {found}")
 
 
 def same(asked: str, reported: Any) -> bool:
-    """Whether an option was used as asked: the same text, or the same number."""
+    """Whether an option was used as requested: equal text or equal number."""
     if str(reported) == asked:
         return True
     try:
@@ -281,12 +283,12 @@ def same(asked: str, reported: Any) -> bool:
 
 
 def loaded(checkpoint: Path, model: Mapping[str, Any]) -> bool:
-    """Whether the network reports the weights that were laid out for it, and they still lie there."""
+    """Whether the network reports the provided weights, and the file still exists."""
     return checkpoint.is_file() and model.get("checkpoint_sha256") == sha256_file(checkpoint)
 
 
 def epoch_faults(events: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
-    """Faults in the course of training: a loss of an epoch that is no finite number, as one bad batch makes it."""
+    """Faults of the training curve: an epoch's loss that is not finite, e.g. because of a single bad batch."""
     for event in events:
         if event.get("event") == "epoch" and event.get("loss") is not None and not is_number(event["loss"]):
             yield Fault("training", f"the training loss of epoch {event.get('epoch')} is {event['loss']}")

@@ -1,6 +1,6 @@
-"""Weights that one run makes and others start from; they lie in the cache by the maker's key and their own SHA-256.
+"""Weights that one run makes for others; stored in the cache by the run's key and their SHA-256.
 
-Results hold records, which are small; weights are made again where the cache was emptied.
+Results contain only records, which are small; weights are recreated if the cache was emptied.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class WeightsCache:
     folder: Path
 
     def keep(self, stage: Run, made: Path) -> dict[str, str]:
-        """Keep what a run made; its SHA-256 by name.
+        """Store the weights of a run; return SHA-256 by name.
 
         Raises:
             StoreError: the disk is full or not writable.
@@ -31,7 +31,7 @@ class WeightsCache:
         return {stage.produces: digest}
 
     def path(self, stage: Run) -> Path | None:
-        """The file that a run made, unchanged since; None where it is not there."""
+        """The unchanged weights file of a run; None if missing."""
         for path in sorted((self.folder / stage.key).glob(f"*/{stage.produces}")):
             if sha256_file(path) == path.parent.name:
                 return path
@@ -41,9 +41,9 @@ class WeightsCache:
         """The content of that file.
 
         Raises:
-            RunError: it is not there.
+            RunError: it is missing.
         """
         path = self.path(stage)
         if path is None:
-            raise RunError(stage.label, f"left no {stage.produces}", "run the same command again: it is made first")
+            raise RunError(stage.label, f"left no {stage.produces}", "repeat the command: it is created first")
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""From pinned names to a folder that a run can start in: source tree, data, weights, custom loss, environment."""
+"""Prepares what a run needs: source tree, data, weights, custom loss, environment."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from harness.upstreams.tree_hashes import is_content
 
 @dataclass(frozen=True)
 class Workspace:
-    """Makes what the runs of one recipe need; everything is made at most once and kept in the cache.
+    """The inputs of one recipe's runs; everything is created at most once and kept in the cache.
 
     Attributes:
-        backend: packages, and what carries runs out.
-        others: the same of the environments that some systems have in its place, by name.
+        backend: packages and executor.
+        others: of systems with another environment, by name.
     """
 
     config: Config
@@ -47,14 +47,16 @@ class Workspace:
 
     @cached_property
     def source(self) -> SourceTree:
-        """The code that runs start from."""
+        """The source code of runs."""
         return SourceTree(self.config, self.recipe.upstream)
 
     @cached_property
     def pinned(self) -> Pinned:
-        """All pinned content, by hash; nothing is fetched for it."""
+        """All pinned content by hash; fetches nothing."""
         if self.recipe.checkpoints:
-            self.config.release(self.recipe.checkpoints.release)  # an unknown one is told before anything is fetched
+            self.config.release(
+                self.recipe.checkpoints.release
+            )  # an unknown release is reported before anything is fetched
         return Pinned(
             commit=self.source.upstream.commit,
             patches=self.source.effects,
@@ -66,11 +68,11 @@ class Workspace:
         )
 
     def backend_of(self, run: Run) -> Backend:
-        """Packages of a run, and what carries it out."""
+        """Packages and executor of a run."""
         return self.others[run.environment] if run.environment else self.backend
 
     def data(self, dataset: Dataset) -> Path:
-        """The folder with a dataset's files, each checked by hash, their counts by the recipe's.
+        """The folder with a dataset's files, each verified by hash, counts verified by the recipe.
 
         Raises:
             SourceError, DatasetError: a file is unavailable or has other content.
@@ -80,7 +82,7 @@ class Workspace:
         return self._data[dataset]
 
     def make_data(self, dataset: Dataset) -> Path:
-        """Put a dataset's files together; see `data`."""
+        """Collect a dataset's files; see `data`."""
         made: dict[str, bytes] = {}
 
         def read(name: str) -> bytes:
@@ -94,14 +96,14 @@ class Workspace:
         return data_fetch.materialise(self.config, dataset, read)
 
     def work(self, run: Run) -> RunFolder:
-        """The run's folder while it is under way."""
+        """The folder of an active run."""
         return RunFolder(self.config.cache / "work" / run.key)
 
     def prepare(self, run: Run, dataset: Dataset) -> PreparedRun:
-        """A run folder, empty but for the checkpoint, and the command with real folders in it.
+        """A run folder, empty except for the checkpoint, and the command with real folders.
 
         Raises:
-            SourceError, DatasetError, PatchError, SetupError, StoreError: whatever is unavailable.
+            SourceError, DatasetError, PatchError, SetupError, StoreError: an input is unavailable.
         """
         data, tree, backend = self.data(dataset), self.source.path, self.backend_of(run)
         folder = self.work(run)
@@ -129,7 +131,7 @@ class Workspace:
         return PreparedRun(run.key, run.label, tuple(words), tree, env, folder, mark, self.timeout_s, reads)
 
     def reads(self, run: Run, dataset: Dataset) -> dict[str, Path]:
-        """What a run may read, by name."""
+        """Files and folders that a run may read, by name."""
         losses = [("loss", self.loss_path(digest).parent) for digest in run.inputs.get("loss", {}).values()]
         return {"source": self.source.path, "data": self.data(dataset), **dict(losses)}
 
@@ -139,9 +141,9 @@ class Workspace:
         return WeightsCache(self.config.cache / "weights")
 
     def loss_file(self, run: Run) -> Path | None:
-        """The copy of a run's own loss that the cache keeps by content, None where the loss is nobody's own.
+        """The cached copy of a run's custom loss by content, or None.
 
-        The user's file may change while runs wait, the copy may not. It keeps its name, for messages.
+        Unlike the user's file, the copy does not change while runs wait. It keeps the name, for messages.
         """
         for digest in run.inputs.get("loss", {}).values():
             path = self.loss_path(digest)
@@ -151,17 +153,17 @@ class Workspace:
         return None
 
     def loss_path(self, digest: str) -> Path:
-        """Where the copy of a file with this SHA-256 lies."""
+        """The path of the copy of a file with this SHA-256."""
         return self.config.cache / "losses" / digest / Path(self.losses[digest].path).name
 
     @cached_property
     def losses(self) -> dict[str, LossFile]:
-        """Files with losses of one's own, as they were when the command line was read, by SHA-256."""
+        """Files with custom losses, as read with the command line, by SHA-256."""
         added = (s.file for s in self.recipe.systems.values() if isinstance(s, AddedSystem))
         return {file.sha256: file for file in added if file}
 
     def is_intact(self, run: Run, dataset: Dataset) -> bool:
-        """Whether what a run started from is still all there and unchanged."""
+        """Whether the inputs of a run still exist unchanged."""
         data = self._data.get(dataset)
         there = data is not None and all((data / f.name).is_file() for f in dataset.files)
         there &= all(is_content(self.loss_path(digest), digest) for digest in run.inputs.get("loss", {}).values())
@@ -169,7 +171,7 @@ class Workspace:
 
     @cached_property
     def weights(self) -> tuple[Path, checkout.Pin]:
-        """Where checkpoints lie, as clone and pin: a release if the recipe names one, else the upstream itself."""
+        """Clone and pin that hold checkpoints: a release if the recipe names one, else the upstream."""
         if self.recipe.checkpoints is None:
             return self.source.clone, self.source.pin
         name = self.recipe.checkpoints.release
@@ -180,7 +182,7 @@ class Workspace:
         """The bytes of a checkpoint, checked against its pin.
 
         Raises:
-            SourceError: the mirror lacks it. DatasetError: it is another file.
+            SourceError: the mirror lacks it. DatasetError: it has other content.
         """
         data = checkout.read_blob(*self.weights, checkpoint.path)
         found = f"sha256:{sha256_bytes(data)}" if checkpoint.sha256 else f"blob:{blob_hash(data)}"
@@ -190,7 +192,7 @@ class Workspace:
         return data
 
     def symbols(self, run: Run, dataset: Dataset) -> dict[str, str]:
-        """Folders, as a run sees them and as this machine does, and what stands for them in a stored log."""
+        """Folders, as seen by a run and by this machine, with their symbols in a stored log."""
         work, reads, backend = self.work(run), self.reads(run, dataset), self.backend_of(run)
         pairs = {
             work.out: "$OUT", work.path: "$RUN", self.source.path: "$TREE", self.data(dataset): "$DATA",

@@ -1,6 +1,6 @@
-"""Which runs of one dataset can be compared: they rank the same users under the same protocol.
+"""The comparable runs of one dataset: they rank the same users under the same protocol.
 
-The store asks before anything counts as finished, and a table asks again of what it is given.
+The store checks this before a run counts as finished, and a table checks its runs again.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Value = TypeVar("Value", bound=Hashable)
 
 @dataclass(frozen=True)
 class Shared:
-    """What runs of a dataset must have in common.
+    """The properties that comparable runs of a dataset share.
 
     Attributes:
         users: their ids in ascending order, as bytes.
-        protocol: how trained systems rank; that of all where nothing was trained.
+        protocol: of trained systems; of all systems if none is trained.
     """
 
     users: bytes
@@ -33,10 +33,10 @@ class Shared:
 
 
 def shared(runs: Iterable[tuple[Place, Ranks]]) -> Shared | None:
-    """What most systems of a dataset share, None of no runs.
+    """The properties that most systems of a dataset share, None without runs.
 
-    A system counts once for each set of users or protocol that its seeds have, so many seeds of one that went wrong
-    do not outvote the rest. Where as many systems have each, it is that of a baseline without randomness.
+    A system counts once for each set of users or protocol of its seeds, so that many seeds of a faulty system
+    do not outvote the rest. A tie is decided by a baseline without randomness.
     """
     found = [(place, _users(ranks), _protocol(ranks)) for place, ranks in runs]
     if not found:
@@ -48,27 +48,27 @@ def shared(runs: Iterable[tuple[Place, Ranks]]) -> Shared | None:
 
 
 def why_apart(place: Place, ranks: Ranks, common: Shared) -> str:
-    """Why a run cannot stand beside the others, "" if it can.
+    """Why a run is not comparable with the others, "" if it is.
 
-    A baseline without training ranks in its own way (it has no padding row, and leaves seen items out where a code
-    base scores them 0), so of it only the users and the kind of ranking must be the same.
+    A baseline without training ranks differently (it has no padding row, and excludes seen items if a code
+    base scores them 0), so only its users and kind of ranking must be the same.
     """
     if _users(ranks) != common.users:
         return "its users are not those of the other runs"
-    odd = {name for name, _ in {*_protocol(ranks)} ^ {*common.protocol}}
-    odd &= odd if place[1] is not None else {"ranking"}
-    return f"its protocol is not that of the other runs ({', '.join(sorted(odd))})" if odd else ""
+    differing = {name for name, _ in {*_protocol(ranks)} ^ {*common.protocol}}
+    differing &= differing if place[1] is not None else {"ranking"}
+    return f"its protocol is not that of the other runs ({', '.join(sorted(differing))})" if differing else ""
 
 
 def apart(runs: Mapping[Place, Ranks]) -> dict[Place, str]:
-    """Those of a dataset's runs that cannot stand beside the others, with the reason."""
+    """The runs of a dataset that are not comparable with the others, with the reason."""
     common = shared(runs.items())
     found = {place: why_apart(place, ranks, common) for place, ranks in runs.items() if common is not None}
     return {place: reason for place, reason in found.items() if reason}
 
 
 def _most_systems(runs: Iterable[tuple[Place, Value]]) -> Value:
-    """What the most systems have, then a system without randomness, then the most runs, then the first of them."""
+    """The most common value by systems; ties by a system without randomness, by runs, then the first."""
     listed = list(runs)
     systems = Counter(value for _, value in {(place[0], value) for place, value in listed})
     fixed = {value for place, value in listed if place[1] is None}

@@ -1,8 +1,8 @@
-"""Two systems on one metric: every test, interval and effect size that a table may show, in one value.
+"""Comparison of two systems on one metric: all tests, intervals and effect sizes of a table, in one value.
 
-A thin front over `paired_counts`, `parametric`, `resampling` and `power`. Values are per user, paired by user id
+It combines `paired_counts`, `parametric`, `resampling` and `power`. Values are per user, paired by user id
 beforehand (`estimates.align`), for several seeds each user's mean over them (`estimates.seed_mean`): everything here
-is about other users. Whether other seeds would say the same is answered by `seed_noise`, from values per seed.
+generalises to other users. Generalisation to other seeds is in `seed_noise`, from values per seed.
 Corrections over a family come after, from `harness.stats.corrections`.
 """
 
@@ -20,16 +20,16 @@ from harness.stats.resampling import Bootstrap, Randomisation
 
 @dataclass(frozen=True)
 class Options:
-    """How systems are compared.
+    """The settings of a comparison.
 
     Attributes:
         resamples: of the randomisation test and of the bootstrap.
-        seed: of both; the same digits come again with it.
-        confidence: of the bootstrap interval and of that of d_z; the t interval is always the 95 % one.
-        alpha: that the smallest detectable difference is worked out at: corrected for the family, as
-            `harness.stats.power` says, where there is one.
-        power: likewise, with what probability it would be found.
-        wilcoxon: run the signed-rank test too.
+        seed: of both; equal seeds give equal digits.
+        confidence: of the intervals of bootstrap and d_z; the t interval is always at 95 %.
+        alpha: level of the smallest detectable difference: corrected for the family, as in
+            `harness.stats.power`, if there is one.
+        power: its probability of detection.
+        wilcoxon: also run the signed-rank test.
     """
 
     resamples: int = resampling.RESAMPLES
@@ -49,9 +49,9 @@ class PairComparison:
         b: mean of the second.
         t: the paired t-test, with the mean difference and its t interval.
         mcnemar: None unless the metric is 0 or 1 for every user.
-        wilcoxon: None unless asked for; `too_many` warns above 1,000 users.
+        wilcoxon: None unless requested; `too_many` warns above 1,000 users.
         effect: Cohen's d_z with its interval.
-        detectable: the smallest true difference that the t-test would have found at the power asked for.
+        detectable: the smallest true difference that the t-test finds with the requested power.
     """
 
     a: float
@@ -72,7 +72,7 @@ class PairComparison:
 
     @property
     def relative(self) -> float | None:
-        """The difference as a fraction of the second system's mean, None where that is 0."""
+        """The difference as a fraction of the second system's mean, None if that is 0."""
         return self.difference / self.b if self.b else None
 
 
@@ -86,7 +86,7 @@ def compare(a_values: Floats, b_values: Floats, options: Options = DEFAULT) -> P
         a_values: shape (n_users,), the first system's values.
         b_values: shape (n_users,), the second's, in the same order of users.
     Raises:
-        MetricsError: for fewer than two users, other lengths, a value that is not finite.
+        MetricsError: for fewer than two users, unequal lengths, or a value that is not finite.
     """
     a, b = to_levels(a_values), to_levels(b_values)
     d = differences(a, b)

@@ -1,7 +1,7 @@
 """Many tests at once: p-values adjusted over a family, so that each may be compared with alpha itself.
 
-Plain functions on plain numbers, all with the same signature. statsmodels' `multipletests` is the oracle of the tests;
-at run time it would cost more than the report.
+Functions on plain numbers with the same signature. The tests compare them with statsmodels' `multipletests`;
+at run time its import would take longer than the report.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Correction = Literal["holm", "bonferroni", "benjamini-hochberg", "none"]
 def adjust(p_values: Sequence[float], method: Correction = "holm") -> list[float]:
     """Adjusted p-values in the order given; [] for none.
 
-    Holm's and Bonferroni's keep the chance of any false finding among all tests at alpha, Holm's without losing to
-    Bonferroni's anywhere; Benjamini's and Hochberg's keeps the expected share of false ones among the findings there.
+    Holm and Bonferroni control the family-wise error rate (any false rejection) at alpha; Holm is never less
+    powerful. Benjamini-Hochberg controls the false discovery rate (expected share of false rejections).
 
     Raises:
         MetricsError: for a value outside [0, 1], NaN included.
@@ -58,7 +58,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
 
 
 def none(p_values: Sequence[float]) -> list[float]:
-    """The p-values as they are, see `adjust`."""
+    """The p-values unchanged, see `adjust`."""
     return _in_place(order := _ascending(p_values), (p_values[i] for i in order))
 
 
@@ -68,8 +68,8 @@ METHODS: Mapping[Correction, Callable[[Sequence[float]], list[float]]] = Mapping
 
 
 def _ascending(p_values: Sequence[float]) -> list[int]:
-    if odd := [p for p in p_values if not 0 <= p <= 1]:
-        raise MetricsError("p-values", f"not in [0, 1]: {odd[:3]}", "look at the tests that gave them")
+    if invalid := [p for p in p_values if not 0 <= p <= 1]:
+        raise MetricsError("p-values", f"not in [0, 1]: {invalid[:3]}", "check the tests that gave them")
     return sorted(range(len(p_values)), key=lambda i: p_values[i])
 
 

@@ -1,8 +1,8 @@
 """Estimates, paired tests, correction and equivalence over users and seeds.
 
-Unit: a user. Systems are compared on the same users, paired by id; different user sets are an error. Only
-`scipy.special` is imported: `scipy.stats` and statsmodels cost more start-up than a whole report may take, and both
-serve as oracles in the tests instead.
+The unit is a user. Systems are compared on the same users, paired by id; different user sets are an error. Only
+`scipy.special` is imported, since importing `scipy.stats` or statsmodels takes longer than a report may. The tests
+compare with both instead.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Basis = Literal["users", "seeds", "users x seeds"]
 
 CONFIDENCE = 0.95
 ALPHA = 0.05
-#: Differences between users' means over seeds below this are rounding of the mean, not wins or losses.
+#: Smaller differences between users' means over seeds are rounding errors, not wins or losses.
 ROUNDING = 1e-12
 
 
 class Interval(NamedTuple):
-    """A mean with its two-sided confidence interval, and over what it was allowed to vary."""
+    """A mean with its two-sided confidence interval, and the basis of its variance."""
 
     mean: float
     low: float
@@ -63,7 +63,7 @@ class Estimate(NamedTuple):
 class TestResult:
     """A paired t-test over users, two-sided, with the mean difference, its interval and Cohen's d_z."""
 
-    __test__: ClassVar[bool] = False  # the name starts with Test, but pytest is not meant
+    __test__: ClassVar[bool] = False  # not a test class of pytest, despite its name
 
     statistic: float
     p: float
@@ -75,7 +75,7 @@ class TestResult:
 
 
 class Wins(NamedTuple):
-    """How many users the first system serves better, equally well, worse."""
+    """Number of users for whom the first system is better, equal, worse."""
 
     wins: int
     ties: int
@@ -83,7 +83,7 @@ class Wins(NamedTuple):
 
 
 class Equivalence(NamedTuple):
-    """Two one-sided tests: `p` is the larger of the two, `low` and `high` bound what counts as equivalent."""
+    """Two one-sided tests: `p` is the larger of the two, `low` and `high` are the bounds of equivalence."""
 
     p: float
     low: float
@@ -96,14 +96,14 @@ def in_order_of(users: Users, a_users: Users, a_values: Floats) -> Floats:
     """`a_values` sorted into the order of `users`.
 
     Raises:
-        MetricsError: if the two are not the same users, each once.
+        MetricsError: if the users differ or are not unique.
     """
     repeated = _repeated(users) or _repeated(a_users)
     if np.array_equal(users, a_users) and not repeated:
         return a_values
-    odd = np.setxor1d(users, a_users)
-    if len(odd) or repeated:
-        what = f"cannot pair {len(users)} with {len(a_users)} users, {len(odd)} unmatched: {odd[:3].tolist()}"
+    missing = np.setxor1d(users, a_users)
+    if len(missing) or repeated:
+        what = f"cannot pair {len(users)} with {len(a_users)} users, {len(missing)} unmatched: {missing[:3].tolist()}"
         raise MetricsError("users", what + (", some repeated" if repeated else ""), "compare runs on the same split")
     order = np.argsort(a_users)
     return a_values[order[np.searchsorted(a_users, users, sorter=order)]]
@@ -118,13 +118,13 @@ def align(a_users: Users, a_values: Floats, b_users: Users, b_values: Floats) ->
     """Values of `a` and `b` for the same users, in the order of `a_users`.
 
     Raises:
-        MetricsError: if the two are not the same users, each once.
+        MetricsError: if the users differ or are not unique.
     """
     return a_values, in_order_of(a_users, b_users, b_values)
 
 
 def t_interval(mean: float, standard_error: float, df: float, basis: Basis) -> Interval:
-    """Mean with the 95 % t interval of a standard error; without spread both ends are the mean."""
+    """Mean with the 95 % t interval of a standard error; without variance both ends are the mean."""
     half = float(stdtrit(df, 0.5 + CONFIDENCE / 2)) * standard_error if standard_error > 0 else 0.0
     return Interval(mean, mean - half, mean + half, standard_error, df, basis)
 
@@ -132,7 +132,7 @@ def t_interval(mean: float, standard_error: float, df: float, basis: Basis) -> I
 def over_users(values: Floats) -> Interval:
     """Mean over users with its 95 % t interval; MetricsError for fewer than two users."""
     if len(values) < 2:
-        raise MetricsError("statistics", f"{len(values)} user(s): no spread to estimate", "use at least two users")
+        raise MetricsError("statistics", f"{len(values)} user(s): no variance to estimate", "use at least two users")
     spread = float(values.std(ddof=1)) if np.ptp(values) > ROUNDING else 0.0
     return t_interval(float(values.mean()), spread / math.sqrt(len(values)), len(values) - 1.0, "users")
 
@@ -140,8 +140,8 @@ def over_users(values: Floats) -> Interval:
 def paired_t(differences: Floats) -> TestResult:
     """Two-sided paired t-test of the mean difference against 0.
 
-    Without any spread t is undefined: equal systems give t = 0 and p = 1. A constant difference gives t = ±inf and the
-    p of the exact sign-flip test, 2^(1 - n_users): certainty comes from users, not from a spread of 0.
+    Without variance t is undefined: equal systems give t = 0 and p = 1. A constant difference gives t = ±inf and the
+    p of the exact sign-flip test, 2^(1 - n_users), since the number of users limits the evidence.
 
     Args:
         differences: shape (n_users,), first minus second system, one per user.
@@ -152,7 +152,7 @@ def paired_t(differences: Floats) -> TestResult:
 
 
 def t_test(interval: Interval, n: int) -> TestResult:
-    """The t-test that goes with the interval of a mean difference over `n` users; see `paired_t`."""
+    """The t-test for the interval of a mean difference over `n` users; see `paired_t`."""
     mean, low, high, standard_error, df, _ = interval
     if standard_error > 0:
         statistic = mean / standard_error
@@ -165,7 +165,7 @@ def t_test(interval: Interval, n: int) -> TestResult:
 
 
 def count_wins(differences: Floats) -> Wins:
-    """Users with a positive, no and a negative difference; up to `ROUNDING` is none."""
+    """Users with a positive, no and a negative difference; up to `ROUNDING` counts as none."""
     wins, losses = int((differences > ROUNDING).sum()), int((differences < -ROUNDING).sum())
     return Wins(wins, len(differences) - wins - losses, losses)
 
@@ -180,10 +180,10 @@ def seed_mean(values: Sequence[Floats]) -> Floats:
 
 
 def mean_over_seeds(values: Sequence[Floats]) -> Estimate:
-    """A system's mean with a 95 % interval: t over the seeds' means, so for training noise on these very users.
+    """A system's mean with a 95 % interval: t over the seeds' means, i.e. training noise on these users.
 
-    One seed says nothing of training noise; the interval is then that over users. So it is where several seeds agree
-    in the mean (metrics on few users are coarse): a spread of 0 would claim certainty.
+    One seed gives no estimate of training noise; then the interval is over users. So it is if several seeds have
+    equal means (metrics on few users are coarse), since a variance of 0 would claim certainty.
 
     Args:
         values: one array of shape (n_users,) per seed, all in the same order of users.
@@ -203,11 +203,11 @@ def mean_over_seeds(values: Sequence[Floats]) -> Estimate:
 def tost(
     estimate: float, standard_error: float, df: float, published: float, half_width_rounding: float, margin: float
 ) -> Equivalence:
-    """Is an estimate equivalent to a printed number? Two one-sided t-tests at 5 % each.
+    """Equivalence of an estimate with a printed number: two one-sided t-tests at 5 % each.
 
-    A printed number stands for every value that prints so; the estimate is compared with the nearest of them, so the
+    A printed number represents every value that rounds to it; the estimate is compared with the nearest of them, so the
     bounds are published ± (margin + half_width_rounding). `equivalent`: the 90 % interval lies within the bounds.
-    `different`: it lies wholly outside. Neither: the data cannot say. Without spread the estimate itself decides.
+    `different`: it lies entirely outside. Neither: undecided. Without variance the estimate itself decides.
 
     Args:
         half_width_rounding: 0.5 · 10^-decimals of the printed number.

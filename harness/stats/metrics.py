@@ -1,7 +1,7 @@
 """Ranks of held-out items to metrics of users.
 
-Under leave-one-out a user's rank says all there is: HIT@k, NDCG@k and MRR follow from it, so runs store ranks and a
-new metric costs no training. Refuses names it does not know and ranks that cannot be; takes no mean unless it says so.
+Under leave-one-out HIT@k, NDCG@k and MRR follow from a user's rank, so runs store ranks and a
+new metric needs no training. Unknown names and impossible ranks are refused; means are taken only where stated.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from harness.core.results import Ranks
 Floats = npt.NDArray[np.float64]
 TieRule = Literal["mean", "optimistic", "pessimistic"]
 
-#: What upstreams lose by averaging in float32. Far below what one user of the largest dataset moves a mean by
-#: (NDCG@10, 281,428 users: 1e-6), so it hides nothing.
+#: Rounding error of upstreams that average in float32. Far below the effect of one user of the largest dataset
+#: (NDCG@10, 281,428 users: 1e-6).
 FLOAT32_SLACK = 1e-7
 _SPELLINGS = {"HR": "HIT", "RECALL": "HIT", "HITS": "HIT", "HITRATE": "HIT"}
 KNOWN = "HIT@k, NDCG@k, MAP@k, MRR@k (k = 1, 2, ...), MRR, each also as sampled-..."
-#: Prefixes of metrics that are made from ranks under another protocol; each names a view of `Ranks.views`.
+#: Prefixes of metrics computed from ranks under another protocol; each names a view of `Ranks.views`.
 VIEWS = ("sampled",)
 _LIKE_A_METRIC = re.compile(r"@\s*\d|(?<![a-z])(hits?|hr|hit.?rat(?:e|io)|recall|ndcg|map|mrr)(?![a-z])", re.I)
 _NAME = re.compile(rf"(?:({'|'.join(VIEWS)})-)?(?:(HIT|NDCG|MAP|MRR)@([1-9][0-9]*)|MRR)")
@@ -35,8 +35,8 @@ class Metric(NamedTuple):
     """A metric's name in parts.
 
     Attributes:
-        k: 0 where there is no cut-off.
-        view: the ranks that it is made from, a name of `Ranks.views`; "" for the run's own, full ones.
+        k: 0 without a cut-off.
+        view: its ranks, a name of `Ranks.views`; "" for the run's own, full ones.
     """
 
     kind: str
@@ -45,17 +45,17 @@ class Metric(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """The mean of a metric with every tie resolved against the held-out item, and for it."""
+    """The mean of a metric with every tie resolved against, and in favour of, the held-out item."""
 
     pessimistic: float
     optimistic: float
 
 
 def parse(name: str) -> Metric:
-    """A metric's name in parts: HIT@k, NDCG@k, MAP@k, MRR@k or MRR, spelt exactly so, or with `sampled-` before it.
+    """A metric's name in parts: HIT@k, NDCG@k, MAP@k, MRR@k or MRR, in this spelling, or with prefix `sampled-`.
 
     Raises:
-        ArgumentError: for any other spelling, with the one that is meant where it can be told.
+        ArgumentError: for any other spelling, with the likely correct one.
     """
     found = _NAME.fullmatch(name)
     if found:
@@ -66,7 +66,7 @@ def parse(name: str) -> Metric:
 
 
 def understood(name: str) -> str:
-    """Our name of a metric as an upstream spells it (hit@10, HR@10, Recall@10, test_ndcg@10), "" for none."""
+    """Our name of a metric in an upstream's spelling (hit@10, HR@10, Recall@10, test_ndcg@10), "" for none."""
     stem, at, k = re.sub(r"[\s_-]", "", re.sub(r"^\s*test[\s_/:.-]+", "", name, flags=re.I)).upper().partition("@")
     view = next((view for view in VIEWS if stem.startswith(view.upper())), "")
     stem = stem.removeprefix(view.upper())
@@ -75,26 +75,28 @@ def understood(name: str) -> str:
 
 
 def of_view(ranks: Ranks, metric: str) -> Ranks:
-    """The ranks that a metric is made from: the run's own, or those of the view that its prefix names.
+    """The ranks of a metric: the run's own, or those of the view in its prefix.
 
     Raises:
         ArgumentError: for an unknown metric.
-        MetricsError: there are no such ranks, or they were ranked in another way than the metric's name says.
+        MetricsError: there are no such ranks, or their protocol contradicts the metric's name.
     """
     view = parse(metric).view
     found = printed_view(ranks, metric)
     if found is None:
-        raise MetricsError(metric, f"has no {view} ranks", "run it with an upstream that ranks in this way")
+        raise MetricsError(metric, f"has no {view} ranks", "use an upstream with this ranking protocol")
     ranking = found.protocol.get("ranking", "full")
     if (ranking in VIEWS or bool(view)) and ranking != view:
-        raise MetricsError(metric, f"ranks of the ranking {ranking!r} cannot give {metric}", "name the metric after it")
+        raise MetricsError(
+            metric, f"ranks of the ranking {ranking!r} cannot give {metric}", "use the metric name of this ranking"
+        )
     return found
 
 
 def printed_view(ranks: Ranks, metric: str) -> Ranks | None:
-    """The ranks that an upstream makes a metric of this name from: those of its prefix, else its own, however ranked.
+    """The ranks of an upstream's metric of this name: those of its prefix, else its own with any protocol.
 
-    None where it has none of that view.
+    None if it has none of that view.
     """
     view = parse(metric).view
     own = ranks if not view or ranks.protocol.get("ranking") == view else None
@@ -102,10 +104,10 @@ def printed_view(ranks: Ranks, metric: str) -> Ranks | None:
 
 
 def check(ranks: Ranks) -> None:
-    """Nothing, for ranks that can be.
+    """Check ranks; return nothing if they are valid.
 
     Raises:
-        MetricsError: for no users, a user twice, columns of different length, or counts outside their range.
+        MetricsError: for no users, duplicate users, columns of different length, or counts outside their range.
     """
     n_users = len(ranks.users)
     columns = {"above": ranks.above, "tied": ranks.tied, "candidates": ranks.candidates}
@@ -115,7 +117,7 @@ def check(ranks: Ranks) -> None:
     elif not problems:
         ordered = np.sort(ranks.users)  # twenty times faster than np.unique, which hashes
         if np.any(ordered[1:] == ordered[:-1]):
-            problems.append("a user occurs twice")
+            problems.append("duplicate users")
         if np.any(ranks.above < 0) or np.any(ranks.tied < 1) or np.any(ranks.above + ranks.tied > ranks.candidates):
             problems.append("above < 0, tied < 1 or above + tied > candidates for some user")
     for view, own in ranks.views.items():
@@ -123,13 +125,13 @@ def check(ranks: Ranks) -> None:
         if not np.array_equal(own.users, ranks.users):
             problems.append(f"{view} ranks of other users")
     if problems:
-        raise MetricsError("ranks", "; ".join(problems), "look at the run's log: its probe wrote unusable ranks")
+        raise MetricsError("ranks", "; ".join(problems), "see the run's log: its probe wrote invalid ranks")
 
 
 def rank(ranks: Ranks, ties: TieRule = "mean") -> Floats:
     """Rank of each user's held-out item, 1-based, in the order of `ranks.users`.
 
-    With `tied` items at its score, itself included, the item stands anywhere from 1 + above to above + tied: the
+    With `tied` items at its score, itself included, the item has a rank from 1 + above to above + tied: the
     optimistic and the pessimistic rank. The mean of the two, 1 + above + (tied - 1) / 2, may be a half-integer.
     """
     if ties == "optimistic":
@@ -140,20 +142,20 @@ def rank(ranks: Ranks, ties: TieRule = "mean") -> Floats:
 
 
 def hit_at_k(rank: Floats, k: int) -> Floats:
-    """HIT@k of each user: 1 where rank <= k, else 0.
+    """HIT@k of each user: 1 if rank <= k, else 0.
 
-    A mean rank is compared as it is, so 10.5 is no hit at 10: an item that shares places 10 and 11 counts as outside,
+    A mean rank is compared directly, so 10.5 is not a hit at 10: an item that shares ranks 10 and 11 counts as outside,
     although it would be inside half the time. Chosen over 0.5 because HIT@k then stays 0 or 1 for every user, which
-    McNemar's test and wins and losses need; where ties matter, `means_bounds` shows it.
+    McNemar's test and wins and losses need; `means_bounds` shows the effect of ties.
     """
     return (rank <= k).astype(np.float64)
 
 
 def ndcg_at_k(rank: Floats, k: int) -> Floats:
-    """NDCG@k of each user under leave-one-out: 1 / log2(rank + 1) where rank <= k, else 0; the ideal DCG is 1.
+    """NDCG@k of each user under leave-one-out: 1 / log2(rank + 1) if rank <= k, else 0; the ideal DCG is 1.
 
-    Source: Jarvelin & Kekalainen, ACM TOIS 20(4), 2002, with discount log2(rank + 1). A half-integer mean rank goes
-    into the formula as it is.
+    Source: Jarvelin & Kekalainen, ACM TOIS 20(4), 2002, with discount log2(rank + 1). A half-integer mean rank is
+    used directly in the formula.
     """
     return np.where(rank <= k, 1.0 / np.log2(rank + 1.0), 0.0).astype(np.float64)
 
@@ -174,17 +176,17 @@ def per_user(ranks: Ranks, metric: str, ties: TieRule = "mean") -> Floats:
 
 
 def _values(ranks: Ranks, metric: str, ties: TieRule) -> Floats:
-    """The values that these very ranks give."""
+    """The metric's values from exactly these ranks."""
     kind, k, _ = parse(metric)
     place = rank(ranks, ties)
-    if kind in ("MRR", "MAP"):  # of a list of k, or of the whole list; with one relevant item they are one
+    if kind in ("MRR", "MAP"):  # of a list of k, or of the entire list; equal with one relevant item
         return np.where(place <= k, mrr(place), 0.0) if k else mrr(place)
     function: Callable[[Floats, int], Floats] = hit_at_k if kind == "HIT" else ndcg_at_k
     return function(place, k)
 
 
 def means_bounds(ranks: Ranks, metric: str) -> Bounds:
-    """A metric's mean over users with pessimistic and with optimistic ties; equal where no tie matters.
+    """A metric's mean over users with pessimistic and with optimistic ties; equal if ties have no effect.
 
     Raises:
         ArgumentError: for an unknown metric.
@@ -198,10 +200,10 @@ def _bounds(ranks: Ranks, metric: str) -> Bounds:
 
 
 def agrees_with_printed(ranks: Ranks, printed: Mapping[str, str]) -> list[str]:
-    """Where the metrics an upstream printed are not those of its ranks, one line each; [] if all agree.
+    """The printed metrics of an upstream that disagree with its ranks, one line each.
 
-    A printed number agrees if it is, to its own digits, somewhere in what ties allow: in [pessimistic, optimistic].
-    A metric in any spelling that `understood` knows is compared; other names are passed over, see `unchecked`.
+    A printed number agrees if, to its own digits, it is within [pessimistic, optimistic].
+    A metric in any spelling that `understood` knows is compared; other names are ignored, see `unchecked`.
 
     Args:
         ranks: of the split that the upstream printed.
@@ -220,13 +222,13 @@ def agrees_with_printed(ranks: Ranks, printed: Mapping[str, str]) -> list[str]:
 
 
 def unchecked(printed: Mapping[str, object]) -> str:
-    """Which printed metrics of a run could not be checked against its ranks, "" where each could.
+    """The printed metrics of a run that could not be checked against its ranks, "" if all could.
 
-    What is no metric of a ranking, such as a time, is passed over where anything could be checked.
+    Values that are not ranking metrics, such as a time, are ignored if anything could be checked.
     """
     if any(understood(name) for name in printed):
-        odd = sorted(name for name in printed if _LIKE_A_METRIC.search(name) and not understood(name))
-        return f"printed, and not checked against the ranks: {', '.join(odd)}" if odd else ""
+        unknown_names = sorted(name for name in printed if _LIKE_A_METRIC.search(name) and not understood(name))
+        return f"printed, and not checked against the ranks: {', '.join(unknown_names)}" if unknown_names else ""
     names = f"none of {', '.join(sorted(printed))} follows from ranks" if printed else "it printed none"
     return f"no printed metric could be checked against the ranks: {names}"
 
@@ -235,7 +237,7 @@ def _disagreement(name: str, text: str, bounds: Bounds) -> str:
     try:
         number = Decimal(text.strip())
     except InvalidOperation:
-        return f"{name}: upstream printed {text!r}, which is no number"
+        return f"{name}: upstream printed {text!r}, which is not a number"
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int):
         return f"{name}: upstream printed {text!r}, which is not finite"

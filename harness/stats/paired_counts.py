@@ -1,10 +1,10 @@
-"""Two systems on the same users as counts, which is all that tests and intervals need.
+"""Two systems on the same users as counts, which suffice for tests and intervals.
 
 With one held-out item per user HIT@k takes two values and NDCG@k k + 1, so a pair of systems is a small table of counts
-whatever the number of users; where values are many (MRR, means over seeds) only the table is larger. Values are rounded
-to `DIGITS` before counting, since the same difference may come out of floats in several ways. Counts are kept sorted by
-value and summed without BLAS: the order of users, the number of threads and which system comes first change no bit of
-what follows from them. Pairing by user id is done before, by `harness.stats.estimates.align`.
+for any number of users; with many distinct values (MRR, means over seeds) only the table is larger. Values are rounded
+to `DIGITS` before counting, since floating point may give equal differences different last digits. Counts are sorted by
+value and summed without BLAS, so the order of users, the number of threads and the order of systems change no bit of
+the results. Pairing by user id is done before, by `harness.stats.estimates.align`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from harness.core.errors import MetricsError
 from harness.stats.estimates import ROUNDING, Floats, Interval, Users, Wins, t_interval
 
 DIGITS = 12
-#: Numbers on the grid of 10^-DIGITS up to one step apart are one number: a float may fall to either side of a step.
+#: Numbers up to one step of 10^-DIGITS apart count as equal: a float may be rounded to either side of a step.
 SAME = 1.5 * ROUNDING
 
 
@@ -37,7 +37,7 @@ class LevelCounts(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """Mean over users, to the last bit the same in any order of users."""
+        """Mean over users, bitwise independent of their order."""
         return float((np.bincount(self.codes) * self.levels).sum() / len(self.codes))
 
     @property
@@ -69,7 +69,7 @@ class Differences:
 
     @property
     def n(self) -> int:
-        """How many users there are."""
+        """The number of users."""
         return self.n_nonzero + self.ties
 
     @cached_property
@@ -84,7 +84,7 @@ class Differences:
 
     @cached_property
     def sd(self) -> float:
-        """Standard deviation of users' differences (n - 1), 0 where they differ by rounding alone."""
+        """Standard deviation of users' differences (n - 1), 0 if they differ only by rounding."""
         used = [self.sizes[self.plus > 0], -self.sizes[self.minus > 0], np.zeros(min(self.ties, 1))]
         if self.n < 2 or np.ptp(np.concatenate(used)) <= ROUNDING:
             return 0.0
@@ -93,7 +93,7 @@ class Differences:
 
     @property
     def wins(self) -> Wins:
-        """Users whom the first system serves better, equally well, worse."""
+        """Users for whom the first system is better, equal, worse."""
         return Wins(int(self.plus.sum()), self.ties, int(self.minus.sum()))
 
     def swapped(self) -> Differences:
@@ -102,7 +102,7 @@ class Differences:
 
 
 def to_levels(values: Floats) -> LevelCounts:
-    """A system's values as codes, made once for all the pairs that the system is part of.
+    """A system's values as codes, computed once for all pairs with this system.
 
     Args:
         values: shape (n_users,), in an order of users that all systems share.
@@ -120,12 +120,12 @@ def differences(a: LevelCounts, b: LevelCounts) -> Differences:
     """Differences of users, first minus second system; both must be in the same order of users.
 
     Raises:
-        MetricsError: if the two do not have equally many users.
+        MetricsError: if the numbers of users differ.
     """
     if len(a.codes) != len(b.codes):
         raise MetricsError("users", f"cannot pair {len(a.codes)} with {len(b.codes)} users", "align them first")
     n_b = len(b.levels)
-    if len(a.levels) * n_b > len(a.codes):  # a table of pairs would be larger than the users
+    if len(a.levels) * n_b > len(a.codes):  # a table of pairs would be larger than the list of users
         return counted(a.levels[a.codes] - b.levels[b.codes])
     table = np.bincount(a.codes * n_b + b.codes)
     used = np.flatnonzero(table)
@@ -133,16 +133,16 @@ def differences(a: LevelCounts, b: LevelCounts) -> Differences:
 
 
 def counted(values: Floats, counts: Users | None = None) -> Differences:
-    """Differences of any origin as counts; those within `SAME` of 0 are ties.
+    """Arbitrary differences as counts; those within `SAME` of 0 are ties.
 
     Args:
         values: shape (n,), finite, in any order, repeated or not.
         counts: shape (n,), users with each value; one each by default.
     Raises:
-        MetricsError: for none, or a value that is not finite.
+        MetricsError: for no value, or one that is not finite.
     """
     if not len(values) or not np.isfinite(values).all():
-        raise MetricsError("differences", f"none, or one that is not finite, among {len(values)}", "check the runs")
+        raise MetricsError("differences", f"no value, or one that is not finite, among {len(values)}", "check the runs")
     counts = np.ones(len(values), dtype=np.int64) if counts is None else counts
     sizes: Floats = np.abs(values).round(DIGITS)
     order = np.argsort(sizes)
@@ -164,5 +164,5 @@ def over_users(d: Differences) -> Interval:
         MetricsError: for fewer than two users.
     """
     if d.n < 2:
-        raise MetricsError("statistics", f"{d.n} user(s): no spread to estimate", "use at least two users")
+        raise MetricsError("statistics", f"{d.n} user(s): no variance to estimate", "use at least two users")
     return t_interval(d.mean, d.sd / math.sqrt(d.n), d.n - 1.0, "users")

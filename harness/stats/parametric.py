@@ -1,4 +1,4 @@
-"""The tests with a textbook formula, from counts: paired t, Wilcoxon's signed ranks, McNemar.
+"""Tests with closed formulas, from counts: paired t, Wilcoxon's signed ranks, McNemar.
 
 Each equals its counterpart in scipy or statsmodels to the last digits, on 281,000 users in well under a millisecond.
 All are two-sided.
@@ -18,10 +18,10 @@ from harness.stats import estimates
 from harness.stats.estimates import Floats, TestResult
 from harness.stats.paired_counts import SAME, Differences, over_users
 
-#: Above so many users the signed-rank test exceeds its error rate on differences that are not symmetric around 0,
-#: as recommenders' are not (Ihemelandu & Ekstrand, SIGIR 2023).
+#: Above this number of users the signed-rank test exceeds its error rate on differences not symmetric around 0,
+#: which is the case for recommenders (Ihemelandu & Ekstrand, SIGIR 2023).
 WILCOXON_USERS = 1000
-#: Up to so many users, none of them tied, the distribution of ranks is enumerated; with ties up to `EXACT_TIED`.
+#: Up to this number of users without ties the distribution of ranks is enumerated; with ties up to `EXACT_TIED`.
 EXACT_RANKS, EXACT_TIED = 50, 13
 McNemarMethod = Literal["mid-p", "exact", "chi-square", "corrected"]
 
@@ -32,10 +32,10 @@ class SignedRanks:
 
     Attributes:
         statistic: the smaller sum of ranks.
-        z: the sum of positive ranks, standardised; above 0 where they outweigh the negative ones.
+        z: the sum of positive ranks, standardised; above 0 if they exceed the negative ones.
         n_nonzero: users with a difference; the others have no rank.
         exact: p comes from the enumerated distribution, not from the normal one.
-        too_many: more users than this test should be asked about; believe the t-test.
+        too_many: too many users for this test; prefer the t-test.
     """
 
     statistic: float
@@ -51,9 +51,9 @@ class McNemar:
     """McNemar's test.
 
     Attributes:
-        statistic: chi-square, or the smaller of `wins` and `losses` where the test is binomial.
-        wins: users that only the first system serves.
-        losses: users that only the second system serves.
+        statistic: chi-square, or the smaller of `wins` and `losses` if the test is binomial.
+        wins: users with a hit by the first system only.
+        losses: users with a hit by the second system only.
     """
 
     statistic: float
@@ -103,17 +103,17 @@ def _p_of_ranks(ranks: Floats, smaller: float) -> float:
 
 
 def mcnemar(d: Differences, method: McNemarMethod = "mid-p") -> McNemar:
-    """McNemar's test of HIT@k, from the users whom one system alone serves.
+    """McNemar's test of HIT@k, from the users with a hit by one system only.
 
-    Under the null hypothesis half of them are the first system's, so p is binomial. The exact test counts the table at
-    hand in full, and so errs less often than it may (on some hundred such users in 3 to 4 % of cases instead of 5); so
-    does Edwards' correction, made to imitate it. The mid-p test counts that table by half and comes to 5 %, and is
-    therefore the default.
+    Under the null hypothesis half of them are the first system's, so p is binomial. The exact test counts the observed
+    table in full, so it is conservative (error rate 3 to 4 % instead of 5 % for about a hundred such users). So is
+    Edwards' correction, which approximates it. The mid-p test counts that table by half and has an error rate of 5 %;
+    it is the default.
 
     Args:
         method: "exact" equals the exact randomisation test; "corrected" is the chi-square with Edwards' correction.
     Raises:
-        MetricsError: where a user's difference is not -1, 0 or 1 (NDCG@k, means over seeds).
+        MetricsError: if a user's difference is not -1, 0 or 1 (NDCG@k, means over seeds).
     Source: McNemar, Psychometrika 12, 1947; Edwards, Psychometrika 13, 1948; mid-p: Fagerland, Lydersen & Laake, BMC
         Medical Research Methodology 13, 2013.
     """
@@ -138,9 +138,9 @@ def paired_p(a: Floats, b: Floats) -> float:
 
 
 def unpaired_p(a: Floats, b: Floats) -> float:
-    """Two-sided p of Student's t-test, as if the two systems had served different users; shape (n_users,) each.
+    """Two-sided p of Student's t-test, as if the systems had different users; shape (n_users,) each.
 
-    It is what the significance scripts of two code bases compute; users who are easy for both systems are noise to it.
+    It is what the significance scripts of two code bases compute; users who are easy for both systems add noise to it.
     """
     n, m = len(a), len(b)
     pooled = ((n - 1) * float(a.var(ddof=1)) + (m - 1) * float(b.var(ddof=1))) / (n + m - 2)

@@ -1,9 +1,9 @@
-"""What could have been seen: power, the smallest detectable difference, and the effect size with its interval.
+"""Power, the smallest detectable difference, and the effect size with its interval.
 
 All three come from the noncentral t distribution, so they fit the paired t-test over users (standard error
 sd / sqrt(n), n - 1 degrees of freedom) and the test over users and seeds (those of
-`harness.stats.seed_noise.gain_test`) alike. A detectable difference is worked out from the spread and never from
-the difference that was found: power at the observed difference only says the p-value again (Hoenig & Heisey, The
+`harness.stats.seed_noise.gain_test`) alike. A detectable difference is computed from the variance, never from
+the observed difference: power at the observed difference only restates the p-value (Hoenig & Heisey, The
 American Statistician 55, 2001).
 """
 
@@ -28,9 +28,9 @@ class EffectSize(NamedTuple):
 
 
 def power(difference: float, standard_error: float, df: float, alpha: float = ALPHA) -> float:
-    """The chance that a two-sided t-test at `alpha` finds a true mean difference.
+    """The probability that a two-sided t-test at `alpha` detects a true mean difference.
 
-    Without spread every difference is found.
+    Without variance every difference is detected.
 
     Args:
         standard_error: of the mean difference, in the unit of `difference`.
@@ -48,7 +48,7 @@ def smallest_detectable(
 ) -> float:  # fmt: skip
     """The true mean difference, above 0, that a two-sided t-test at `alpha` finds with probability `power`.
 
-    A finding in the wrong direction is not counted, which matters only where `power` is near `alpha`.
+    A rejection in the wrong direction is not counted, which matters only if `power` is near `alpha`.
 
     Args:
         standard_error: of the mean difference; 0 gives 0.
@@ -63,7 +63,7 @@ def effect_size(statistic: float, n: int, confidence: float = CONFIDENCE) -> Eff
     """d_z with the interval of all effects whose t distribution does not reject the statistic found.
 
     Args:
-        statistic: the paired t, which is d_z · sqrt(n); infinite without spread, and so are then all three.
+        statistic: the paired t, which is d_z · sqrt(n); without variance all three values are infinite.
         n: users.
     Source: Steiger & Fouladi in Harlow, Mulaik & Steiger (eds), What if there were no significance tests?, 1997.
     """
@@ -77,7 +77,7 @@ def effect_size(statistic: float, n: int, confidence: float = CONFIDENCE) -> Eff
 
 def _noncentrality(df: float, p: float, t: float) -> float:
     """Of the noncentral t distribution that is below `t` with probability `p`."""
-    guess = float(nctdtrinc(df, p, t))  # good to some four digits
+    guess = float(nctdtrinc(df, p, t))  # accurate to about four digits
     low, high = guess - 0.01 * (1 + abs(guess)), guess + 0.01 * (1 + abs(guess))
     for _ in range(40):
         middle = (low + high) / 2

@@ -1,7 +1,7 @@
-"""Is our value the printed one? Two one-sided tests within a margin, and an interval for one more training.
+"""Comparison of our value with the printed one: two one-sided tests within a margin, and a prediction interval.
 
-The paper's number and ours are of the very same users, so sampling of users cannot explain a difference between them;
-the noise of training can, in ours and in the paper's alike, which is one training itself.
+The paper's number and ours are of the same users, so sampling of users cannot explain a difference;
+training noise can, in our value and in the paper's, which is a single training.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from harness.stats.seed_noise import (
     seeds_until_beyond,
 )
 
-#: A prediction interval that reaches further than so many margins to each side is too wide to mean anything.
+#: A prediction interval wider than this many margins to each side is not informative.
 WIDEST = 4
-#: Confidence of the interval beyond which a value differs, where no other random system tells of the noise.
+#: Confidence of the interval beyond which a value differs, if no other random system gives an estimate of noise.
 ALONE = 0.99
-#: With fewer trainings of a table's random systems, all together, no value differs: they may agree by chance.
+#: With fewer trainings of a table's random systems in total, no value differs: they may agree by chance.
 ENOUGH_TRAININGS = 7
 
 
 @dataclass(frozen=True)
 class Printed:
-    """A printed value: `half` is half a unit of its last digit, `margin` what counts as equal to it."""
+    """A printed value: `half` is half a unit of its last digit, `margin` the allowed deviation."""
 
     value: float
     half: float
@@ -43,19 +43,19 @@ class Printed:
 
 @dataclass(frozen=True)
 class ValueTest:
-    """How a value of ours lies to a printed one.
+    """The comparison of our value with a printed one.
 
     Attributes:
         p: of the two one-sided tests, the larger one; below 5 % the values are equivalent within the margin.
         low, high: the 90 % interval that decides: within printed ± margin the values are equivalent.
         prediction_low, prediction_high: the 95 % interval of one more training of ours.
-        over: what the intervals allow to vary: seeds, users (a stand-in for one or two seeds), nothing.
+        over: basis of the intervals: seeds, users (a substitute for one or two seeds), nothing.
         equivalent: by the two tests.
-        predicted: some value that rounds to the printed one lies within the prediction interval.
+        predicted: some value that rounds to the printed one is within the prediction interval.
         narrow: the prediction interval reaches no further than `WIDEST` margins to each side.
-        beyond: how far off a value must be to differ, rounding aside; see `_largest_reach`.
-        differs: the 90 % interval lies wholly outside the margin, and the printed value further off than `beyond`.
-        needed: seeds that would settle it; None where it is settled, or nothing is known of the noise.
+        beyond: minimum deviation of a differing value, without rounding; see `_largest_reach`.
+        differs: the 90 % interval is entirely outside the margin, and the printed value further off than `beyond`.
+        needed: seeds needed for a decision; None if decided, or the noise is unknown.
     """
 
     p: float
@@ -76,19 +76,19 @@ class ValueTest:
 def hold_against(
     mean: float, printed: Printed, users: Interval, noise: Noise | None, pool: Sequence[Noise], *, seedless: bool
 ) -> ValueTest:
-    """A mean of ours against a printed value.
+    """Our mean against a printed value.
 
-    The margin is the whole deviation allowed: the rounding of the printed value is not added to it. Rounding only
+    The margin is the total allowed deviation: the rounding of the printed value is not added. Rounding only
     widens the prediction interval, so it can keep a value from differing and never makes one equivalent.
 
     With `ENOUGH_SEEDS` trainings the standard error is that over seeds, for these users. With fewer it is that over
-    users, as a stand-in, and for the prediction interval sqrt(2) times as much. A value without randomness is exact.
+    users, as a substitute, and for the prediction interval sqrt(2) times as much. A value without randomness is exact.
 
     Args:
         users: the mean over users with its standard error.
-        noise: between trainings; None where it is unknown.
+        noise: between trainings; None if unknown.
         pool: the noise of all random systems of the table on this dataset and metric, `noise` among them.
-        seedless: nothing is random.
+        seedless: deterministic.
     """
     by_seeds = noise is not None and noise.n >= ENOUGH_SEEDS
     error, df, reach, most = 0.0, 1.0, 0.0, 0.0
@@ -99,7 +99,7 @@ def hold_against(
         error, df = users.standard_error, users.df
         reach = most = _quantile(0.5 + CONFIDENCE / 2, df) * error * math.sqrt(2)
     answer = tost(mean, error, df, printed.value, 0.0, printed.margin)
-    known = error > 0 or seedless  # without any spread nothing is known of the error
+    known = error > 0 or seedless  # without variance the error is unknown
     ninety, off = _quantile(1 - ALPHA, df) * error, abs(mean - printed.value)
     equivalent, outside = known and answer.equivalent, known and answer.different
     differs = outside and off > most + printed.half + ROUNDING
@@ -121,10 +121,10 @@ def hold_against(
 
 
 def _largest_reach(noise: Noise, pool: Sequence[Noise]) -> float:
-    """How far off a value must be to differ: what one more training may give, if the few at hand agree by chance.
+    """The minimum deviation of a differing value: one more training may deviate so far, if the few agree by chance.
 
     The larger of two prediction intervals, one with the system's own noise and one with that of the noisier half of
-    `pool`. A system alone has to do with its own, at `ALONE`. Fewer than `ENOUGH_TRAININGS` say nothing.
+    `pool`. A single system uses its own, at `ALONE`. Fewer than `ENOUGH_TRAININGS` give infinity.
     """
     if sum(of.n for of in pool) < ENOUGH_TRAININGS:
         return math.inf
@@ -134,7 +134,7 @@ def _largest_reach(noise: Noise, pool: Sequence[Noise]) -> float:
 
 
 def _needed(off: float, printed: Printed, noise: Noise, pool: Sequence[Noise]) -> SeedsNeeded:
-    """Seeds until the value is equivalent, or outside the margin and beyond what one more training may give."""
+    """Seeds until the value is equivalent, or outside the margin and the range of one more training."""
     if off <= printed.margin:
         return seeds_needed(printed.margin - off, noise.variance, noise.df)
     least = math.ceil(ENOUGH_TRAININGS / len(pool))

@@ -1,13 +1,13 @@
 """Randomisation test and bootstrap of a mean difference, by counts instead of by users.
 
-Users with the same difference are exchangeable, so a resample is a handful of numbers: how many of the users with
+Users with the same difference are exchangeable, so a resample is a few numbers: how many of the users with
 |difference| s keep their sign (binomial), or how often a difference is drawn (multinomial). Cost follows the number of
-distinct differences, not of users. Where these are many, as with MRR, they are merged or represented such that the
-distribution of the mean keeps its variance exactly and all else beyond what any number of resamples could show; each
-function says how, and the tests measure it.
+distinct differences, not of users. If these are many, as with MRR, they are merged or represented such that the
+distribution of the mean keeps its variance exactly, and other errors are smaller than the resampling error. Each
+function describes how, and the tests measure it.
 
-Draws come from Philox, seeded by an argument. The order of users, the number of threads and which system comes first
-change no digit; two pairs of systems with one seed share draws, so their errors are not independent.
+Random numbers come from Philox, seeded by an argument. The order of users, the number of threads and of systems
+change no digit; two pairs of systems with one seed share random numbers, so their errors are not independent.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from harness.stats.estimates import CONFIDENCE, ROUNDING, Floats, Users
 from harness.stats.paired_counts import Differences
 
 RESAMPLES = 10_000
-#: Up to 2 to this power of different totals are enumerated: 20 users with distinct differences.
+#: Up to 2 to this power distinct totals are enumerated: 20 users with distinct differences.
 ENUMERATED_BITS = 20
-#: Up to so many distinct |differences| each is drawn on its own; more are merged into `MERGED`.
+#: Up to this number of distinct |differences| each is drawn separately; more are merged into `MERGED`.
 MANY_SIZES, MERGED = 256, 32
-#: Up to so many users with one |difference| each sign is a random bit.
+#: Up to this number of users with one |difference| each sign is a random bit.
 BITS = 256
-#: Below so many users the bootstrap interval is BCa.
+#: Below this number of users the bootstrap interval is BCa.
 SMALL = 200
-#: Points that stand for all differences in the bootstrap of `SMALL` users and more; 2 · POINTS - 1 moments are kept.
+#: Points that represent all differences in the bootstrap of `SMALL` users or more; 2 · POINTS - 1 moments are kept.
 POINTS = 6
 
 Method = Literal["percentile", "bca"]
@@ -42,8 +42,8 @@ class Randomisation(NamedTuple):
     """A sign-flip test, two-sided.
 
     Attributes:
-        resamples: drawn; 0 where p is exact.
-        exact: all assignments of signs were counted, so p has no error from drawing.
+        resamples: number drawn; 0 if p is exact.
+        exact: all assignments of signs were counted, so p has no resampling error.
     """
 
     p: float
@@ -63,15 +63,15 @@ class Bootstrap(NamedTuple):
 
 
 def randomisation(d: Differences, resamples: int = RESAMPLES, seed: int = 0) -> Randomisation:
-    """The share of assignments of signs to users whose total is at least as far from 0 as the one found.
+    """The share of assignments of signs to users whose total is at least as far from 0 as the observed one.
 
     If the systems are exchangeable for each user, every assignment of signs to differences is equally likely. Exact
-    where different totals are few (`ENUMERATED_BITS`), or all differences have one size (HIT@k: it is then the exact
+    if distinct totals are few (`ENUMERATED_BITS`), or all differences have one size (HIT@k: it is then the exact
     McNemar test). Otherwise p = (b + 1) / (resamples + 1) for b resamples as extreme, which keeps the error rate for
     any number of resamples; its standard error is sqrt(p (1 - p) / resamples).
 
     More than `MANY_SIZES` distinct |differences| are merged into at most `MERGED` groups of neighbours, each at the
-    root of its mean square: the variance of the total is kept exactly, odd moments are 0 anyway.
+    root of its mean square: the variance of the total is kept exactly, and its third moment is 0.
 
     Raises:
         MetricsError: for fewer than one resample.
@@ -92,7 +92,7 @@ def randomisation(d: Differences, resamples: int = RESAMPLES, seed: int = 0) -> 
 
 
 def _heads(draw: Generator, count: int, resamples: int) -> Users:
-    """How many of `count` fair coins show heads, `resamples` times: for few coins one random bit each.
+    """The number of heads of `count` fair coins, `resamples` times: for few coins one random bit each.
 
     Bits are ten to thirty times faster than NumPy's binomial up to 64 coins, slower from some 500.
     """
@@ -117,10 +117,10 @@ def _share_beyond(sizes: Floats, counts: Users, least: float) -> float:
 
 
 def merged(sizes: Floats, counts: Users) -> tuple[Floats, Users]:
-    """The same, or where they are many at most `MERGED` sizes with the same sum of squares.
+    """The same sizes, or if they are many, at most `MERGED` ones with the same sum of squares.
 
-    Groups are neighbours with about equal shares of that sum, so that large sizes, which shape the distribution, stay
-    apart and small ones come together.
+    Groups are neighbours with about equal shares of that sum, so that large sizes, which determine the distribution,
+    stay separate and small ones are merged.
 
     Args:
         sizes: shape (n_sizes,), above 0, ascending.
@@ -140,8 +140,8 @@ def bootstrap(d: Differences, resamples: int = RESAMPLES, seed: int = 0, confide
     """Mean difference with its interval over other users: percentile, or BCa for fewer than `SMALL` users.
 
     From `SMALL` users on, the differences are represented by at most `POINTS` values with probabilities that have the
-    same first 2 · POINTS - 1 moments (`representatives`); so has then the distribution of the mean, and its percentiles
-    differ by far less than those of two seeds. Fewer users are drawn as they are.
+    same first 2 · POINTS - 1 moments (`representatives`); so does the distribution of the mean, and its percentiles
+    differ by far less than between two seeds. Fewer users are drawn directly.
 
     Raises:
         MetricsError: for fewer than two users, or fewer than one resample.
@@ -149,12 +149,12 @@ def bootstrap(d: Differences, resamples: int = RESAMPLES, seed: int = 0, confide
     """
     _require(resamples)
     if d.n < 2:
-        raise MetricsError("bootstrap", f"{d.n} user(s): no spread to estimate", "use at least two users")
+        raise MetricsError("bootstrap", f"{d.n} user(s): no variance to estimate", "use at least two users")
     method: Method = "bca" if d.n < SMALL else "percentile"
     balance = _balance(d)
     if d.sd == 0:
         return Bootstrap(d.mean, d.mean, d.mean, 0.0, resamples, method)
-    if balance < 0:  # one way round for both orders of the systems
+    if balance < 0:  # the same orientation for both orders of the systems
         other = bootstrap(d.swapped(), resamples, seed, confidence)
         return other._replace(mean=-other.mean, low=-other.high, high=-other.low)
     values, probabilities = distribution(d)
@@ -168,11 +168,11 @@ def bootstrap(d: Differences, resamples: int = RESAMPLES, seed: int = 0, confide
 
 
 def _balance(d: Differences) -> float:
-    """Above 0 where the first system leads, 0 where neither is distinguished from the other; the sign turns with d."""
+    """Above 0 if the first system leads, 0 if neither does; the sign reverses with d."""
     if d.total:
         return d.total
-    odd = np.flatnonzero(d.plus != d.minus)
-    return float(d.plus[odd[0]] - d.minus[odd[0]]) if len(odd) else 0.0
+    unbalanced = np.flatnonzero(d.plus != d.minus)
+    return float(d.plus[unbalanced[0]] - d.minus[unbalanced[0]]) if len(unbalanced) else 0.0
 
 
 def distribution(d: Differences) -> tuple[Floats, Floats]:
@@ -185,8 +185,8 @@ def distribution(d: Differences) -> tuple[Floats, Floats]:
 def representatives(values: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
     """At most `POINTS` values and their probabilities with the same first 2 · POINTS - 1 moments, to rounding.
 
-    They are the nodes of Gaussian quadrature for the given distribution, by the Lanczos process; vectors are kept
-    orthogonal by hand and without BLAS, whose sums depend on the number of threads.
+    They are the nodes of Gaussian quadrature for the given distribution, by the Lanczos process; vectors are
+    re-orthogonalised explicitly and without BLAS, whose sums depend on the number of threads.
 
     Args:
         values: shape (n,), distinct.
@@ -211,7 +211,7 @@ def representatives(values: Floats, probabilities: Floats) -> tuple[Floats, Floa
 
 
 def bca_tails(d: Differences, means: Floats, confidence: float) -> tuple[float, float]:
-    """Which quantiles of the resamples bound the BCa interval: corrected for bias, and by the jackknife for skewness.
+    """The quantiles of the resamples that bound the BCa interval: bias-corrected, and accelerated by the jackknife.
 
     Leaving out one user with difference x moves the mean by (mean - x) / (n - 1), so the jackknife is a sum over
     distinct differences.
@@ -240,4 +240,4 @@ def _sd(means: Floats) -> float:
 
 def _require(resamples: int) -> None:
     if resamples < 1:
-        raise MetricsError("resamples", f"{resamples} resamples", "ask for one or more, such as 10000")
+        raise MetricsError("resamples", f"{resamples} resamples", "use one or more, such as 10000")

@@ -1,7 +1,7 @@
-"""Training noise: what other seeds could change in a value or in a gain, and how many seeds would settle it.
+"""Training noise: the effect of other seeds on a value or a gain, and the number of seeds needed for a decision.
 
-The users of a test split are given; a training is drawn. A paper's number is one training, ours are a few. Nothing here
-knows a table; arrays in, numbers out.
+The users of a test split are fixed; a training is random. A paper's number is one training, ours are a few. This module
+is independent of tables: arrays in, numbers out.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from scipy.special import chdtri, stdtr, stdtrit  # type: ignore[import-untyped]
 
 from harness.stats.estimates import ALPHA, CONFIDENCE, ROUNDING, Basis, Floats, Interval, Users
 
-#: From so many seeds on the spread between trainings is taken for what it is; below, verdicts are by users only.
+#: From this number of seeds on the variance between trainings is used; below, verdicts are by users only.
 ENOUGH_SEEDS = 3
-#: With fewer random systems on a dataset, no claim is stronger than an exact test over its own seeds allows.
+#: With fewer random systems on a dataset, no claim is stronger than an exact test over its seeds allows.
 ENOUGH_SYSTEMS = 3
-#: Stands for "more than a thousand seeds".
+#: Represents "more than a thousand seeds".
 MORE_SEEDS = 1001
 POWER, SD_CONFIDENCE = 0.8, 0.8
 
@@ -37,10 +37,10 @@ class GainTest(NamedTuple):
     """A gain over users and seeds.
 
     Attributes:
-        p: two-sided, uncorrected; the larger of the tests that `gain_test` names.
+        p: two-sided, uncorrected; the larger of the two p-values of `gain_test`.
         p_equal: two one-sided tests that the true gain lies within the margin around 0.
         interval: 95 %, of the test with the larger standard error times t.
-        seed_variance: of the gain of one pair of trainings; 0 where nothing is random.
+        seed_variance: of the gain of one pair of trainings; 0 if deterministic.
         seed_df: of that variance.
         user_variance: of the gain's mean over users, which more seeds do not reduce.
     """
@@ -63,9 +63,9 @@ class GainParts(NamedTuple):
 
 
 class SeedsNeeded(NamedTuple):
-    """Seeds that would settle a verdict with 80 % probability; `low` and `high` for an 80 % interval of the noise.
+    """Seeds that decide a verdict with 80 % probability; `low` and `high` for an 80 % interval of the noise.
 
-    `MORE_SEEDS` stands for more than 1,000, also where no number of seeds would do.
+    `MORE_SEEDS` means more than 1,000, or that no number of seeds suffices.
     """
 
     likely: int
@@ -92,7 +92,7 @@ def noise_of(values: Sequence[Floats]) -> Noise | None:
 
 
 def rest_variance(values: Floats) -> float:
-    """The mean square of what neither the seed nor the user explains; shape of `values`: (n_seeds, n_users), each > 1.
+    """The residual mean square after seed and user effects; shape of `values`: (n_seeds, n_users), each > 1.
 
     0 for one user.
     """
@@ -110,10 +110,10 @@ def noisier_half(noises: Sequence[Noise]) -> Noise:
 
 
 def gain_test(differences: Floats, own: Sequence[Noise], pool: Sequence[Noise], margin: float) -> GainTest:
-    """A gain that may vary with users and with seeds.
+    """Test of a gain over users and seeds.
 
     The variance of the mean gain is that over users plus that between trainings without the share of single users,
-    which the first contains already. The variance between trainings is estimated twice: from the two systems alone
+    which the first one already contains. The variance between trainings is estimated twice: from the two systems alone
     (Welch's sum, since their seeds share only the label) and from the noisier half of all systems of the table on this
     dataset and metric, because three seeds may agree by chance. p is the larger of the two. Degrees of freedom after
     Satterthwaite, each variance with its own.
@@ -123,9 +123,9 @@ def gain_test(differences: Floats, own: Sequence[Noise], pool: Sequence[Noise], 
 
     Args:
         differences: shape (n_seeds, n_users), better minus worse; two users or more.
-        own: the noise of the claim's systems that are random; none for one seed, or where nothing is random.
+        own: the noise of the claim's random systems; none for one seed, or if deterministic.
         pool: the noise of all random systems of the table on this dataset and metric, `own` among them.
-        margin: largest true gain, in either direction, that counts as none.
+        margin: largest absolute true gain that counts as none.
     """
     n_seeds, n_users = differences.shape
     by_user = differences.mean(axis=0)
@@ -136,7 +136,7 @@ def gain_test(differences: Floats, own: Sequence[Noise], pool: Sequence[Noise], 
 
 
 def gain_from_parts(found: GainParts, own: Sequence[Noise], pool: Sequence[Noise], margin: float) -> GainTest:
-    """`gain_test` from all that it takes of users' differences."""
+    """`gain_test` from summary statistics of users' differences."""
     mean, users, df_users, rest = found
     if not own:
         return _tested(mean, [(users, df_users)], margin, "users", (0.0, 0.0, users), 0.0)
@@ -189,12 +189,12 @@ def _tested(
 def _two_sided(mean: float, variance: float, df: float) -> float:
     if abs(mean) <= ROUNDING:
         return 1.0
-    # without any spread the exact test over users, with which the caller bounds p, is all there is
+    # without variance only the exact test over users applies, by which the caller bounds p
     return float(2 * stdtr(df, -abs(mean) / math.sqrt(variance))) if variance > 0 else 0.0
 
 
 def _equal(mean: float, variance: float, df: float, margin: float) -> float:
-    """The larger p of two one-sided tests that the mean lies within ± margin; no spread proves nothing."""
+    """The larger p of two one-sided tests that the mean lies within ± margin; without variance it is 1."""
     if variance <= 0:
         return 1.0
     return float(stdtr(df, (abs(mean) - margin) / math.sqrt(variance)))
@@ -219,10 +219,10 @@ def prediction_half(noises: Sequence[Noise]) -> float:
 def seeds_needed(
     distance: float, seed_variance: float, df: float, fixed_variance: float = 0.0, alpha: float = ALPHA
 ) -> SeedsNeeded:
-    """Seeds for a one-sided t-test at `alpha` to see a distance with 80 % power, if the noise is what it seems.
+    """Seeds for a one-sided t-test at `alpha` to detect a distance with 80 % power, if the noise estimate is right.
 
     Args:
-        distance: from our mean to what it has to be told apart from, which is taken for the true one.
+        distance: from our mean to the value to distinguish it from, assumed to be the true one.
         seed_variance: of one training's mean (for a gain: of one pair's).
         df: of `seed_variance`; its 80 % interval gives the range.
         fixed_variance: of the mean over users, which more seeds do not reduce.
@@ -232,11 +232,11 @@ def seeds_needed(
 
 
 def seeds_until_beyond(distance: float, noise: Noise, n_systems: int, least: int) -> SeedsNeeded:
-    """Seeds until a distance lies beyond the 95 % prediction interval, if the noise is what it seems.
+    """Seeds until a distance is beyond the 95 % prediction interval, if the noise estimate is right.
 
     Args:
         noise: of `n_systems` systems, all of which get more seeds.
-        least: fewer are no answer.
+        least: minimum result.
     """
     n = np.arange(max(least, ENOUGH_SEEDS), MORE_SEEDS)
     reach = stdtrit(n_systems * (n - 1), 0.5 + CONFIDENCE / 2) * np.sqrt(1 + 1 / n)
@@ -259,6 +259,6 @@ def _fewest(distance: float, seed_variance: float, fixed: float, alpha: float) -
 
 @functools.lru_cache(maxsize=64)
 def _quantiles_by_seeds(alpha: float) -> tuple[Users, Floats]:
-    """Numbers of seeds, and the sum of the quantiles of t for `alpha` and for the power with so many."""
+    """Numbers of seeds, and the sum of the quantiles of t for `alpha` and for the power with this number."""
     n = np.arange(ENOUGH_SEEDS, MORE_SEEDS)
     return n, np.asarray(stdtrit(n - 1, 1 - alpha) + stdtrit(n - 1, POWER))

@@ -1,8 +1,8 @@
-"""What runs that come night after night say of a change: e-values, and detectors that may be looked at every night.
+"""Detection of changes in nightly runs: e-values, and detectors that can be evaluated every night.
 
-An e-value has mean 1 at most while nothing changes. A detector multiplies them and begins anew whenever its product
+An e-value has a mean of at most 1 without a change. A detector multiplies them and restarts whenever its product
 falls below 1; the mean number of nights until it passes a threshold without a change is then at least that threshold,
-whatever the dependence between nights (e-detectors of CUSUM kind: Shin, Ramdas and Rinaldo, 2024).
+for any dependence between nights (e-detectors of CUSUM kind: Shin, Ramdas and Rinaldo, 2024).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from harness.core.errors import MetricsError
 
-#: E-values of a rerun on a machine class not met before: it leaves its path in 0.9 of cases under a change of code, and
+#: E-values of a rerun on an unknown machine class: it leaves its path in 0.9 of cases under a change of code, and
 #: in 0.05 at most without one (0 of 56 reruns did; the upper 95 % bound is 0.052).
 LEFT, STAYED = 0.9 / 0.05, 0.1 / 0.95
-#: Shifts that the trend looks for, in standard deviations of one more run.
+#: Shifts that the trend detects, in standard deviations of one more run.
 SHIFTS = (-3.0, -1.0, -0.3, -0.1, 0.1, 0.3, 1.0, 3.0)
-LEAST_RUNS = 4  # before a trend can be looked for
+LEAST_RUNS = 4  # before a trend is tested
 
 
 class Interval(NamedTuple):
-    """A middle with a lower and an upper bound."""
+    """A mean with a lower and an upper bound."""
 
     middle: float
     low: float
@@ -36,8 +36,8 @@ class Step(NamedTuple):
 
     Attributes:
         value: compared with the threshold.
-        evidence: of this night alone; above 1 it speaks for a change.
-        onset: number of the night, from 0, at which the present evidence began.
+        evidence: of this night alone; above 1 it supports a change.
+        onset: number of the night, from 0, at which the current evidence began.
     """
 
     value: float
@@ -54,7 +54,7 @@ def one_more(values: Sequence[float], confidence: float) -> Interval:
     """
     n = len(values)
     if n < 2:
-        raise MetricsError("seeds", f"{n} accepted seed(s) show no spread", "run more seeds, or check on one thread")
+        raise MetricsError("seeds", f"{n} accepted seed(s) give no variance", "run more seeds, or check on one thread")
     mean, sd = moments(values)
     half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * sd * math.sqrt(1 + 1 / n)
     return Interval(mean, mean - half, mean + half)
@@ -75,15 +75,15 @@ def trend(cells: Sequence[tuple[Sequence[float], Sequence[Sequence[float]]]]) ->
     """The detector of shifts in a metric, in one cell or in several of one upstream, which may all shift together.
 
     Args:
-        cells: of each, values of the accepted seeds, and for each night values of the runs that are other draws than
-            these; equally many nights for all.
+        cells: for each, values of the accepted seeds, and for each night values of the runs with other random
+            numbers; equally many nights for all.
     """
     rows = zip(*(shift_factors(before, nights) for before, nights in cells), strict=True)
     return cusum([[math.prod(column) for column in zip(*row, strict=True)] for row in rows])
 
 
 def shift_factors(before: Sequence[float], nights: Sequence[Sequence[float]]) -> list[list[float]]:
-    """E-values of each night for each shift, against all earlier runs of a cell, those of former nights included."""
+    """E-values of each night for each shift, against all earlier runs of a cell, including former nights."""
     known = list(before)
     factors = []
     for night in nights:
@@ -107,7 +107,7 @@ def shift_ratios(known: Sequence[float], value: float) -> list[float]:
 
 
 def cusum(factors: Sequence[Sequence[float]]) -> list[Step]:
-    """The mean of several products, each of which begins anew when it falls below 1."""
+    """The mean of several products, each of which restarts when it falls below 1."""
     products = [1.0] * (len(factors[0]) if factors else 0)
     onsets = [0] * len(products)
     steps = []
@@ -122,8 +122,8 @@ def cusum(factors: Sequence[Sequence[float]]) -> list[Step]:
 
 
 def smallest_shift(threshold: float, runs: int) -> float:
-    """About the smallest shift, in standard deviations of one run, that so many runs would show.
+    """The approximate smallest shift, in standard deviations of one run, detectable by this number of runs.
 
-    The evidence for a shift d grows by d² / 2 a run, and one product of the mean must reach the threshold alone.
+    The evidence for a shift d grows by d² / 2 per run, and one product of the mean must reach the threshold alone.
     """
     return math.sqrt(2 * math.log(threshold * len(SHIFTS)) / runs) if runs else math.inf

@@ -1,1 +1,1 @@
-"""From run results and published numbers to a judged table; no path, no store, no rounding."""
+"""Judged tables from run results and published numbers; no paths, no store, no rounding."""

@@ -1,7 +1,7 @@
-"""Runs and published numbers to a `Table`: values, claims, seeds and notes, nothing rounded.
+"""Builds a `Table` from runs and published numbers: values, claims, seeds and notes, unrounded.
 
-A failed or unusable run leaves a gap with its reason and the rest of the table stands. Verdicts are not given here:
-`harness.tables.verdicts.judge_table` takes the table and fills them in.
+A failed or invalid run becomes a gap with its reason; the rest of the table is kept. Verdicts are given elsewhere:
+`harness.tables.verdicts.judge_table` adds them to the table.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ __all__ = [
 def build_table(
     spec: TableSpec, results: Sequence[RunResult], published: Sequence[Published] = (), ties: TieRule = "mean"
 ) -> Table:
-    """The table of an artifact from its runs; verdicts are still to be given.
+    """The table of an artifact from its runs, without verdicts.
 
     Args:
-        results: of any datasets and seeds; those that `spec` does not ask for are passed over.
-        ties: where a held-out item stands among equal scores.
+        results: of any datasets and seeds; those not in `spec` are ignored.
+        ties: rank of a held-out item among equal scores.
     Raises:
-        ArgumentError: for an unknown metric, or a claim about a system that the table does not have.
-        MetricsError: if two results stand for the same run.
+        ArgumentError: for an unknown metric, or a claim about an unknown system.
+        MetricsError: if two results are of the same run.
     """
     for metric in spec.metrics:
         parse(metric)
@@ -78,7 +78,7 @@ def build_table(
 
 
 def _in_families(spec: TableSpec, rows: Sequence[ClaimRow]) -> tuple[ClaimRow, ...]:
-    """The recipe's claims, corrected within the families that it declares."""
+    """The recipe's claims, corrected within its declared families."""
     if not spec.by_dataset:
         return corrected(rows, spec.correction, spec.n_family)
     families = {dataset.key: [row for row in rows if row.dataset == dataset.key] for dataset in spec.datasets}

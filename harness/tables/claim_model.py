@@ -1,6 +1,6 @@
-"""What a claim comes to on one dataset: the two systems' means, every test, and what single seeds would have said.
+"""The result of a claim on one dataset: the two systems' means, every test, and single seeds.
 
-Frozen data; the verdict is filled in by `tables.verdicts`.
+Frozen data; the verdict is set by `tables.verdicts`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SizeWord = Literal["as printed", "smaller than printed", "larger than printed", 
 
 @dataclass(frozen=True)
 class Gap:
-    """A run that cannot be counted, and why; `seed` is None where the system or the whole cell is meant."""
+    """A run that does not count, and why; `seed` is None for a system or an entire cell."""
 
     dataset: str
     system: str
@@ -38,7 +38,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class SeedGain:
-    """What a single seed would have said: the gain, and the paired t-test's p over users, uncorrected."""
+    """The result of a single seed: the gain, and the paired t-test's p over users, uncorrected."""
 
     seed: int | None
     gain: float
@@ -51,15 +51,15 @@ class Comparison:
 
     Attributes:
         test: the paired t-test over users.
-        by_gain: the test over users and seeds, on which the verdict rests.
+        by_gain: the test over users and seeds, which decides the verdict.
         p_users_adjusted, p_adjusted, p_equal_adjusted: corrected over the family: of `test`; of `by_gain`, raised to
-            that of an exact test over users where there is one; and of the test that there is no difference.
-        margin: the largest gain, in either direction, that counts as none.
+            that of an exact test over users if there is one; and of the test of equivalence.
+        margin: the largest absolute gain that counts as none.
         prediction: half the 95 % interval, around our gain, for the gain of one more pair of trainings.
-        n_trainings: seeds with ranks of their own; 0 where nothing is random in either system.
+        n_trainings: seeds with distinct ranks; 0 if both systems are deterministic.
         wins: users by their mean over seeds.
         more: the other tests and intervals over users.
-        needed: trainings that would settle it; None where it is settled, or nothing is known of the noise.
+        needed: trainings needed for a decision; None if decided, or the noise is unknown.
     """
 
     worse_mean: float
@@ -78,22 +78,22 @@ class Comparison:
 
     @property
     def gain(self) -> float:
-        """Mean difference over users and seeds; 0 where it is no more than rounding."""
+        """Mean difference over users and seeds; 0 if it is only rounding."""
         return self.test.mean if abs(self.test.mean) > ROUNDING else 0.0
 
     @property
     def interval(self) -> Interval:
-        """Of the gain, 95 %, uncorrected: over users × seeds where there are seeds; the one on which `p` rests."""
+        """The 95 % interval of the gain, uncorrected: over users × seeds if there are seeds; it belongs to `p`."""
         return self.by_gain.interval
 
     @property
     def p(self) -> float:
-        """Uncorrected, over users and seeds: never below that of an exact sign-flip test over users."""
+        """Uncorrected p over users and seeds: at least that of an exact sign-flip test over users."""
         return max(self.by_gain.p, self.more.randomisation.p) if self.more.randomisation.exact else self.by_gain.p
 
     @property
     def p_equal(self) -> float:
-        """Uncorrected, that the true gain lies within the margin; the same bound holds."""
+        """Uncorrected p of equivalence within the margin, with the same lower bound."""
         floor = 2.0 ** (1 - self.test.n)
         return max(self.by_gain.p_equal, floor)
 
@@ -104,7 +104,7 @@ class Comparison:
 
     @property
     def detectable(self) -> float:
-        """The smallest true gain that would be found with 80 % power at 5 %, uncorrected, over what `interval` is."""
+        """The smallest true gain detectable with 80 % power at 5 %, uncorrected, on the basis of `interval`."""
         return smallest_detectable(self.interval.standard_error, self.interval.df)
 
     @property
@@ -114,12 +114,12 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether the gain, corrected over the family, is equivalent to none."""
+        """Whether the gain, corrected over the family, is equivalent to 0."""
         return self.p_equal_adjusted < ALPHA
 
     @property
     def by_users_only(self) -> bool:
-        """Whether too few trainings stand behind it to speak of other seeds."""
+        """Whether there are too few trainings to generalise to other seeds."""
         return 0 < self.n_trainings < ENOUGH_SEEDS
 
     @property
@@ -129,18 +129,18 @@ class Comparison:
 
     @property
     def direction(self) -> int:
-        """1 or -1 where the gain and every seed's have one sign; else 0."""
+        """1 or -1 if the gain and every seed's gain have this sign; else 0."""
         signs = {(g.gain > ROUNDING) - (g.gain < -ROUNDING) for g in self.per_seed}
         return signs.pop() if len(signs) == 1 else 0
 
     @property
     def seed_aware(self) -> bool:
-        """Whether the interval allows for other seeds."""
+        """Whether the interval includes the variation of seeds."""
         return self.interval.basis == "users x seeds"
 
     @property
     def open_to_seeds(self) -> bool:
-        """Whether, with other seeds, there might be no difference or the opposite one."""
+        """Whether other seeds might show no difference or the opposite one."""
         return self.seed_aware and (self.p >= ALPHA or self.interval.low <= 0 <= self.interval.high)
 
     @property
@@ -150,14 +150,14 @@ class Comparison:
 
     @property
     def misleading_seeds(self) -> tuple[SeedGain, ...]:
-        """Single seeds that would have counted as significant although other seeds might not show it."""
+        """Single seeds with a significant result that other seeds might not show."""
         return tuple(g for g in self.per_seed if g.p < ALPHA) if self.open_to_seeds else ()
 
     def size(self, paper_gain: float, rounding: float) -> SizeWord:
-        """Whether the printed gain is one that another pair of trainings of ours might have.
+        """Whether another pair of our trainings might have the printed gain.
 
-        It is "smaller" or "larger" where the printed gain lies outside the prediction interval and further off than
-        the margin; "unclear" with too few trainings, or where the interval holds no gain and the printed one alike.
+        It is "smaller" or "larger" if the printed gain is outside the prediction interval and further off than
+        the margin; "unclear" with too few trainings, or if the interval contains both 0 and the printed gain.
 
         Args:
             paper_gain: the difference of two printed values.
@@ -173,11 +173,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A claim on one dataset; what the paper prints of it is None where it prints too little.
+    """A claim on one dataset; the paper's values are None if it prints too few.
 
     Attributes:
         paper_rounding: half a unit of the last digit of both printed values, added.
-        shared: what the paper calls the two systems: claims of one pair are of the same printed values.
+        shared: the paper's names of the two systems: claims of one pair share printed values.
     """
 
     dataset: str
@@ -192,7 +192,7 @@ class ClaimRow:
 
     @property
     def size(self) -> SizeWord | None:
-        """How our gain compares with the printed one; None where one of them is missing."""
+        """How our gain compares with the printed one; None if one is missing."""
         if self.comparison is None or self.paper_gain is None:
             return None
         return self.comparison.size(self.paper_gain, self.paper_rounding)

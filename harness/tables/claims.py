@@ -1,4 +1,4 @@
-"""The claims block: does the better system beat the worse one, for users and for seeds?"""
+"""The claims block: tests whether the better system beats the worse one, over users and seeds."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def claim_rows(spec: TableSpec, sample: ComparableRuns, published: Sequence[Publ
 
 
 def noise_pool(spec: TableSpec, sample: ComparableRuns) -> NoisePool:
-    """The noise of every random system on every metric, where it is known."""
+    """The noise of every random system on every metric, if known."""
     found = {(s.key, m): noise_of(sample.per_seed(s.key, m)) for s in spec.systems for m in spec.metrics}
     return {place: noise for place, noise in found.items() if noise}
 
 
 def corrected(rows: Sequence[ClaimRow], method: Method, n_family: int = 0) -> tuple[ClaimRow, ...]:
-    """The rows with corrected p-values, each kind of p by itself, and the seeds that would settle what is open.
+    """The rows with corrected p-values, each kind of p separately, and the seeds needed for open verdicts.
 
     Args:
-        rows: a family of tests, or the part of it that was asked for.
-        n_family: tests of the whole family; those that are not among `rows`, or could not be made, count as p = 1.
+        rows: a family of tests, or the requested part of it.
+        n_family: tests of the entire family; those not in `rows`, or not possible, count as p = 1.
     """
     tested = [row.comparison for row in rows if row.comparison]
     absent = [1.0] * (n_family - len(tested))
@@ -64,7 +64,7 @@ def _settled(comparison: Comparison, alpha: float, users: float, both: float, eq
 
 
 def _needed(c: Comparison, alpha: float) -> SeedsNeeded | None:
-    """Seeds until the gain is told from none, or from the margin; the fewer of the two."""
+    """Seeds until the gain is distinguished from 0 or from the margin; the smaller number."""
     test = c.by_gain
     if test.seed_variance <= 0:
         return None
@@ -80,7 +80,7 @@ def _known(spec: TableSpec, claim: Claim) -> bool:
 
 
 def _printed(claim: Claim, sample: ComparableRuns, numbers: Mapping[tuple[str, str], Published]) -> ClaimRow:
-    """The claim with what the paper prints of its two systems."""
+    """The claim with the paper's values of its two systems."""
     better, worse = numbers.get((claim.better, claim.metric)), numbers.get((claim.worse, claim.metric))
     if better is None or worse is None:
         return ClaimRow(sample.dataset, claim, shared=(claim.better, claim.worse))
@@ -108,7 +108,7 @@ def _claim_row(spec: TableSpec, sample: ComparableRuns, row: ClaimRow, pool: Noi
 
 
 def common_seeds(sample: ComparableRuns, claim: Claim) -> tuple[Seed, ...]:
-    """Seeds that both systems have; what is not random has them all."""
+    """Seeds that both systems have; a deterministic system has all."""
     better, worse = sample.seeds(claim.better), sample.seeds(claim.worse)
     if better == (None,) or worse == (None,):
         return worse if better == (None,) else better
@@ -127,7 +127,7 @@ def _both(sample: ComparableRuns, claim: Claim, seeds: Sequence[Seed]) -> tuple[
 
 
 def comparison(spec: TableSpec, sample: ComparableRuns, claim: Claim, pool: NoisePool) -> Comparison:
-    """Every test of one claim on the trainings that both systems have; p-values are not corrected yet."""
+    """Every test of one claim on the trainings that both systems have; p-values are uncorrected."""
     seeds = common_seeds(sample, claim)
     better, worse = _both(sample, claim, seeds)
     differences = better - worse
@@ -155,10 +155,10 @@ def comparison(spec: TableSpec, sample: ComparableRuns, claim: Claim, pool: Nois
 
 
 def _n_trainings(own: Sequence[Noise], n_random: int, *, given: bool) -> int:
-    """0 where nothing is random, 1 where nothing is known of the noise of one system, else how many there are.
+    """0 if deterministic, 1 if the noise of one system is unknown, else the number of trainings.
 
     Args:
-        given: weights of one training are given, whose noise is unknown although nothing here is random.
+        given: weights of one training are given, whose noise is unknown although evaluation is deterministic.
     """
     if given or not n_random:
         return int(given)
@@ -166,7 +166,7 @@ def _n_trainings(own: Sequence[Noise], n_random: int, *, given: bool) -> int:
 
 
 def _others(spec: TableSpec, claim: Claim, pool: NoisePool) -> list[Noise]:
-    """The noise of the table's other random systems, without losses put in: the paper's claims keep their p."""
+    """The noise of the table's other random systems, without added losses; they do not affect the paper's claims."""
     put_in = {c.better for c in spec.claims if c.own}
     others = [s.key for s in spec.systems if s.key not in put_in and s.key not in (claim.better, claim.worse)]
     return [pool[key, claim.metric] for key in others if (key, claim.metric) in pool]
@@ -176,7 +176,7 @@ def user_differences(sample: ComparableRuns, claim: Claim) -> Floats | None:
     """Each user's difference as the claim's test takes it, a mean over the seeds that both systems have.
 
     Returns:
-        shape (n_users,), in the order of the sample's users; None where nothing can be compared.
+        shape (n_users,), in the order of the sample's users; None if nothing can be compared.
     """
     seeds = common_seeds(sample, claim) if sample.seeds(claim.better) and sample.seeds(claim.worse) else ()
     if not seeds:

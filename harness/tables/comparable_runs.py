@@ -1,6 +1,6 @@
-"""The runs of one dataset that may be compared: the same users in the same order, under the same protocol.
+"""The comparable runs of one dataset: the same users in the same order, under the same protocol.
 
-A run that does not fit becomes a gap with its reason; the others go on.
+Another run becomes a gap with its reason; the rest is kept.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class ComparableRuns:
     """Comparable runs of one dataset.
 
     Attributes:
-        runs: all runs by system and seed, those that cannot be counted included.
+        runs: all runs by system and seed, including those that do not count.
         ranks: of the runs that count, rows in the order of `users`.
-        disagreements: for each run that counts, where the metrics it printed are not those of its ranks.
-        gaps: one for each run that cannot be counted or does not exist.
-        repeated: runs whose ranks are those of an earlier seed of their system, with that seed: they count once.
+        disagreements: for each run that counts, printed metrics that disagree with its ranks.
+        gaps: one for each run that does not count or does not exist.
+        repeated: runs with the same ranks as an earlier seed of their system, with that seed: they count once.
     """
 
     dataset: str
@@ -41,7 +41,7 @@ class ComparableRuns:
     repeated: Mapping[Place, int | None] = field(default_factory=dict)
 
     def seeds(self, system: str) -> tuple[int | None, ...]:
-        """Seeds of the system's runs that count, in the order asked for; (None,) where it has no randomness."""
+        """Seeds of the system's runs that count, in the requested order; (None,) if it is deterministic."""
         return tuple(seed for key, seed in self.ranks if key == system)
 
     def per_seed(self, system: str, metric: str) -> list[Floats]:
@@ -58,10 +58,10 @@ class ComparableRuns:
 def select_comparable(
     spec: TableSpec, dataset: DatasetSpec, results: Sequence[RunResult], ties: metrics.TieRule = "mean"
 ) -> ComparableRuns:
-    """The dataset's runs, checked and brought into one order of users.
+    """The dataset's runs, checked, with users in the same order.
 
     Raises:
-        MetricsError: if two results stand for the same system and seed.
+        MetricsError: if two results have the same system and seed.
     """
     runs = _asked_for(spec, dataset, results)
     usable, gaps = _usable(spec, runs, dataset)
@@ -76,7 +76,7 @@ def select_comparable(
 
 
 def _repeated(ranks: Mapping[Place, Ranks]) -> dict[Place, int | None]:
-    """Seeds of a system whose ranks are those of an earlier seed: they add no information about training noise."""
+    """Seeds of a system with the same ranks as an earlier seed: they add no information about training noise."""
     first: dict[tuple[str, bytes], int | None] = {}
     found: dict[Place, int | None] = {}
     for (system, seed), own in ranks.items():
@@ -113,7 +113,7 @@ def _asked_for(spec: TableSpec, dataset: DatasetSpec, results: Sequence[RunResul
             continue
         if (run.system, run.seed) in found:
             what = f"two runs for {run.system}, seed {run.seed}: {found[run.system, run.seed].key} and {run.key}"
-            raise MetricsError(f"{spec.artifact}: {dataset.key}", what, "give a table one result for each run")
+            raise MetricsError(f"{spec.artifact}: {dataset.key}", what, "pass one result per run")
         found[run.system, run.seed] = run
     places = [(system.key, seed) for system in spec.columns for seed in (None, *spec.seeds)]
     return {place: found[place] for place in places if place in found}
@@ -139,10 +139,10 @@ def _gap(run: RunResult, reason: str = "") -> Gap:
 
 
 def _checked(spec: TableSpec, run: RunResult, dataset: DatasetSpec) -> Ranks:
-    """The run's ranks, which give every metric of the table.
+    """The run's ranks, from which every metric of the table can be computed.
 
     Raises:
-        MetricsError: if the ranks cannot be used.
+        MetricsError: if the ranks are invalid.
     """
     ranks = run.ranks
     if ranks is None:

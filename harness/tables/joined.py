@@ -32,7 +32,7 @@ class JoinedTable:
         dataset: its label.
         view: of the ranks.
         systems: labels by key, in order.
-        differs: what is not the same in the parts: what it is, and the words of each part in their order.
+        differs: facts that differ between the parts: name, and the value of each part in order.
     """
 
     artifact: str
@@ -50,22 +50,22 @@ class JoinedTable:
         return next(cell for cell in row.cells if cell.system == system)
 
     def order(self, part: JoinedPart, metric: str) -> tuple[str, ...]:
-        """The systems of a code base from the best to the worst by their means; empty where one has no value."""
+        """The systems of a code base from best to worst mean; empty if one has no value."""
         cells = [self.cell(part, metric, system) for system in self.systems]
         means = {cell.system: cell.estimate.mean for cell in cells if cell.estimate}
         return tuple(sorted(means, key=lambda key: -means[key])) if len(means) == len(self.systems) else ()
 
     def agrees(self, metric: str, system: str) -> bool | None:
-        """Whether a system has the same place in the order of every code base; None where some order is unknown."""
+        """Whether a system has the same rank in every code base; None if some order is unknown."""
         orders = [self.order(part, metric) for part in self.parts]
         return len({order.index(system) for order in orders}) == 1 if all(orders) else None
 
 
 def of_equal_candidates(results: Mapping[str, Sequence[RunResult]]) -> dict[str, list[RunResult]]:
-    """The results of each code base; a run whose users or candidates are not those of most runs failed.
+    """The results of each code base; a run with other users or candidates than most runs failed.
 
     Args:
-        results: by code base, with the users of all code bases named alike.
+        results: by code base, with common user ids.
     """
     seen = {run.key: fingerprint(run) for runs in results.values() for run in runs if run.ranks is not None}
     common = Counter(seen.values()).most_common(1)
@@ -84,7 +84,7 @@ def checked(run: RunResult, found: bytes | None, expected: bytes) -> RunResult:
 
 
 def fingerprint(run: RunResult) -> bytes:
-    """Users in order, each with how many candidates were ranked."""
+    """Users in order, each with the number of ranked candidates."""
     ranks = run.ranks
     assert ranks is not None, "asked of finished runs"
     order = np.argsort(ranks.users)

@@ -1,6 +1,6 @@
-"""What a table is made of: all that rendering and judging need, unrounded, without a path or a template.
+"""The data of a table: everything that rendering and judging need, unrounded, without paths or templates.
 
-Frozen data. `verdict` fields are filled in by `tables.verdicts`; until then they say so.
+Frozen data. `verdict` fields are set by `tables.verdicts`; before, they are "not judged".
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Spec = TypeVar("Spec")
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A dataset of a table; `users` is how many its test split must have, None where nobody knows."""
+    """A dataset of a table; `users` is the required number of test users, None if unknown."""
 
     key: str
     label: str
@@ -44,10 +44,10 @@ class SystemSpec:
     """A system of a table.
 
     Attributes:
-        is_floor: it is the baseline that everything should beat.
-        model, loss: what is the same in systems that differ in options of their loss alone.
-        options: of the loss, those that are numbers.
-        trained_once: its weights are given and come from one training, so that nothing random is left to repeat.
+        is_floor: it is the baseline that every system should beat.
+        model, loss: equal for systems that differ only in options of their loss.
+        options: numeric options of the loss.
+        trained_once: its weights are given and come from one training, so that nothing random can be repeated.
     """
 
     key: str
@@ -62,28 +62,28 @@ class SystemSpec:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """What a table has to show.
+    """The specification of a table.
 
     Attributes:
         systems: in the order of the table; floors are moved to the front.
-        correction: of the p-values of claims; `by_dataset` makes each dataset a family of tests of its own.
-        n_family: tests of the declared family, those that the table does not show included; 0 for those it shows.
-        n_by_dataset: the same for each dataset, where datasets are families and differ in this.
+        correction: of the p-values of claims; `by_dataset` makes each dataset a separate family of tests.
+        n_family: tests of the declared family, including those not shown; 0 for those shown.
+        n_by_dataset: the same for each dataset, if datasets are families of different size.
         margin_relative, margin_absolute: a published value's fraction, and the distance, within which ours counts as
             equal to it; one of them is 0.
-        published_in: what to call the place where published values stand.
-        beside: further places with published values, to look at.
-        seeds: those asked for.
-        signature: facts that travel with the numbers, in order (upstream, commit, protocol, profile, options,
-            environment, ...); "profile" set to "quick" marks the whole table.
-        demonstration: it shows the machinery and proves nothing about a paper.
-        compared: no artifact, but two systems that somebody wanted to see side by side.
-        wilcoxon: whether the signed-rank test was asked for.
-        changed: options that were set by hand, each with the recipe's own value.
-        footnotes: what the losses are that the command line put in, and in whose place.
-        training: what it shows of the trainings beside the paper's.
-        said: by dataset and metric, the paper's marks: of two systems, whether it calls their difference significant;
-            both where it says both.
+        published_in: name of the source of published values.
+        beside: further sources of published values, for reference.
+        seeds: the requested ones.
+        signature: facts that accompany the numbers, in order (upstream, commit, protocol, profile, options,
+            environment, ...); "profile" set to "quick" marks the entire table.
+        demonstration: it shows how the harness works and is not about a paper.
+        compared: not an artifact, but a requested comparison of two systems.
+        wilcoxon: whether the signed-rank test was requested.
+        changed: options set by --set, each with the recipe's value.
+        footnotes: the added losses, and whose loss each replaces.
+        training: facts of trainings shown beside the paper's.
+        said: by dataset and metric, the paper's marks: for two systems, whether it calls their difference significant;
+            may be both.
     """
 
     artifact: str
@@ -116,17 +116,17 @@ class TableSpec:
         return tuple(sorted(self.systems, key=lambda s: not s.is_floor))
 
     def family_size(self, dataset: str, n_tests: int) -> int:
-        """Tests of the family to which a dataset's claims belong, of which the table makes `n_tests`."""
+        """Number of tests of a dataset's family of claims, of which the table makes `n_tests`."""
         declared = self.n_by_dataset.get(dataset, self.n_family) if self.by_dataset else self.n_family
         return max(declared, n_tests)
 
     def margin(self, value: float) -> float:
-        """How far from a value ours may lie and still count as equal to it."""
+        """The largest distance from a value that counts as equal."""
         return self.margin_relative * abs(value) + self.margin_absolute
 
     @property
     def quick(self) -> bool:
-        """Whether the profile cuts training short, so that nothing here is a reproduction."""
+        """Whether the profile shortens training, so that nothing is a reproduction."""
         return self.signature.get("profile") == "quick"
 
     def system(self, key: str) -> SystemSpec:
@@ -149,17 +149,17 @@ class Cell:
 
     Attributes:
         gap: why there is no estimate, None if there is one.
-        beside: what `TableSpec.beside` prints, in its order.
-        seedless: nothing random went into it, so its value is exact on these users.
+        beside: values of `TableSpec.beside`, in its order.
+        seedless: it is deterministic, so its value is exact on these users.
         place: 1 for the best of the row, 2 for the second, 0 otherwise.
-        keys: of the runs that went into it.
-        same_digits: seeds (None: seedless) whose value prints as the paper's.
-        disagrees: some of its runs printed other metrics than their ranks give.
-        marked: some of its runs have a mark of their own.
+        keys: of its runs.
+        same_digits: seeds (None: seedless) whose value prints like the paper's.
+        disagrees: some of its runs printed metrics that disagree with their ranks.
+        marked: some of its runs have a caveat.
         ties: scores tied with the held-out item's would change a printed digit.
         users: the mean over its trainings, with the error over users.
-        noise: between its trainings; None where it is unknown.
-        test: against the printed value, filled in with the verdict.
+        noise: between its trainings; None if unknown.
+        test: against the printed value, set with the verdict.
     """
 
     system: str
@@ -202,7 +202,7 @@ class Row:
 
 @dataclass(frozen=True)
 class SeedLine:
-    """One run: `values` holds each metric's mean over users, empty where the run cannot be counted."""
+    """One run: `values` holds each metric's mean over users, empty if the run does not count."""
 
     seed: int | None
     status: Status
@@ -218,7 +218,7 @@ class SeedLine:
 
 @dataclass(frozen=True)
 class SystemSeeds:
-    """A system's runs on one dataset; `ranges` holds each metric's least and greatest mean over seeds."""
+    """A system's runs on one dataset; `ranges` holds each metric's smallest and largest mean over seeds."""
 
     dataset: str
     system: str
@@ -228,7 +228,7 @@ class SystemSeeds:
 
 @dataclass(frozen=True)
 class Training:
-    """One fact of a system's trainings: the mean over its counted runs that tell it, and the paper's number.
+    """One fact of a system's trainings: the mean over its counted runs that report it, and the paper's number.
 
     Nothing is judged: times were measured on different machines, and the paper's best epoch is that of its own seed.
     """
@@ -242,7 +242,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Spread:
-    """How far apart the seeds of `system` lie, the wider of a claim's two, beside what the paper gains by the claim."""
+    """The range of the seeds of `system`, the wider of a claim's two, compared with the paper's gain of the claim."""
 
     dataset: str
     claim: Claim
@@ -254,7 +254,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Note:
-    """Something a reader must know; rendering puts it into words.
+    """A caveat for readers; rendering formulates it.
 
     Attributes:
         values: systems' keys with a number each: a metric's value, a count, or a seed (`NO_SEED` for none).
@@ -271,7 +271,7 @@ class Note:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A rebuilt artifact, equal to itself alone; claims and what is put in are corrected separately."""
+    """A rebuilt artifact, equal only to itself; claims and added losses are corrected separately."""
 
     spec: TableSpec
     n_users: Mapping[str, int]
@@ -287,6 +287,6 @@ class Table:
 
     @property
     def seedless(self) -> bool:
-        """Whether nothing random went into any value that is held against a published one."""
+        """Whether all values compared with published ones are deterministic."""
         held = [cell.seedless for row in self.rows for cell in row.cells if cell.published and cell.estimate]
         return bool(held) and all(held)

@@ -1,4 +1,4 @@
-"""What a reader must know before believing a table."""
+"""The caveats of a table."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from harness.tables.comparable_runs import ComparableRuns
 from harness.tables.model import NO_SEED, Cell, Note, Row, TableSpec
 from harness.tables.values import tie_bounds
 
-RESERVED_ROWS = 2  # a code base may rank its padding and its mask token too, as S3Rec does
+RESERVED_ROWS = 2  # a code base may also rank its padding and its mask token, like S3Rec
 
 
 def general_notes(spec: TableSpec, gaps: Sequence[Gap]) -> list[Note]:
-    """Notes on the table as a whole, then one for each failed run and one for all runs missing for the same reason."""
+    """Notes on the entire table, then one for each failed run and one for all runs missing for the same reason."""
     notes = [Note("demonstration")] if spec.demonstration else []
     notes += [Note("quick")] if spec.quick else []
     notes += [Note("changed", text=", ".join(spec.changed))] if spec.changed else []
@@ -34,7 +34,7 @@ def general_notes(spec: TableSpec, gaps: Sequence[Gap]) -> list[Note]:
 def dataset_notes(
     spec: TableSpec, sample: ComparableRuns, rows: Sequence[Row], claims: Sequence[ClaimRow]
 ) -> list[Note]:
-    """Notes on one dataset: disagreements, ties, systems below the floor, what could not be compared, seeds."""
+    """Notes on one dataset: disagreements, ties, systems below the floor, runs that could not be compared, seeds."""
     notes = [
         Note("disagrees", sample.dataset, system, seed=seed, text=line)
         for (system, seed), lines in sample.disagreements.items()
@@ -59,7 +59,7 @@ def dataset_notes(
 
 
 def _trivial(spec: TableSpec, sample: ComparableRuns) -> Iterator[Note]:
-    """HIT@k of users with k candidates or fewer, which is 1 whatever the scores: the largest share over seeds."""
+    """HIT@k of users with k candidates or fewer, which is 1 for any scores: the largest share over seeds."""
     for name in spec.metrics:
         kind, k, _ = parse(name)
         shares: dict[str, float] = {}
@@ -101,7 +101,7 @@ def best_floor(spec: TableSpec, row: Row) -> tuple[float, str] | None:
 def _below_floor(spec: TableSpec, row: Row, tests: Mapping[tuple[str, str], Comparison]) -> Iterator[Note]:
     """Systems significantly below the best floor, and the paper's numbers below it. The first value is the floor's.
 
-    Systems of which too few trainings tell stand in a note of their own, as "by users only".
+    Systems with too few trainings have a separate note, "by users only".
     """
     best = best_floor(spec, row)
     if best is None:
@@ -120,14 +120,14 @@ def _below_floor(spec: TableSpec, row: Row, tests: Mapping[tuple[str, str], Comp
 
 
 def _prints_below(printed: Published, floor: float) -> bool:
-    """Whether every number that prints so is below the floor."""
+    """Whether every number that rounds to it is below the floor."""
     return printed.value + printed.rounding < floor
 
 
 def _gap_notes(sample: ComparableRuns, claims: Sequence[ClaimRow]) -> Iterator[Note]:
-    """What could not be compared although it ran, and a dataset with a single user."""
+    """Runs that could not be compared, and a dataset with a single user."""
     if sample.ranks and len(sample.users) < 2:
-        yield Note("not compared", sample.dataset, text="has one user, from whom nothing can be estimated")
+        yield Note("not compared", sample.dataset, text="has one user, so nothing can be estimated")
     for pair in dict.fromkeys((row.claim.better, row.claim.worse) for row in claims if _has_no_seed(row)):
         values = tuple((system, float(NO_SEED)) for system in pair)
         yield Note("not compared", sample.dataset, text="have no seed in common", values=values)
@@ -138,18 +138,20 @@ def _has_no_seed(row: ClaimRow) -> bool:
 
 
 def _same_digits(row: Row) -> Iterator[Note]:
-    """Runs that print the paper's very number, and values without randomness that do so where digits are cut off."""
+    """Runs that print exactly the paper's number, and deterministic values that do so when truncated."""
     runs = [(cell.system, float(NO_SEED if seed is None else seed)) for cell in row.cells for seed in cell.same_digits]
     if runs:
         yield Note("same digits", row.dataset, metric=row.metric, values=tuple(runs))
     fixed = [cell for cell in row.cells if cell.seedless and cell.estimate and cell.published]
     cut = [(cell.system, float(NO_SEED)) for cell in fixed if _is_cut(cell) and not cell.same_digits]
-    if cut and all(_is_cut(cell) for cell in fixed if cell.same_digits):  # who rounds one number up cuts none off
+    if cut and all(
+        _is_cut(cell) for cell in fixed if cell.same_digits
+    ):  # a paper that rounds one number up truncates none
         yield Note("cut digits", row.dataset, metric=row.metric, values=tuple(cut))
 
 
 def _is_cut(cell: Cell) -> bool:
-    """Whether the paper's number is ours without its further digits."""
+    """Whether the paper's number is ours truncated."""
     if cell.estimate is None or cell.published is None:
         return False
     shift = 10.0**cell.published.decimals

@@ -1,4 +1,4 @@
-"""How near a table comes to a paper as a whole: the measures of repro_eval that printed numbers allow.
+"""Overall agreement of a table with a paper: the measures of repro_eval that printed numbers allow.
 
 repro_eval (Breuer et al., ECIR 2021) has them for the scores of single topics of two runs. Papers print means only, so
 the root mean square error is taken over systems and not over users, and the order is that of systems.
@@ -21,7 +21,7 @@ class Degree:
     """All values of a metric on a dataset against the printed ones.
 
     Attributes:
-        n_values: printed values that ours are held against; what two systems share counts once.
+        n_values: printed values compared with ours; a value shared by two systems counts once.
         rmse: root mean square of ours - printed.
         tau: Kendall's tau-b between our order of systems and the printed one; None for fewer than two values, or if
             all are equal.
@@ -35,27 +35,27 @@ class Degree:
 
 
 def degrees(table: Table) -> tuple[Degree, ...]:
-    """One for each row of the table with a printed value and one of ours; none where training was cut short."""
+    """One for each row of the table with a printed value and one of ours; none if training was shortened."""
     if table.spec.quick:
         return ()
     return tuple(degree for row in table.rows if (degree := _degree(row)))
 
 
 def effect_ratio(row: ClaimRow) -> float | None:
-    """Our gain over the printed one: 1 is the same, 0 no gain, below 0 a loss; None where the paper has no gain."""
+    """Our gain over the printed one: 1 is equal, 0 no gain, below 0 a loss; None if the paper has no gain."""
     if row.comparison is None or not row.paper_gain:
         return None
     return row.comparison.gain / row.paper_gain
 
 
 def delta_relative_improvement(row: ClaimRow) -> float | None:
-    """The printed relative gain minus ours: 0 is the same, above 0 a smaller one than printed."""
+    """The printed relative gain minus ours: 0 is equal, above 0 smaller than printed."""
     ours = row.comparison.relative if row.comparison else None
     return None if ours is None or row.paper_relative is None else row.paper_relative - ours
 
 
 def kendall_tau(one: Sequence[float], other: Sequence[float]) -> float | None:
-    """Kendall's tau-b of two orders of the same things; None where one of them has no order.
+    """Kendall's tau-b of two orders of the same things; None if one of them has no order.
 
     Differences up to rounding are ties.
     Source: Kendall, Biometrika 33, 1945.

@@ -1,7 +1,7 @@
-"""The seeds block: every run's epochs beside its values, and how far seeds lie apart.
+"""The seeds block: every run's epochs beside its values, and the range over seeds.
 
-Early stopping decides much: on a small dataset it may fire on a plateau for one seed and not for the next, and the
-difference then looks like that of a loss.
+Early stopping has a large effect: on a small dataset it may stop on a plateau for one seed and not for the next. The
+difference may then look like an effect of the loss.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _ranges(spec: TableSpec, lines: Sequence[SeedLine]) -> dict[str, tuple[float
 def training(
     spec: TableSpec, dataset: str, blocks: Sequence[SystemSeeds], published: Sequence[Published]
 ) -> list[Training]:
-    """What the table asks for of each system's trainings, by fact; a fact that neither we nor the paper tell is out."""
+    """The requested facts of each system's trainings; facts that neither we nor the paper report are left out."""
     found = []
     for fact in spec.training:
         papers = {
@@ -63,12 +63,12 @@ def training(
 
 def _mean(system: str, fact: TrainingFact, blocks: Sequence[SystemSeeds]) -> float | None:
     lines = [line for block in blocks if block.system == system for line in block.lines if line.values]
-    told = [line.training[fact] for line in lines if fact in line.training]
-    return math.fsum(told) / len(told) if told else None
+    reported = [line.training[fact] for line in lines if fact in line.training]
+    return math.fsum(reported) / len(reported) if reported else None
 
 
 def spreads(sample: ComparableRuns, rows: Sequence[ClaimRow]) -> list[Spread]:
-    """For each claim with a printed gain: the system of the two whose seeds, two or more, lie further apart."""
+    """For each claim with a printed gain: the one of its systems with the wider range over two or more seeds."""
     found = []
     for row in rows:
         systems = [s for s in (row.claim.better, row.claim.worse) if len(sample.seeds(s)) > 1]

@@ -52,9 +52,9 @@ def _cell(sample: ComparableRuns, system: str, metric: str, published: Published
 
 
 def too_few_users(sample: ComparableRuns, system: str) -> Gap | None:
-    """A gap where a dataset has one user alone, since nothing can be estimated from it; else None."""
+    """A gap if a dataset has a single user, from whom nothing can be estimated; else None."""
     n = len(sample.users)
-    return Gap(sample.dataset, system, None, "failed", f"{n} user: no spread to estimate") if n < 2 else None
+    return Gap(sample.dataset, system, None, "failed", f"{n} user: no variance to estimate") if n < 2 else None
 
 
 def _prints_as(values: Floats, published: Published) -> bool:
@@ -74,7 +74,7 @@ def _ties_matter(sample: ComparableRuns, system: str, metric: str, decimals: int
 
 
 def _placed(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """The cells with the best and the second best mean marked; means that are equal up to rounding share a place."""
+    """The cells with the best and the second best mean marked; means that are equal up to rounding share a rank."""
     means = sorted((cell.estimate.mean for cell in cells if cell.estimate), reverse=True)
     steps = [mean for before, mean in zip([math.inf, *means], means, strict=False) if before - mean > ROUNDING][:2]
     return tuple(replace(c, place=_place(c.estimate.mean, steps)) if c.estimate else c for c in cells)

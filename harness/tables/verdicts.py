@@ -1,9 +1,9 @@
-"""What the runs say of a paper's numbers and claims, and the exit code that follows.
+"""Verdicts on a paper's numbers and claims, and the resulting exit code.
 
-The words are those of docs/statistics.md, section Verdicts. A value is held against the printed number by two one-sided
-tests within the recipe's margin and by the interval for one more training. A claim rests on one test over users and
-seeds, corrected over the family that the recipe declares. With one or two trainings a word says "by users only" and
-counts for nothing; what is not random needs no seeds.
+The words are defined in docs/statistics.md, section Verdicts. A value is compared with the printed number by two
+one-sided tests within the recipe's margin and by the interval for one more training. A claim is decided by one test
+over users and seeds, corrected over the declared family. With one or two trainings a verdict is "by users only" and
+does not count; a deterministic system needs no seeds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.stats.printed_value import Printed, ValueTest, hold_against
 from harness.stats.seed_noise import Noise
 from harness.tables.build import Cell, ClaimRow, ClaimVerdict, Comparison, Gap, Row, Table, TableSpec, ValueVerdict
 
-COMPARISON_VERDICTS: dict[ClaimVerdict, ClaimVerdict] = {  # nobody claimed it, so there is nothing to support
+COMPARISON_VERDICTS: dict[ClaimVerdict, ClaimVerdict] = {  # not a claim, so it cannot be supported
     "supported": "better", "contradicted": "worse", "supported by users only": "better by users only",
     "contradicted by users only": "worse by users only", "direction only": "inconclusive",
     "opposite direction": "inconclusive",
@@ -32,7 +32,7 @@ CLAIM_BY_USERS: dict[ClaimVerdict, ClaimVerdict] = {
 
 
 def judge_table(table: Table) -> Table:
-    """The table with a verdict in every cell and claim; a table of cut-short trainings is not judged."""
+    """The table with a verdict in every cell and claim; a table of shortened trainings is not judged."""
     if table.spec.quick:
         return table
     rows = tuple(_judged(row, table.spec) for row in table.rows)
@@ -41,7 +41,7 @@ def judge_table(table: Table) -> Table:
 
 
 def _judged(row: Row, spec: TableSpec) -> Row:
-    """The row with a test and a verdict in each cell; the noise of losses put in changes no word about the paper's."""
+    """The row with a test and a verdict in each cell; the noise of added losses does not affect other verdicts."""
     put_in = {claim.better for claim in spec.claims if claim.own}
     pools = [[c.noise for c in row.cells if c.noise and c.system not in put_in - {own.system}] for own in row.cells]
     tests = [value_test(cell, spec, pool) for cell, pool in zip(row.cells, pools, strict=True)]
@@ -50,7 +50,7 @@ def _judged(row: Row, spec: TableSpec) -> Row:
 
 
 def value_test(cell: Cell, spec: TableSpec, pool: Sequence[Noise]) -> ValueTest | None:
-    """The cell's value against the printed one; None where one of them is missing.
+    """The cell's value against the printed one; None if one is missing.
 
     Args:
         pool: the noise of the row's random systems, the cell's own among them.
@@ -65,10 +65,10 @@ def value_test(cell: Cell, spec: TableSpec, pool: Sequence[Noise]) -> ValueTest 
 def value_verdict(cell: Cell, test: ValueTest | None) -> ValueVerdict:
     """Whether the cell's value is the paper's.
 
-    "reproduced": equivalent within the margin. "differs": outside the margin and not what one more training may give.
-    "consistent": neither, but what one more training may give, where that is narrow enough. "inconclusive": the data
-    cannot say. With one or two trainings the first three are "by users only". "failed", "not run" or "unpublished"
-    where there is nothing to compare.
+    "reproduced": equivalent within the margin. "differs": outside the margin and the range of one more training.
+    "consistent": neither, but within the range of one more training, if that is narrow enough. "inconclusive":
+    undecided. With one or two trainings the first three are "by users only". "failed", "not run" or "unpublished"
+    if there is nothing to compare.
     """
     if cell.estimate is None:
         return "failed" if cell.gap is not None and cell.gap.status == "failed" else "not run"
@@ -87,7 +87,7 @@ def _of_value(test: ValueTest) -> ValueVerdict:
 
 
 def claim_verdict(row: ClaimRow) -> ClaimVerdict:
-    """Whether the claim holds: see `_of_comparison`; "failed" or "not run" where nothing could be compared."""
+    """Whether the claim holds: see `_of_comparison`; "failed" or "not run" if nothing could be compared."""
     if row.comparison is None:
         return _absent(row.gap)
     verdict = _of_comparison(row.comparison)
@@ -97,9 +97,9 @@ def claim_verdict(row: ClaimRow) -> ClaimVerdict:
 
 
 def _of_comparison(comparison: Comparison) -> ClaimVerdict:
-    """Sign and certainty of a gain; a loss gets the mirror image of what a gain gets.
+    """Sign and certainty of a gain; a loss gets the opposite words of a gain.
 
-    Significant: supported or contradicted. Equivalent to none within the margin: no difference. Neither, while every
+    Significant: supported or contradicted. Equivalent to 0 within the margin: no difference. Neither, while every
     seed has the same sign: direction only or opposite direction. Otherwise inconclusive.
     """
     if comparison.significant:
@@ -116,11 +116,11 @@ def _absent(gap: Gap | None) -> Literal["failed", "not run", "not compared"]:
 
 
 def exit_code(table: Table) -> int:
-    """0 where all that was asked for holds, else 1.
+    """0 if everything requested was reproduced, else 1.
 
-    That is: every run counted, its printed metrics those of its ranks, every published value reproduced, every claim
-    supported, nothing of it by users only. A table without published numbers (the demonstration) is judged by its runs
-    and claims alone. How a loss of the command line compares with others is nobody's claim, so it has no say here.
+    That is: every run is valid, its printed metrics agree with its ranks, every published value is reproduced, every
+    claim is supported, and none by users only. A table without published numbers (the demonstration) is judged by its
+    runs and claims alone. Comparisons of added losses are not claims and do not count.
     """
     cells = [cell for row in table.rows for cell in row.cells]
     values = all(

@@ -1,1 +1,1 @@
-"""Other people's code and data at their pins."""
+"""Third-party code and data at their pins."""

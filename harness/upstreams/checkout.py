@@ -1,9 +1,9 @@
 """Upstream code at its pin: one bare clone per upstream, one sparse work tree per use, single files by content.
 
-A clone of a local mirror borrows the mirror's objects (what `git clone --shared` does, without starting anything in
-the mirror), one of a remote holds trees and fetches file contents when they are needed. So a mirror that lacks an
-upstream's big files still serves. Refused: writing to a mirror, a pin that is no full commit hash, the user's Git
-configuration where it could change a byte, and a checkout that is not whole, whatever its exit status says.
+A clone of a local mirror uses the mirror's objects (like `git clone --shared`, without running anything in
+the mirror). A clone of a remote holds trees and fetches file contents when needed. So a mirror that lacks an
+upstream's large files is still usable. Refused: writing to a mirror, a pin that is not a full commit hash, the user's
+Git configuration if it could change a byte, and an incomplete checkout, regardless of its exit status.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from harness.core.git import Answer, blob_hash, last_line, must_git, run_git
 
 MIRROR_VARIABLE = "HARNESS_GIT_MIRROR"
 _REDIRECT = f"to use a mirror, set {MIRROR_VARIABLE}='/srv/mirrors/{{owner}}/{{name}}.git'"
-ORIGIN_FILE = "harness-origin"  # inside a clone: where its objects come from
-# Higher than any .gitattributes of an upstream: what is checked out is the blob, byte for byte, on every machine.
+ORIGIN_FILE = "harness-origin"  # inside a clone: the source of its objects
+# Overrides an upstream's .gitattributes: a checked out file equals its blob, byte for byte, on every machine.
 ATTRIBUTES = "* -text !eol !filter !ident !working-tree-encoding !diff !whitespace\n"
 
 
 @dataclass(frozen=True)
 class Pin:
-    """An upstream at one commit: its short name, where it lives, the full hash.
+    """An upstream at one commit: short name, URL, full hash.
 
     Raises:
         SourceError: if the commit is not 40 hexadecimal digits; branches, tags and short hashes move.
@@ -43,7 +43,7 @@ class Pin:
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[0-9a-f]{40}", self.commit):
-            raise SourceError(self.name, f"pin {self.commit!r} is no full commit hash", "give 40 hexadecimal digits")
+            raise SourceError(self.name, f"pin {self.commit!r} is not a full commit hash", "give 40 hexadecimal digits")
 
 
 class _Entry(NamedTuple):
@@ -55,10 +55,10 @@ class _Entry(NamedTuple):
 
 
 def mirror_url(pin: Pin, template: str) -> str:
-    """Where the template sends an upstream: `{host}`, `{owner}` and `{name}` are taken from its URL.
+    """The URL of an upstream in the template: `{host}`, `{owner}` and `{name}` are taken from its URL.
 
     Raises:
-        ConfigError: for a field that does not exist or braces that do not match.
+        ConfigError: for an unknown field or unbalanced braces.
     """
     where = f"{MIRROR_VARIABLE}={template}"
     known = dict(zip(("host", "owner", "name"), _url_parts(pin.url), strict=True))
@@ -73,14 +73,14 @@ def mirror_url(pin: Pin, template: str) -> str:
 
 
 def clone(pin: Pin, cache: Path, template: str | None) -> Path:
-    """The bare clone of an upstream in `cache`, with the pinned commit in it; made on first use.
+    """The bare clone of an upstream in `cache`, with the pinned commit; created on first use.
 
     Args:
-        template: redirects remote URLs to a mirror; None for none. A file:// or plain-path URL is never redirected.
+        template: redirects remote URLs to a mirror, or None. A file:// or plain-path URL is never redirected.
 
     Raises:
-        ConfigError: for a wrong template.
-        SourceError: if the mirror or the network is not there, or the commit is not in it.
+        ConfigError: for an invalid template.
+        SourceError: if the mirror or network is unavailable, or lacks the commit.
     """
     redirected = template is not None and not is_local(pin.url)
     source = mirror_url(pin, template) if template is not None and redirected else pin.url
@@ -95,14 +95,14 @@ def clone(pin: Pin, cache: Path, template: str | None) -> Path:
 
 
 def checkout(clone: Path, pin: Pin, patterns: tuple[str, ...], destination: Path) -> Path:
-    """A detached work tree at the pin holding the files that match `patterns`, verified whole and unchanged.
+    """A detached work tree at the pin holding the files that match `patterns`, verified to be complete and unchanged.
 
     Args:
         patterns: as in a .gitignore, relative to the upstream's root (no-cone sparse patterns).
-        destination: replaced if it is a work tree already, also one that a killed process left half-made.
+        destination: replaced if it is already a work tree, even an incomplete one of a killed process.
 
     Raises:
-        SourceError: naming each file that could not be had, or if nothing matches.
+        SourceError: with each unavailable file, or if nothing matches.
     """
     destination = destination.absolute()
     with locked(clone):
@@ -119,7 +119,7 @@ def read_blob(clone: Path, pin: Pin, path: str) -> bytes:
     """Content of one file of the pin.
 
     Raises:
-        SourceError: if the pin has no such file, or its content is not to be had; `what` serves as a gap's reason.
+        SourceError: if the pin has no such file, or its content is unavailable; `what` serves as a gap's reason.
     """
     listed = run_git(clone, "ls-tree", "--full-tree", "-z", pin.commit, "--", path)
     match = re.fullmatch(r"\d+ blob ([0-9a-f]{40})\t(.+)\0", listed.out.decode(errors="replace"), re.DOTALL)
@@ -165,13 +165,13 @@ def _objects_of(pin: Pin, source: str, template: str | None) -> Path:
 
 
 def _origin(clone: Path) -> str:
-    """Where the clone takes its objects from."""
+    """The source of the clone's objects."""
     file = clone / ORIGIN_FILE
     return file.read_text() if file.is_file() else ""
 
 
 def _make(target: Path, origin: str) -> None:
-    """Make the clone beside its place and rename it into it; leftovers of killed attempts go."""
+    """Create the clone in a temporary folder and rename it; remove leftovers of killed attempts."""
     for leftover in target.parent.glob(f".{target.name}.*"):
         remove_tree(leftover)
     with disk_errors(target.parent):
@@ -197,10 +197,10 @@ def _make(target: Path, origin: str) -> None:
 
 
 def _ensure_commit(target: Path, pin: Pin, origin: str) -> None:
-    """Have the pinned commit in the clone and a ref on it.
+    """Ensure that the clone has the pinned commit and a ref on it.
 
     Raises:
-        SourceError: if the origin has no such commit or cannot be reached.
+        SourceError: if the origin lacks the commit or is not reachable.
     """
     ref = f"refs/pins/{pin.commit}"
     if origin.startswith("/"):
@@ -218,10 +218,10 @@ def _ensure_commit(target: Path, pin: Pin, origin: str) -> None:
 
 
 def _clear(destination: Path, clone: Path) -> None:
-    """Make room for a work tree.
+    """Remove an old work tree.
 
     Raises:
-        SourceError: if something else than a work tree of this clone is there; it is left alone.
+        SourceError: if the folder is not a work tree of this clone; it is not modified.
     """
     if not destination.exists():
         return
@@ -229,15 +229,15 @@ def _clear(destination: Path, clone: Path) -> None:
     if not destination.is_dir():
         raise SourceError(str(destination), "is a file", fix)
     if any(destination.iterdir()) and not _is_ours(destination, clone):
-        raise SourceError(str(destination), "holds files that are no checkout", fix)
+        raise SourceError(str(destination), "contains files that are not a checkout", fix)
     with disk_errors(destination):
         scratch = tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.")
-        os.rename(destination, Path(scratch) / "old")  # a kill while removing must not leave a tree without .git
+        os.rename(destination, Path(scratch) / "old")  # a kill during removal must not leave a tree without .git
     remove_tree(Path(scratch))
 
 
 def _is_ours(destination: Path, clone: Path) -> bool:
-    """Whether the folder is a work tree of this very clone."""
+    """Whether the folder is a work tree of this clone."""
     pointer = destination / ".git"
     if not pointer.is_file():
         return False
@@ -246,7 +246,7 @@ def _is_ours(destination: Path, clone: Path) -> bool:
 
 
 def _require_whole(tree: Path, pin: Pin, patterns: tuple[str, ...], answer: Answer) -> None:
-    """Compare every file that should be there with its blob; Git's exit status proves nothing.
+    """Compare every expected file with its blob; Git's exit status does not suffice.
 
     Raises:
         SourceError: for missing, wrong or no files, or another commit.
@@ -267,14 +267,14 @@ def _require_whole(tree: Path, pin: Pin, patterns: tuple[str, ...], answer: Answ
 
 
 def _content_hash(path: Path) -> str:
-    """Blob hash of a checked out file; of a symbolic link, that of its target's name."""
+    """Blob hash of a checked out file; of a symbolic link, that of its target's path."""
     if path.is_symlink():
         return blob_hash(os.fsencode(os.readlink(path)))
     return blob_hash(path.read_bytes()) if path.is_file() else ""
 
 
 def _lacking(pin: Pin, folder: Path, entries: list[_Entry]) -> SourceError:
-    """The error for contents that the clone's origin does not have."""
+    """The error for contents that the clone's origin lacks."""
     clone = Path(must_git(folder, "rev-parse", "--path-format=absolute", "--git-common-dir").text)
     names = ", ".join(f"{entry.path} (blob {entry.blob})" for entry in entries[:5])
     more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
@@ -282,17 +282,17 @@ def _lacking(pin: Pin, folder: Path, entries: list[_Entry]) -> SourceError:
         return SourceError(pin.name, f"cannot fetch {names}{more} from {origin}", f"check the network; {_REDIRECT}")
     fix = f"complete the mirror at {origin} from {pin.url}, or unset {MIRROR_VARIABLE} to fetch from there"
     what = (
-        f"the mirror lacks {names}{more}"  # stands in tables as a gap's reason, so it names no folder of this machine
+        f"the mirror lacks {names}{more}"  # shown in tables as a gap's reason, so it contains no folder of this machine
     )
     return SourceError(pin.name, what, fix)
 
 
 def _not_in(pin: Pin, origin: str) -> CommitGoneError:
-    """The error for a commit that the origin does not have."""
+    """The error for a commit that the origin lacks."""
     what = f"pin {pin.commit} is not in {origin}"
     return CommitGoneError(pin.name, what, f"update the mirror (git fetch in it), or check the pin against {pin.url}")
 
 
 def _suggest_fix(pin: Pin) -> str:
-    """What to do about an incomplete or damaged origin."""
+    """The fix for an incomplete or damaged origin."""
     return f"complete the mirror from {pin.url}, or unset {MIRROR_VARIABLE} to fetch from there"

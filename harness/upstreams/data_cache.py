@@ -1,7 +1,7 @@
-"""Data files by content: a file is used only if its SHA-256 is the pinned one, and its counts can be held to a paper's.
+"""Data files by content: a file is used only if its SHA-256 is the pinned one; its counts are verified.
 
-A folder of data is named by what it must hold, so two recipes that mean the same files share it. Refused: keeping
-anything of a wrong file, and guessing at a line that cannot be read.
+A folder of data is named by its required content, so recipes with the same files share it. Refused: keeping
+any part of a wrong file, and guessing an unreadable line.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from harness.core.files import canonical_json, disk_errors, remove_tree, sha256_
 
 SIZES_FILE = ".sizes"
 BLOB = "blob:"
-LEAST_ITEMS = 3  # of a user: one to train on, one to validate, one to test
+LEAST_ITEMS = 3  # of a user: one each to train, to validate and to test
 
 
 @dataclass(frozen=True)
 class PinnedFile:
-    """A file: where it comes from, the content it must have, the name a run looks for.
+    """A file: its source, required content, and the name expected by runs.
 
     Attributes:
         path: for `read`, and for messages.
-        content: SHA-256, or `blob:` and the Git blob id where nobody has measured that yet.
+        content: SHA-256, or `blob:` and the Git blob id if the SHA-256 is unknown.
     """
 
     path: str
@@ -37,7 +37,7 @@ class PinnedFile:
 
 
 class Counts(NamedTuple):
-    """What a paper's table of data sets says: users, distinct items, interactions."""
+    """Counts of a dataset: users, distinct items, interactions."""
 
     users: int
     items: int
@@ -47,15 +47,15 @@ class Counts(NamedTuple):
 def materialise(
     files: Sequence[PinnedFile], read: Callable[[str], bytes], cache: Path, *, recheck: bool = False
 ) -> Path:
-    """The folder that holds the files under their names, each verified; made on first use, then reused.
+    """The folder that holds the files under their names, each verified; created on first use, then reused.
 
     Args:
-        read: gives the content of a path; asked only for what is not there yet.
-        recheck: hash the files again where the folder is there; otherwise their sizes are compared.
+        read: returns the content of a path; called only for missing files.
+        recheck: hash the files again if the folder exists; otherwise only sizes are compared.
 
     Raises:
-        DatasetError: naming path, expected and found hash; nothing of a wrong file is kept.
-        SourceError: if `read` cannot have a file.
+        DatasetError: with path, expected and found hash; no part of a wrong file is kept.
+        SourceError: if a file is unavailable.
     """
     target = place_of(files, cache)
     if _is_whole(target, files, recheck):
@@ -74,7 +74,7 @@ def materialise(
 
 
 def place_of(files: Sequence[PinnedFile], cache: Path) -> Path:
-    """The folder that holds these files, or would hold them."""
+    """The folder of these files, existing or not."""
     key = sha256_bytes(canonical_json(sorted([file.name, file.content] for file in files)).encode())
     return cache / "data" / key[:16]
 
@@ -83,19 +83,19 @@ def count_sequences(path: Path) -> Counts:
     """Users, distinct items and interactions of a file with one line per user: user id, then item ids, in time order.
 
     Raises:
-        DatasetError: naming the line that has no item, no number, or a user seen before.
+        DatasetError: with the line that has no item, a non-number, or a duplicate user.
     """
     try:
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(str(path), f"cannot be read: {error}", "check the data files of the recipe") from error
+        raise DatasetError(str(path), f"is not readable: {error}", "check the data files of the recipe") from error
     users, items, interactions = set[int](), set[int](), 0
     for number, line in enumerate(lines, start=1):
         try:
             user, *sequence = map(int, line.split())
         except ValueError as error:
             raise DatasetError(
-                f"{path}:{number}", f"no line of ids: {line[:40]!r}", "expected: user item ..."
+                f"{path}:{number}", f"not a line of ids: {line[:40]!r}", "expected: user item ..."
             ) from error
         if not sequence or user in users:
             what = f"user {user} has {'two lines' if user in users else 'no items'}"
@@ -107,15 +107,15 @@ def count_sequences(path: Path) -> Counts:
 
 
 def check_sequences(path: Path, name: str) -> None:
-    """Nothing, for a file of sequences that leave-one-out code can be run on; it has been counted before.
+    """Check that leave-one-out code can use a file of sequences, which has been counted before.
 
     Code bases that read such files make one row for each number up to the largest item's, and row 0 for padding, while
-    a baseline that only counts knows the items of the file: with other numbers their candidates differ in silence.
+    a counting baseline uses the items of the file: with gaps their candidates would silently differ.
 
     Args:
-        name: what messages call the file.
+        name: of the file in messages.
     Raises:
-        DatasetError: naming the line of a user with fewer than three items, of an item below 1, or a missing number.
+        DatasetError: with the line of a user with fewer than three items, of an item below 1, or a missing number.
     """
     items: set[int] = set()
     for number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
@@ -132,15 +132,15 @@ def check_sequences(path: Path, name: str) -> None:
 
 
 def check_pairs(path: Path, name: str) -> None:
-    """Nothing, for a file of pairs that leave-one-out code can be run on; it has been counted before.
+    """Check that leave-one-out code can use a file of pairs, which has been counted before.
 
-    Code bases that read such files number the items themselves, or refuse those below 1. Those that make a row for each
-    number up to the largest rank more items than a baseline that counts: tables say so (`tables.notes`).
+    Code bases that read such files renumber the items, or refuse items below 1. Those that make a row for each
+    number up to the largest rank more items than a counting baseline: tables note this (`tables.notes`).
 
     Args:
-        name: what messages call the file.
+        name: of the file in messages.
     Raises:
-        DatasetError: naming the last line of a user with fewer than three items.
+        DatasetError: with the last line of a user with fewer than three items.
     """
     last, n_items, number = "", LEAST_ITEMS, 0
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -155,23 +155,27 @@ def check_pairs(path: Path, name: str) -> None:
 
 
 def too_few(where: str, user: int | str, n_items: int) -> DatasetError:
-    """The error of a user from whom nothing can be held out."""
-    fix = "leave users with fewer than 3 out: the last item is for the test, the one before for validation"
+    """The error for a user with too few items to hold out."""
+    fix = "remove users with fewer than 3: the last item is for the test, the one before for validation"
     return DatasetError(where, f"user {user} has {n_items} item(s)", fix)
 
 
 def count_pairs(path: Path) -> Counts:
-    """The same of a file with one line per interaction: user id, item id; a user's lines stand together, oldest first.
+    """The same of a file with one line per interaction: user id, item id; a user's lines are contiguous, oldest first.
 
     Raises:
-        DatasetError: naming the line that is none, or that brings a user back.
+        DatasetError: with an invalid line, or one of a user whose lines are not contiguous.
     """
     users, items, interactions, last = set[str](), set[str](), 0, ""
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, start=1):
             words = line.split()
             if len(words) != 2 or (words[0] != last and words[0] in users):
-                what = f"not `user item`: {line[:40]!r}" if len(words) != 2 else f"user {words[0]} comes back"
+                what = (
+                    f"not `user item`: {line[:40]!r}"
+                    if len(words) != 2
+                    else f"user {words[0]} has lines in several places"
+                )
                 raise DatasetError(f"{path}:{number}", what, "one line per interaction, a user's lines together")
             last = words[0]
             users.add(words[0])
@@ -194,12 +198,12 @@ def read_interactions(path: Path) -> list[tuple[int, int, int]]:
 
 
 def hash_interactions(rows: Iterable[tuple[int, int, int]]) -> str:
-    """SHA-256 of interactions, the same for any layout: of their sorted lines `user position item`."""
+    """SHA-256 of interactions, independent of the layout: of their sorted lines `user position item`."""
     return sha256_bytes("".join(f"{user} {n} {item}\n" for user, n, item in sorted(rows)).encode())
 
 
 def has_users_from(rows: Iterable[tuple[int, int, int]], first: int) -> bool:
-    """Whether the users are `first`, the next number and so on, in the order in which they begin."""
+    """Whether the users are `first`, the next number and so on, in order of first appearance."""
     users = list(dict.fromkeys(user for user, _, _ in rows))
     return users == list(range(first, first + len(users)))
 
@@ -208,7 +212,7 @@ def compare(counts: Counts, expected: Counts, where: str) -> list[str]:
     """Each count that differs from the expected one, as text; empty if all agree.
 
     Args:
-        where: who says what is expected, for the text.
+        where: source of the expected counts, for the text.
     """
     return [
         f"{name}: {found:,} in the file, {value:,} in {where} ({found - value:+,})"
@@ -218,10 +222,10 @@ def compare(counts: Counts, expected: Counts, where: str) -> list[str]:
 
 
 def _place(folder: Path, file: PinnedFile) -> Path:
-    """Where a file goes, inside the folder.
+    """The path of a file inside the folder.
 
     Raises:
-        DatasetError: for a name that leaves it or is the harness's own.
+        DatasetError: for a name that leaves it or is reserved.
     """
     parts = Path(file.name).parts
     if not parts or Path(file.name).is_absolute() or ".." in parts or file.name == SIZES_FILE:
@@ -230,7 +234,7 @@ def _place(folder: Path, file: PinnedFile) -> Path:
 
 
 def _verified(file: PinnedFile, data: bytes) -> bytes:
-    """The data, if it is the pinned one.
+    """The data, if it has the pinned content.
 
     Raises:
         DatasetError: with both hashes.
@@ -238,13 +242,13 @@ def _verified(file: PinnedFile, data: bytes) -> bytes:
     found = content_of(data, file.content)
     if found != file.content:
         kind = "" if file.content.startswith(BLOB) else "SHA-256 "
-        what = f"expected {kind}{file.content}, found {found} ({len(data):,} bytes); nothing of it was kept"
-        raise DatasetError(file.path, what, "take the file from the pinned commit, or correct the hash in the recipe")
+        what = f"expected {kind}{file.content}, found {found} ({len(data):,} bytes); it was not kept"
+        raise DatasetError(file.path, what, "use the file of the pinned commit, or correct the hash in the recipe")
     return data
 
 
 def content_of(data: bytes, like: str) -> str:
-    """What pins these bytes, written as in `like`: SHA-256 or Git blob id."""
+    """The hash of these bytes, of the kind of `like`: SHA-256 or Git blob id."""
     if like.startswith(BLOB):
         return BLOB + hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
     return sha256_bytes(data)
@@ -263,7 +267,7 @@ def _sizes(folder: Path, files: Sequence[PinnedFile]) -> str:
 
 
 def _is_whole(folder: Path, files: Sequence[PinnedFile], recheck: bool) -> bool:
-    """Whether the folder is there and holds the files with the sizes, or hashes, that they had."""
+    """Whether the folder exists and holds the files with unchanged sizes, or hashes."""
     try:
         whole = (folder / SIZES_FILE).read_text(encoding="utf-8") == _sizes(folder, files)
         return whole and (not recheck or all(_is_still(folder / file.name, file.content) for file in files))
@@ -272,7 +276,7 @@ def _is_whole(folder: Path, files: Sequence[PinnedFile], recheck: bool) -> bool:
 
 
 def _move(fresh: Path, target: Path, aside: Path, files: Sequence[PinnedFile]) -> None:
-    """Put the fresh folder in place; one made by another process meanwhile serves as well."""
+    """Move the new folder to its place; one created by another process meanwhile is used instead."""
     with disk_errors(target):
         if target.exists():
             os.rename(target, aside)

@@ -1,6 +1,6 @@
-"""Files of datasets from wherever they lie: the run's upstream, another one or a release, a URL, or the user's folder.
+"""Fetches files of datasets: from the run's upstream, another one or a release, a URL, or the user's folder.
 
-What cannot be had is told with the place to put it. Refused: a file whose content nobody has pinned.
+An error for an unavailable file says where to put it. Refused: a file without pinned content.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ Clone = Callable[[], tuple[Path, checkout.Pin]]
 
 
 def read(config: Config, file: DataFile, own: Clone) -> bytes:
-    """The bytes of a file, not yet checked; a copy in the user's folder comes before any other place.
+    """The bytes of a file, not yet verified; a copy in the user's folder has priority.
 
     Args:
-        own: clone and pin of the run's upstream, asked for only if the file lies there.
+        own: clone and pin of the run's upstream, called only if the file is there.
     Raises:
-        SourceError: it cannot be had; the message says where to put it. DatasetError: nobody has pinned it.
+        SourceError: it is unavailable; the message says where to put it. DatasetError: it is not pinned.
     """
     place = config.data / file.name
     if file.content == UNPINNED:
-        what = f"no hash of this file is known; put it at {place} and write its SHA-256 into recipes/data"
+        what = f"no hash of this file is known; put it at {place} and write its SHA-256 to recipes/data"
         raise DatasetError(file.url, what, "`sha256sum FILE` prints it")
     if file.local:
         place = config.data / file.local
@@ -63,7 +63,7 @@ def clone_of_source(config: Config, name: str) -> tuple[Path, checkout.Pin]:
     """Clone and pin of another upstream, or of a release.
 
     Raises:
-        ConfigError: harness.toml has neither. SourceError: it cannot be had.
+        ConfigError: harness.toml has neither. SourceError: it is unavailable.
     """
     upstreams, releases = config.file.upstreams, config.file.releases
     known = upstreams.get(name) or releases.get(name)
@@ -77,16 +77,16 @@ def cloned(config: Config, pin: checkout.Pin) -> tuple[Path, checkout.Pin]:
     """The clone of a pinned repository, with its pin.
 
     Raises:
-        SourceError: it cannot be had.
+        SourceError: it is unavailable.
     """
     return checkout.clone(pin, config.cache, config.git_mirror), pin
 
 
 def redirected(url: str, template: str) -> str:
-    """Where a template sends a URL: {host}, {path} and {name} are taken from it.
+    """The URL of a file in the template: {host}, {path} and {name} are taken from its URL.
 
     Raises:
-        ConfigError: another field, or braces that do not match.
+        ConfigError: unknown field, or unbalanced braces.
     """
     parts = urlsplit(url)
     known = {"host": parts.hostname or "", "path": parts.path.lstrip("/"), "name": parts.path.rpartition("/")[2]}
@@ -98,7 +98,7 @@ def redirected(url: str, template: str) -> str:
 
 
 def download(url: str, place: Path, template: str | None) -> bytes:
-    """What lies at a URL, or where the template sends it.
+    """The content of a URL, or of its mirror.
 
     Raises:
         SourceError: nothing there, or no network.
@@ -111,25 +111,25 @@ def download(url: str, place: Path, template: str | None) -> bytes:
             content: bytes = answer.read()
             return content
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-        what = f"cannot be had ({getattr(error, 'reason', error)}); put the file at {place}"
+        what = f"is unavailable ({getattr(error, 'reason', error)}); put the file at {place}"
         fix = f"download {url} by other means, or redirect it: {DATA_VARIABLE}='/srv/data/{{name}}'"
         raise SourceError(address, what, fix) from error
 
 
 def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], bytes]) -> Path:
-    """The folder with a dataset's files, each checked by content, their counts by what recipes/data says.
+    """The folder with a dataset's files, each verified by content, counts verified by recipes/data.
 
     Args:
-        read_file: gives the bytes of a file by its name.
+        read_file: returns the bytes of a file by name.
     Raises:
-        SourceError, DatasetError: a file cannot be had, is another one, or is none that can be split and ranked.
+        SourceError, DatasetError: a file is unavailable, has other content, or cannot be split and ranked.
     """
     folder = data_cache.materialise(pinned(dataset), read_file, config.cache, recheck=True)
     if dataset.layout == "other":
         return folder
     expected = data_cache.Counts(dataset.users, dataset.items, dataset.interactions)
-    if odd := data_cache.compare(counted(dataset, folder), expected, dataset.name):
-        raise DatasetError(dataset.name, "; ".join(odd), f"correct recipes/data/{dataset.upstream}.yaml")
+    if differences := data_cache.compare(counted(dataset, folder), expected, dataset.name):
+        raise DatasetError(dataset.name, "; ".join(differences), f"correct recipes/data/{dataset.upstream}.yaml")
     if dataset.interactions_sha256 or dataset.first_user is not None:
         check_interactions(dataset, folder)
     check = data_cache.check_pairs if dataset.layout == "pairs" else data_cache.check_sequences
@@ -138,15 +138,15 @@ def materialise(config: Config, dataset: Dataset, read_file: Callable[[str], byt
 
 
 def pinned(dataset: Dataset) -> list[data_cache.PinnedFile]:
-    """The files of a dataset, as the cache knows them."""
+    """The files of a dataset, as in the cache."""
     return [data_cache.PinnedFile(path=f.name, content=f.content, name=f.name) for f in dataset.files]
 
 
 def check_interactions(dataset: Dataset, folder: Path) -> None:
-    """Nothing, for interactions and users that are what recipes/data says.
+    """Check that interactions and users are those of recipes/data.
 
     Raises:
-        DatasetError: with what they are.
+        DatasetError: with the actual ones.
     """
     rows, fix = (
         data_cache.read_interactions(folder / dataset.sequences),
@@ -161,6 +161,6 @@ def check_interactions(dataset: Dataset, folder: Path) -> None:
 
 
 def counted(dataset: Dataset, folder: Path) -> data_cache.Counts:
-    """What a dataset's file of sequences in this folder has; of a layout that this can read."""
+    """Counts of a dataset's file of sequences in this folder, in a readable layout."""
     count = data_cache.count_pairs if dataset.layout == "pairs" else data_cache.count_sequences
     return count(folder / dataset.sequences)

@@ -9,7 +9,7 @@ from harness.upstreams import checkout
 
 
 def pin_of(config: Config, name: str) -> checkout.Pin:
-    """An upstream of harness.toml at its commit; `embedded:` stands for the one that ships inside the package."""
+    """An upstream of harness.toml at its commit; `embedded:` is the one inside the package."""
     upstream = config.upstream(name)
     url = str(config.cache / "embedded" / name) if upstream.url.startswith(EMBEDDED) else upstream.url
     return checkout.Pin(name, url, upstream.commit)
@@ -23,7 +23,9 @@ def clone_of(config: Config, name: str) -> Path:
     """
     pin, mirror = pin_of(config, name), config.git_mirror
     if config.upstream(name).url.startswith(EMBEDDED):
-        from harness.upstreams import embedded  # here, because it imports GitPython, which a report has no use for
+        from harness.upstreams import (
+            embedded,
+        )  # imported here, because it imports GitPython, which a report does not need
 
         embedded.repository(Path(pin.url))
         mirror = None

@@ -1,4 +1,4 @@
-"""Whether files are still those that were put there: a source tree by all its hashes, a single file by one."""
+"""Whether files are unchanged: a source tree by all its hashes, a single file by one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from harness.core.files import sha256_file
 
 
 def tree_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of a source tree, Git's own aside."""
+    """SHA-256 of every file of a source tree, except Git's."""
     files = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ".git" and "__pycache__" not in p.parts)
     return {str(p.relative_to(folder)): sha256_file(p) for p in files}
 
 
 def tree_is_as_made(folder: Path, marker: Path) -> bool:
-    """Whether a source tree still has exactly the files whose hashes its marker holds."""
+    """Whether a source tree has exactly the files and hashes of its marker."""
     try:
         made = json.loads(marker.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -25,7 +25,7 @@ def tree_is_as_made(folder: Path, marker: Path) -> bool:
 
 
 def links_out(folder: Path) -> list[str]:
-    """Links of a source tree that lead out of it, each as `name -> target`."""
+    """Links of a source tree that point outside, each as `name -> target`."""
     links = [path for path in sorted(folder.rglob("*")) if path.is_symlink()]
     whole = os.path.realpath(folder) + os.sep
     return [f"{p.relative_to(folder)} -> {p.readlink()}" for p in links if not os.path.realpath(p).startswith(whole)]

@@ -166,7 +166,7 @@ def test_a_run_ends_when_the_disk_runs_full(
     monkeypatch.setattr("harness.executors.docker.shutil.disk_usage", lambda _: full)
     while (outcome := executor.poll(handle)) is None:
         time.sleep(0.05)
-    assert outcome.reason == "less than 1 MB were left on the disk"
+    assert outcome.reason == "less than 1 MB of free disk space"
     assert outcome.seconds < 30
 
 
@@ -192,7 +192,7 @@ def test_a_container_that_somebody_removes_is_a_failed_run(
     while (outcome := executor.poll(handle)) is None:
         time.sleep(0.05)
     assert outcome.status != 0
-    assert outcome.reason == "somebody removed its container"
+    assert outcome.reason == "its container was removed by another program"
 
 
 FEW = ("reproduce", "attacks", "--executor", "docker")

@@ -93,7 +93,7 @@ def test_an_image_says_what_it_was_made_from(engine: docker.DockerClient, built:
 
 
 def test_check_and_list_tell_of_what_is_there(built: Built) -> None:
-    assert built.small.run("check")[:2] == (0, f"{built.image.tag}: whole: its packages are those of the lock\n")
+    assert built.small.run("check")[:2] == (0, f"{built.image.tag}: complete: its packages are those of the lock\n")
     listed = built.small.run("list")[1]
     row = next(line for line in listed.splitlines() if built.image.tag.rpartition("/")[2] in line)
     assert row.split()[1] == python_version()

@@ -198,7 +198,7 @@ def test_a_module_that_no_key_names_fails_the_run_that_loads_it(project: Project
     assert done.returncode == 4, done.stdout + done.stderr
     (record,) = finished(project)
     assert record["fault"]["kind"] == "patch"  # type: ignore[index]
-    named = "loaded proof/references.py of the overlay, which its key does not name"
+    named = "loaded proof/references.py of the overlay, which its key does not cover"
     assert named in record["fault"]["reason"]  # type: ignore[index]
 
 

@@ -58,7 +58,7 @@ def test_parts_are_run_joined_and_found_again(project: Project) -> None:
     assert plan.stdout.count("2 runs, 2 there, 0 to run") == 2
     whole = project.run("reproduce", "cross/two", "--where", "system=factorised/bce")
     assert whole.returncode == 2
-    assert "--where: has no meaning for a joined table" in whole.stderr
+    assert "--where: does not apply to a joined table" in whole.stderr
 
 
 def test_a_run_without_the_view_is_a_gap(project: Project) -> None:

@@ -146,8 +146,8 @@ def test_without_git_and_where_the_history_is_cut(toy: Project, tmp_path: Path) 
     shutil.rmtree(shallow / "results" / "tables")
     (told,) = lines(Project(shallow, toy.env))
     assert told.startswith(f"{SUBJECT}unchanged since ")
-    assert told.endswith("(2036-01-01 00:00 UTC), where the history of this clone is cut; before that, unknown.")
+    assert told.endswith("(2036-01-01 00:00 UTC), where this shallow clone's history begins; before that, unknown.")
     (toy.folder / ".git").rename(tmp_path / "git")
     shutil.rmtree(toy.folder / "results" / "tables")
-    nothing = "no Git history of the recipe at hand, so nobody can say when they were last changed."
+    nothing = "no Git history of the recipe is available, so it is unknown when they were last changed."
     assert lines(toy) == [SUBJECT + nothing]

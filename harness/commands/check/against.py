@@ -1,4 +1,4 @@
-"""`harness check --against FOLDER`: the results at hand beside those in another folder; nothing is run."""
+"""`harness check --against FOLDER`: compares existing results with those in another folder; executes no run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.environments.machine_class import class_facts, machine_class
 from harness.runs.store import Store
 from harness.runs.stored import Record
 
-SIGNATURE = "signature"  # column that names the harness's version; no result
+SIGNATURE = "signature"  # column that names the harness's version, which is not a result
 
 
 def compare_folders(config: Config, options: Options, other: Path) -> Check:
@@ -44,7 +44,7 @@ def compare_folders(config: Config, options: Options, other: Path) -> Check:
 
 
 def of_run(config: Config, ours: Record | None, theirs: Record | None) -> RunCheck | None:
-    """One run in both folders; None where a record is gone meanwhile or has no ranks in either."""
+    """One run in both folders; None if a record was removed meanwhile or neither has ranks."""
     if ours is None or theirs is None or (ours.typed.weights and theirs.typed.weights):
         return None
     o = theirs.typed
@@ -63,8 +63,8 @@ def of_run(config: Config, ours: Record | None, theirs: Record | None) -> RunChe
 
 
 def only(ours: set[str], theirs: set[str]) -> Iterator[Item]:
-    """Records that only one folder has; there may be good reasons for them."""
-    yield from (left_out(key, "only in the results at hand") for key in sorted(ours - theirs))
+    """Records that only one folder has; not an error."""
+    yield from (left_out(key, "only in the current results") for key in sorted(ours - theirs))
     yield from (left_out(key, "only in the other folder") for key in sorted(theirs - ours))
 
 
@@ -85,6 +85,6 @@ def tables(ours: Path, theirs: Path) -> Iterator[Item]:
 
 
 def rows(path: Path) -> list[Mapping[str, str]]:
-    """The rows of a CSV file without what names the harness's version."""
+    """The rows of a CSV file without the column of the harness's version."""
     with path.open(encoding="utf-8", newline="") as file:
         return [{k: v or "" for k, v in row.items() if k != SIGNATURE} for row in csv.DictReader(file)]

@@ -1,6 +1,6 @@
-"""What may be run again: the runs of stored tables that have an accepted record, as this machine would run them.
+"""Candidates for reruns: the runs of stored tables with an accepted record, as this machine would execute them.
 
-A run whose key is no longer that of its record is a candidate as well: it is compared with the record that it replaces.
+A run whose key differs from its record's is a candidate too: it is compared with the record that it replaces.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from harness.runs.plan import Run
 from harness.runs.probe_output import read_events
 from harness.runs.stored import Record, judge
 
-PLACES = ("environment changed", "environment added", "environment removed")  # begin a change of no code
+PLACES = ("environment changed", "environment added", "environment removed")  # beginnings of changes that are not code
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """A candidate with all that is needed to run it.
+    """A candidate with everything needed to run it.
 
     Attributes:
         request: whose run it is.
         run: as this machine would run it.
         accepted: the record that it is compared with.
-        changes: of its inputs since that record.
+        changes: changed inputs since that record.
     """
 
     candidate: Candidate
@@ -48,7 +48,7 @@ class Rerun:
 
 @dataclass(frozen=True)
 class Candidates:
-    """All reruns by key of their accepted record, and tables that this machine cannot run."""
+    """All reruns by the key of their accepted record, and the tables that this machine cannot run."""
 
     reruns: Mapping[str, Rerun]
     left_out: tuple[Item, ...]
@@ -61,10 +61,10 @@ def find(
 
     Args:
         where: which datasets, systems, models, losses and seeds.
-        executor: "" for that which a table was made with.
+        executor: "" for the one that a table was made with.
         epochs: of a prefix.
     Raises:
-        RecipeError, ConfigError: a mistake in what a table was made from.
+        RecipeError, ConfigError: a mistake in the sources of a table.
     """
     found: dict[str, Rerun] = {}
     lacking = []
@@ -101,18 +101,18 @@ def of_table(
         if changed and not of_code and not other_place:
             fix = "use the interpreter that the records name, or --executor docker"
             raise SetupError(asked.artifact, f"this machine's {'; '.join(changed)}", fix)
-        told = tuple(of_code if other_place else changed)
-        yield Rerun(candidate(request, run, accepted, told, epochs), request, run, accepted, told)
+        shown_changes = tuple(of_code if other_place else changed)
+        yield Rerun(candidate(request, run, accepted, shown_changes, epochs), request, run, accepted, shown_changes)
 
 
 def is_wanted(run: Run, where: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a run is among those asked for."""
+    """Whether a run was requested."""
     facts = {"dataset": run.dataset, "system": run.system, "model": run.model, "loss": run.loss, "seed": str(run.seed)}
     return all(facts.get(name) in values for name, values in where.items()) and run.depends_on is None
 
 
 def accepted_record(request: TableRequest, run: Run) -> Record | None:
-    """The usable record of a run, or the one that a run with changed code replaces; None where there is none."""
+    """The valid record of a run, or the one that a run with changed code replaces, or None."""
     stored = request.store.look_up(run)
     if stored.ranks is not None:
         return stored.record
@@ -128,7 +128,7 @@ def accepted_record(request: TableRequest, run: Run) -> Record | None:
 
 
 def candidate(request: TableRequest, run: Run, accepted: Record, changes: Sequence[str], epochs: int) -> Candidate:
-    """What decides when a run is run again."""
+    """The facts that decide when a run is repeated."""
     record = accepted.typed
     return Candidate(
         key=record.key, upstream=run.upstream, dataset=run.dataset, system=run.system, seed=run.seed,
@@ -138,14 +138,14 @@ def candidate(request: TableRequest, run: Run, accepted: Record, changes: Sequen
 
 
 def cell_of(accepted: Record) -> str:
-    """What the runs of one cell share: 8 digits over their inputs without the seed."""
+    """Identity of a cell's runs: 8 digits of a hash of their inputs without the seed."""
     inputs, seed = accepted.content["inputs"], str(accepted.content["seed"])
     command = [word.replace(seed, "") if "seed" in word or word == seed else word for word in inputs["command"]]
     return sha256_bytes(canonical_json({**inputs, "command": command}).encode())[:8]
 
 
 def prefix_seconds(request: TableRequest, run: Run, accepted: Record, epochs: int) -> float | None:
-    """Recorded seconds of a run's first epochs and of what follows its training; None where it has no prefix."""
+    """Recorded seconds of a run's first epochs and of what follows its training; None if it has no prefix."""
     record = accepted.typed
     trained = record.end.epochs if record.end else None
     if not request.recipe.prefix or run.epoch_cap is None or not trained or min(trained, run.epoch_cap) <= epochs:
@@ -163,7 +163,7 @@ def shortened(request: TableRequest, epochs: int) -> TableRequest:
 
 
 def in_store(request: TableRequest, results: Path, jobs: int) -> TableRequest:
-    """The request with another place for its records; accepted ones are never written to."""
+    """The request with another records folder, so that accepted records are never overwritten."""
     config = request.config.model_copy(update={"results": results})
     return replace(request, config=config, execution_options=replace(request.execution_options, jobs=jobs))
 

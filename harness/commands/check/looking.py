@@ -1,4 +1,4 @@
-"""What the history says of single runs, and changes that are accepted as intended."""
+"""The history of single runs, and acceptance of intended changes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from harness.runs.stored import Record
 def accept(
     config: Config, history: History, keys: Sequence[str], because: str, machine: str, night: date
 ) -> list[Line]:
-    """Take the last rerun of each run as what it should give from now on; what was written to the history.
+    """Accept the last rerun of each run as its reference; return the new lines of the history.
 
     Args:
-        keys: of runs, or their beginnings.
+        keys: of runs, or their first characters.
         machine: a machine class, "" for every class that the run was seen on.
     Raises:
         ArgumentError: no reason, or no rerun of such a run.
     """
     if not because.strip():
-        raise ArgumentError("--because", "is empty", "say why the change is intended")
+        raise ArgumentError("--because", "is empty", "give the reason why the change is intended")
     commit = str(own_version(config)["commit"] or "")
     accepted: list[Line] = []
     for key in keys:
@@ -48,18 +48,18 @@ def accept(
 
 
 def chosen_lines(history: History, name: str) -> list[Line]:
-    """The reruns of a run by the beginning of its key, or of a system; all where no name is given.
+    """The reruns of a run by the first characters of its key, or of a system; all without a name.
 
     Raises:
         ArgumentError: there is none.
     """
     found = [n for n in history.lines if not name or str(n["key"]).startswith(name) or n["system"] == name]
     if not found:
-        raise ArgumentError("NAME", f"nothing in the history is called {name!r}", "name a run's key or a system")
+        raise ArgumentError("NAME", f"the history has no run or system {name!r}", "give a run key or a system")
     return found
 
 
-def told(line: Line) -> str:
+def summary_line(line: Line) -> str:
     """A rerun in one line."""
     seed = "" if line["seed"] is None else f" seed {line['seed']}"
     moved = f", {line['moved']} users moved by {line['places']:g} at most" if line.get("moved") else ""
@@ -71,13 +71,13 @@ def told(line: Line) -> str:
 
 
 def why(config: Config, history: History, key: str) -> Iterator[str]:
-    """The last comparison of one run, with what it was compared with.
+    """The last comparison of one run, with its reference.
 
     Raises:
         ArgumentError: nothing in the history. StoreError: no such record.
     """
     line = chosen_lines(history, key)[-1]
-    yield told(line)
+    yield summary_line(line)
     record = find_record(config, str(line["key"]))
     yield f"record: {record.folder}, made {record.typed.ended} on {record.content['resolved'].get('cpu', 'unknown')}"
     yield f"class {line['class']} now; {machine_of(record)} then; harness {line['harness'] or 'not in Git'}"
@@ -93,6 +93,6 @@ def why(config: Config, history: History, key: str) -> Iterator[str]:
 
 
 def machine_of(record: Record) -> str:
-    """The machine class of a record; one without has that of nobody."""
+    """The machine class of a record; a legacy name by CPU if the record has none."""
     resolved = record.content["resolved"]
     return str(resolved.get("class") or f"legacy:{resolved.get('cpu', 'unknown')}")

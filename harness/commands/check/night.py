@@ -1,4 +1,4 @@
-"""The reruns of a check from the choice of runs to history, alarms and coverage."""
+"""The reruns of a check: choice of runs, execution, history, alarms and coverage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WEEK, MONTH = 7, 30  # days
 
 @dataclass(frozen=True)
 class Reran:
-    """What the reruns of a check gave."""
+    """The results of a check's reruns."""
 
     runs: tuple[RunCheck, ...] = ()
     alarms: tuple[Alarm, ...] = ()
@@ -38,7 +38,7 @@ class Reran:
 
 
 def found(config: Config, options: Options) -> Candidates:
-    """What may be run again."""
+    """The candidates for reruns."""
     artifacts = options.artifacts or config.file.check.artifacts
     return candidates.find(config, artifacts, options.where, options.executor, config.file.check.prefix_epochs)
 
@@ -57,15 +57,15 @@ def chosen(config: Config, options: Options, there: Candidates, history: History
 
 
 def speed(config: Config, known: Sequence[Candidate], history: History) -> float:
-    """Seconds of this machine for each recorded one."""
+    """Speed of this machine: its seconds per recorded second."""
     machine = known[0].machine if known else ""
     return order.learned_speed(history.lines, machine, config.file.check.speed)
 
 
 def rerun(
-    config: Config, options: Options, history: History, began: float, commit: str, told: Callable[[RunCheck], None]
+    config: Config, options: Options, history: History, began: float, commit: str, report: Callable[[RunCheck], None]
 ) -> Reran:
-    """Run again what this night has time for, compare it, and keep the lines; see `Reran`.
+    """Repeat the runs that fit this night's budget, compare them, and keep the lines; see `Reran`.
 
     Args:
         began: time of the monotonic clock at which the check began; its budget counts from there.
@@ -81,7 +81,7 @@ def rerun(
     night = Night(
         settings=config.file.check, history=history, night=options.night.isoformat(), commit=commit, scratch=scratch,
         kept=options.out / "records", begun=began, budget_s=options.budget_s, jobs=options.jobs,
-        speed=speed(config, [rerun.candidate for rerun in there.reruns.values()], history), told=told,
+        speed=speed(config, [rerun.candidate for rerun in there.reruns.values()], history), report_rerun=report,
     )  # fmt: skip
     lines: list[Line] = []
     try:
@@ -112,7 +112,7 @@ def alarms(config: Config, there: Candidates, history: History, night: date) -> 
 
 
 def facts_of(candidate: Candidate) -> Line:
-    """What names a candidate's streams."""
+    """The names of a candidate's streams."""
     return {"system": candidate.system, "dataset": candidate.dataset, "upstream": candidate.upstream}
 
 
@@ -128,7 +128,7 @@ def accepted_values(reruns: Sequence[Rerun]) -> dict[str, dict[str, list[float]]
 
 
 def coverage(there: Candidates, history: History, night: date) -> Coverage:
-    """How much of all was looked at in the last week and month."""
+    """The share of runs repeated in the last week and month."""
     seen = order.looked(history.lines)
     age = {key: order.nights_since(str(seen.last[key]["night"]), night) for key in there.reruns if key in seen.last}
     systems = {rerun.candidate.of for rerun in there.reruns.values()}
@@ -140,19 +140,19 @@ def coverage(there: Candidates, history: History, night: date) -> Coverage:
 
 
 def stale(config: Config, there: Candidates, history: History, night: date) -> list[Item]:
-    """A system that nobody looked at for too long, once there is a history at all; it fails nothing."""
+    """Systems that were not rerun for too long, if there is a history; this never fails a check."""
     seen, days = order.looked(history.lines), config.file.check.oldest_days
     first = min((str(line["night"]) for line in history.lines), default=night.isoformat())
     if order.nights_since(first, night) < days:
         return []
     systems = {rerun.candidate.of for rerun in there.reruns.values()}
     late = sorted(system for system in systems if order.nights_since(seen.system.get(system, ""), night) > days)
-    what = f"was not looked at for more than {days} days; a larger --budget would"
+    what = f"not rerun for more than {days} days; raise --budget"
     return [Item(f"{system} on {dataset}", "unchecked", what) for _, dataset, system in late]
 
 
 def night_line(check: Check, options: Options) -> Line:
-    """What the history keeps of a whole check."""
+    """The line of the history for a complete check."""
     outcomes = [run.outcome for run in check.runs]
     bad = {
         f"{part.part}: {item.name}": item.what.splitlines()[0] if item.what else item.outcome

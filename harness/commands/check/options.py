@@ -1,4 +1,4 @@
-"""What a check is asked to do: tiers, parts, budget; the mistakes in it are told before anything is looked at."""
+"""The options of a check: tiers, parts, budget; mistakes are reported before anything is checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUN_FACTS = ("dataset", "system", "model", "loss", "seed")
 
 
 class Tier(NamedTuple):
-    """What a tier looks at, and for how long at most."""
+    """The parts of a tier and its maximum duration."""
 
     parts: tuple[str, ...]
     budget_s: float
@@ -38,12 +38,12 @@ class Options:
 
     Attributes:
         parts: of PARTS, in their order.
-        artifacts: whose tables and runs; those of harness.toml where none is named.
-        where: which runs are run again, by RUN_FACTS.
+        artifacts: check their tables and runs; those of harness.toml if none is named.
+        where: which runs are repeated, by RUN_FACTS.
         night: UTC date that reruns are scheduled for.
-        history: folder of the history; None for none.
+        history: folder of the history; None for no history.
         read_only: the history is read, and nothing is added to it.
-        job: address of the job that runs this, for the history.
+        job: URL of the CI job, for the history.
     """
 
     tier: str
@@ -100,21 +100,21 @@ def seconds(text: str) -> float:
     """`90m`, `2h`, `45s` or a number of seconds, in seconds.
 
     Raises:
-        ArgumentError: something else.
+        ArgumentError: any other text.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
     if not match:
-        raise ArgumentError("--budget", f"{text!r} is no duration", "write 90m, 2h or 300s")
+        raise ArgumentError("--budget", f"{text!r} is not a duration", "write 90m, 2h or 300s")
     return float(match[1]) * UNITS[match[2] or "s"]
 
 
 def day(text: str) -> date:
-    """A date as ISO 8601 writes it.
+    """A date in ISO 8601 format.
 
     Raises:
-        ArgumentError: something else.
+        ArgumentError: any other text.
     """
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ArgumentError("--date", f"{text!r} is no date", "write YYYY-MM-DD") from error
+        raise ArgumentError("--date", f"{text!r} is not a date", "write YYYY-MM-DD") from error

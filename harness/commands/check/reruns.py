@@ -1,6 +1,6 @@
-"""Runs are run again and compared: by equality where nothing is random, by the spread of seeds where it is.
+"""Repeats runs and compares them: by equality if deterministic, else by the spread of seeds.
 
-Records of reruns lie in a folder of their own; those of runs that left their path are kept with the reports.
+Records of reruns have a separate folder; those of runs that left their path are kept with the reports.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from harness.stats.metrics import per_user
 from harness.stats.sequential import one_more
 
 CONFIDENCE = 0.99
-OVERRUN = 1.1  # of the budget: what runs longer is ended
+OVERRUN = 1.1  # of the budget: longer runs are stopped
 UNSTEADY_NIGHTS = 5
 KEPT = ("left", "changed", "unsteady", "outside seeds")
 PRIMARY = "NDCG@10"
@@ -40,9 +40,9 @@ class Night:
     """One night's reruns.
 
     Attributes:
-        scratch: folder for their records. kept: where those that must be looked at go.
+        scratch: folder for their records. kept: folder for those that need attention.
         ends: time of the monotonic clock at which the budget is spent.
-        told: hears of each outcome.
+        report: called with each outcome.
     """
 
     settings: Settings
@@ -55,7 +55,7 @@ class Night:
     budget_s: float
     jobs: int
     speed: float
-    told: Callable[[RunCheck], None] = lambda _: None
+    report_rerun: Callable[[RunCheck], None] = lambda _: None
     cut: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     rounds: int = 0
@@ -66,7 +66,7 @@ class Night:
         return self.begun + self.budget_s - time.monotonic()
 
     def carry_out(self, chosen: Sequence[Choice], reruns: Mapping[str, Rerun]) -> Iterator[RunCheck]:
-        """Run each choice again, table by table, and judge it."""
+        """Repeat each chosen run, table by table, and judge it."""
         for group in grouped(chosen, reruns):
             pairs = [(choice, reruns[choice.candidate.key]) for choice in group]
             stored = self.run_again(pairs)
@@ -74,11 +74,11 @@ class Night:
             again = self.run_again([pair for pair in failed if pair[1].candidate.key not in self.ended])
             found = self.confirmed(pairs, {**stored, **again})
             for check in found:
-                self.told(check)
+                self.report_rerun(check)
                 yield check
 
     def run_again(self, pairs: Sequence[tuple[Choice, Rerun]]) -> dict[str, Stored]:
-        """What each of these runs left, by key of its accepted record; `missing` where it could not begin."""
+        """The result of each of these runs, by key of its accepted record; `missing` if it could not start."""
         if not pairs:
             return {}
         self.rounds += 1
@@ -99,21 +99,21 @@ class Night:
         return {key: self.left_by(key, run, request, execution.gaps) for key, run in runs.items()}
 
     def left_by(self, key: str, run: Run, request: TableRequest, gaps: Mapping[str, HarnessError]) -> Stored:
-        """What a run left in its store, or why it could not begin."""
+        """The stored result of a run, or why it could not start."""
         stored = request.store.look_up(run)
         if stored.status == "failed" and "timed out" in stored.reason and self.left_s < 0:
             self.ended.add(key)
         return Stored("missing", reason(gaps[run.key])) if run.key in gaps else stored
 
     def allowed(self, run: Run, expected_s: float) -> float:
-        """Seconds that a run may take if it begins now: none where it is not expected to fit."""
+        """Seconds that a run may take if it starts now: 0 if it is not expected to fit."""
         if expected_s > self.left_s:
             self.cut.add(run.key)
             return 0.0
         return self.left_s + (OVERRUN - 1) * self.budget_s
 
     def confirmed(self, pairs: Sequence[tuple[Choice, Rerun]], stored: Mapping[str, Stored]) -> Iterator[RunCheck]:
-        """The outcome of each run; what changed on a known class is run once more before it counts."""
+        """The outcome of each run; a change on a known class is repeated before it counts."""
         suspects = []
         for choice, rerun in pairs:
             check = self.judged(choice, rerun, stored[rerun.candidate.key])
@@ -126,7 +126,7 @@ class Night:
             yield self.settled(choice, first, self.judged(choice, rerun, second[rerun.candidate.key]))
 
     def settled(self, choice: Choice, first: RunCheck, second: RunCheck) -> RunCheck:
-        """A change that a second run confirms, or a run that is not steady."""
+        """A change that a second run confirms, or an unsteady run."""
         digest = DIGEST[choice.depth]
         if second.outcome == "held":
             lines = [n for n in self.history.lines if n["key"] == first.key and n["outcome"] == "unsteady"]
@@ -140,7 +140,7 @@ class Night:
         return relabelled(first, "unsteady", BROKEN, what)
 
     def judged(self, choice: Choice, rerun: Rerun, stored: Stored) -> RunCheck:
-        """The outcome of one run as it is, not yet confirmed."""
+        """The outcome of one run, not yet confirmed."""
         key = rerun.candidate.key
         if stored.status == "missing":
             cut = not stored.reason or stored.reason == "not run"
@@ -170,7 +170,7 @@ class Night:
         return self.check(choice, rerun, outcome, found, stored, alien)
 
     def drawn(self, choice: Choice, rerun: Rerun, stored: Stored) -> RunCheck:
-        """A rerun that is another draw: within the spread of accepted seeds, or outside it."""
+        """A rerun with other random numbers: within the spread of accepted seeds, or outside it."""
         assert stored.record is not None
         assert stored.ranks is not None
         _, low, high = one_more(seed_values(rerun), CONFIDENCE)
@@ -187,7 +187,7 @@ class Night:
         self, choice: Choice, rerun: Rerun, outcome: RunOutcome, found: Comparison | None = None,
         stored: Stored | None = None, code: int = 0, changes: Iterable[str] = (),
     ) -> RunCheck:  # fmt: skip
-        """A finding with the line that the history keeps of it."""
+        """A result with its line for the history."""
         c = choice.candidate
         line: dict[str, object] = {
             "format": FORMAT, "night": self.night, "key": c.key, "upstream": c.upstream, "dataset": c.dataset,
@@ -202,18 +202,18 @@ class Night:
                 DIGEST[choice.depth]: found.digest, "moved": found.moved, "places": found.places, "metrics": metrics,
                 "epochs": record.end.epochs if record.end else None, "seconds": round(record.seconds, 1),
             }  # fmt: skip
-        told = (*rerun.changes, *(found.changes if found else ()), *changes)
-        if told:
-            line["changes"] = list(told)
+        report_rerun = (*rerun.changes, *(found.changes if found else ()), *changes)
+        if report_rerun:
+            line["changes"] = list(report_rerun)
         replaces = c.key if rerun.run.key != c.key and rerun.changes else None
         return RunCheck(
             c.key, c.upstream, c.dataset, c.system, c.seed, choice.depth, outcome, found.moved if found else 0,
-            found.places if found else 0.0, found.delta if found else {}, replaces, told,
+            found.places if found else 0.0, found.delta if found else {}, replaces, report_rerun,
             f"harness check why {c.key[:8]}" if outcome not in ("held", "near") else "", code, line,
         )  # fmt: skip
 
     def keep(self, stored: Stored, rerun: Rerun) -> None:
-        """Copy a record to where a person can look at it."""
+        """Copy a record to the folder of kept records."""
         if stored.record:
             target = self.kept / rerun.candidate.key
             remove_tree(target)
@@ -221,12 +221,12 @@ class Night:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """How far a rerun may be from its record on a class not met before."""
+    """The tolerance of a rerun on an unknown machine class."""
     return Limits(settings.near_users, settings.near_places, settings.near_metric, settings.prefix_loss)
 
 
 def relabelled(check: RunCheck, outcome: RunOutcome, code: int, why: str) -> RunCheck:
-    """A finding after its confirmation."""
+    """A result after its confirmation."""
     line = {**(check.line or {}), "outcome": outcome, "confirmed": why}
     return replace(check, outcome=outcome, code=code, changes=(*check.changes, why), line=line)
 
@@ -240,7 +240,7 @@ def grouped(chosen: Sequence[Choice], reruns: Mapping[str, Rerun]) -> list[list[
 
 
 def is_deterministic(request: TableRequest) -> bool:
-    """Whether the same run gives the same digits again: on one thread of a processor."""
+    """Whether a rerun gives the same digits: true on one CPU thread."""
     return request.settings.device == "cpu" and request.settings.threads == 1
 
 
@@ -261,5 +261,5 @@ def nights_apart(one: str, other: str) -> int:
 
 
 def line_of(check: RunCheck) -> Line | None:
-    """What the history keeps of a finding: nothing of a run that could not begin."""
+    """The line of the history for a result; none for a run that could not start."""
     return check.line if check.outcome != "unchecked" else None

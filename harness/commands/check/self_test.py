@@ -1,6 +1,6 @@
-"""The checker is checked: changes are planted in a copy of the demonstration, and each must have exactly its outcome.
+"""The test of the checker: each change planted in a copy of the demonstration must have exactly its expected outcome.
 
-Everything happens in a folder that is removed again; no network, no upstream and no accepted record is touched.
+It works in a temporary folder and uses no network, no upstream and no accepted record.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from harness.runs.store import DEMONSTRATION
 PARTS = ("harness.toml", "patches", "recipes", "dockerfiles")
 NIGHT = date(2026, 1, 1)
 SYSTEM = "factorised/sampled-ce"
-SILENT = "http://127.0.0.1:9/simple"  # nobody listens at this port
+SILENT = "http://127.0.0.1:9/simple"  # no server listens on this port
 SLOWER = """
 import model as _model
 
@@ -45,23 +45,23 @@ def _slower(adam, parameters, gradients):
 
 _model.Adam.step = _slower
 """
-FIX = "correct the checker before its other results are believed"
+FIX = "correct the checker before relying on its other results"
 
 
 @dataclass
 class Bench:
-    """A copy of the project with a small table of the demonstration, as made and then with something planted.
+    """A copy of the project with a small table of the demonstration, in which changes are planted.
 
     Attributes:
         config: of the copy.
-        histories: how many were begun; each stands for a machine class of its own.
+        histories: number of histories started; each has its own machine class.
     """
 
     config: Config
     histories: int = 0
 
     def made(self) -> None:
-        """Make the table, and see it hold once, so that this machine's class is known."""
+        """Make the table and check it once, so that this machine's class is known."""
         settings = Settings(where={"system": (SYSTEM,)}, seeds=(42,), profile="quick")
         reproduce(TableRequest(self.config, "demo", settings, ExecutionOptions()), Observer())
 
@@ -69,8 +69,8 @@ class Bench:
         """A check of some parts.
 
         Args:
-            system: whose runs are run again; all by default.
-            keep: go on in the same history; a new one, which knows no machine class, by default.
+            system: whose runs are repeated; all by default.
+            keep: continue the same history; by default a new one, which knows no machine class.
         """
         self.histories += not keep
         options = Options(
@@ -81,7 +81,7 @@ class Bench:
         return whole.run_check(self.config, options)
 
     def edit(self, path: str, old: str, new: str) -> Callable[[], None]:
-        """Change a file of the copy; what undoes that. An old text of "" stands for the file's end."""
+        """Change a file of the copy; return a function that undoes it. With an old text of "", append."""
         file = self.config.root / path
         text = file.read_text(encoding="utf-8")
         write_whole(file, text.replace(old, new, 1) if old else text + new)
@@ -98,8 +98,8 @@ class Case:
     """A planted change.
 
     Attributes:
-        expected: the outcome that it must have; for reruns of every run that is run again.
-        found: what it has.
+        expected: the required outcome; for reruns, of every repeated run.
+        found: returns its outcome.
         quick: whether it is part of the short test.
     """
 
@@ -143,7 +143,7 @@ def outcomes(found: Check) -> str:
 
 
 def planted(*edits: tuple[str, str, str], system: str = SYSTEM) -> Callable[[Bench], str]:
-    """What reruns give on a known machine class after edits of the copy."""
+    """The outcomes of reruns on a known machine class after edits of the copy."""
 
     def found(bench: Bench) -> str:
         first = outcomes(bench.looked("reruns", system=system))
@@ -158,12 +158,12 @@ def planted(*edits: tuple[str, str, str], system: str = SYSTEM) -> Callable[[Ben
 
 
 def nothing(bench: Bench) -> str:
-    """What reruns give where nothing was planted, on a class not met before and then on one that is known."""
+    """The outcomes of reruns without a planted change, on an unknown and then on a known class."""
     return ", ".join(dict.fromkeys(outcomes(bench.looked("reruns", keep=keep)) for keep in (False, True)))
 
 
 def of_part(part: str, plant: Callable[[Bench], Callable[[], None]]) -> Callable[[Bench], str]:
-    """What a part gives after a plant, with the exit code."""
+    """The outcomes of a part after a planted change, with the exit code."""
 
     def found(bench: Bench) -> str:
         if (before := bench.looked(part)).exit:
@@ -188,7 +188,7 @@ def another_byte(bench: Bench) -> Callable[[], None]:
 
 
 def another_blob(bench: Bench) -> Callable[[], None]:
-    """A patch that is made for another file than the upstream has."""
+    """A patch made for another file than the upstream's."""
     path = "patches/demo/0001-choose-the-loss.patch"
     text = (bench.config.root / path).read_text(encoding="utf-8")
     line = next(line for line in text.splitlines() if line.startswith("index "))
@@ -205,7 +205,7 @@ def another_digit(bench: Bench) -> Callable[[], None]:
 
 
 def moved(users: Callable[[np.ndarray], np.ndarray]) -> Callable[[Bench], str]:
-    """What a rerun on a new machine class gives where these users of the record stood one place better.
+    """The outcome of a rerun on a new machine class when the record's ranks of these users are one better.
 
     Args:
         users: chooses rows from the places above, in the view that metrics are printed from.
@@ -227,7 +227,7 @@ def moved(users: Callable[[np.ndarray], np.ndarray]) -> Callable[[Bench], str]:
                 outcome = outcomes(bench.looked("reruns", system=SYSTEM))
             finally:
                 file.write_bytes(content)
-            if outcome != "held":  # the record of the system that is run again, not the floor's
+            if outcome != "held":  # the record of the repeated system, not the floor's
                 return outcome
         return "held"
 
@@ -235,7 +235,7 @@ def moved(users: Callable[[np.ndarray], np.ndarray]) -> Callable[[Bench], str]:
 
 
 def silence(bench: Bench) -> str:
-    """What a lock gives where the index does not answer."""
+    """The outcome of a lock when the index does not answer."""
     config = bench.config.model_copy(update={"pip_args": ("--index-url", SILENT)})
     environments = {"numpy": config.file.environments["numpy"]}
     config = config.model_copy(update={"file": config.file.model_copy(update={"environments": environments})})
@@ -244,7 +244,7 @@ def silence(bench: Bench) -> str:
 
 
 def failing(bench: Bench) -> str:
-    """What a run that fails gives, with the exit code."""
+    """The outcome of a failing run, with the exit code."""
     undo = bench.edit("patches/overlay/losses/in_numpy.py", "", "\nraise SystemExit(3)\n")
     try:
         found = bench.looked("reruns", system=SYSTEM)
@@ -254,7 +254,7 @@ def failing(bench: Bench) -> str:
 
 
 def detected(_: Bench) -> str:
-    """What the detectors give in 200 quarters: false alarms, and the nights until a drop of a fifth is found."""
+    """The detectors over 200 quarters: false alarms, and nights until a drop of a fifth is found."""
     calm = simulated.path_quarters(simulated.World(), 200, seed=1)
     noisy = simulated.trend_quarters(0.2, simulated.SPREADS, 20, seed=2)
     good = calm.share <= 0.05 and noisy.share == 1 and noisy.quantile(0.9) <= 3
@@ -271,7 +271,7 @@ def far_behind(above: np.ndarray) -> np.ndarray:
 
 
 def just_outside(above: np.ndarray) -> np.ndarray:
-    """A user whose item stands right behind the first ten: one place better it was a hit, which is lost now."""
+    """A user with rank 11: one rank better it was a hit, which is lost now."""
     return np.flatnonzero(above == 10)[:1]
 
 

@@ -1,4 +1,4 @@
-"""Parts `tables` and `findings`: what is committed is what the committed records give, byte for byte."""
+"""Parts `tables` and `findings`: committed tables equal those made from the committed records, byte for byte."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ def check_tables(config: Config, artifacts: Sequence[str]) -> Iterator[Item]:
     """Every stored table, or those of some artifacts.
 
     Raises:
-        SourceError: a clone without its history, from which tables tell when criteria were fixed.
+        SourceError: a shallow clone: tables need Git's history to say when criteria were fixed.
     """
     if run_git(config.root, "rev-parse", "--is-shallow-repository").text == "true":
         fix = "`git fetch --unshallow`; in a workflow, check out with fetch-depth: 0"
-        raise SourceError("tables", "tell from Git's history when criteria were fixed, and this clone is cut off", fix)
+        raise SourceError(
+            "tables", "need Git's history to say when criteria were fixed, but this clone is shallow", fix
+        )
     for folder in request_file.folders(config, artifacts):
         name = "/".join(folder.parts[-3:])
         try:
@@ -44,15 +46,15 @@ def check_tables(config: Config, artifacts: Sequence[str]) -> Iterator[Item]:
 
 
 def compared(name: str, folder: Path, asked: RequestFile, made: Mapping[str, bytes], figure_data: str) -> Item:
-    """One table: text by its bytes, figures by what they are drawn from."""
-    fix = f"`python scripts/render_tables.py '{short(folder)}'`, or `git checkout` what was edited by hand"
+    """One table: text by its bytes, figures by their data."""
+    fix = f"`python scripts/render_tables.py '{short(folder)}'`, or `git checkout` files edited by hand"
     expected = {n for n in made if not n.startswith(f"{FIGURES}/")} | {
         f"{FIGURES}/{figure}" for figure in asked.figures
     }
     there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {FILE}
-    if odd := sorted(expected ^ there):
-        state = "is missing" if odd[0] in expected else f"is not named by {FILE}"
-        return broken(name, f"{odd[0]} {state}", fix, "stale")
+    if unexpected := sorted(expected ^ there):
+        state = "is missing" if unexpected[0] in expected else f"is not named by {FILE}"
+        return broken(name, f"{unexpected[0]} {state}", fix, "stale")
     for file in sorted(n for n in made if n.endswith(TEXT) and n in there):
         if (committed := (folder / file).read_bytes()) != made[file]:
             return broken(
@@ -64,12 +66,12 @@ def compared(name: str, folder: Path, asked: RequestFile, made: Mapping[str, byt
 
 
 def short(folder: Path) -> str:
-    """A table's folder as one names it in the project's folder."""
+    """A table's folder relative to the project's folder."""
     return "/".join(folder.parts[-5:])
 
 
 def difference(committed: bytes, made: bytes) -> str:
-    """The first lines of a diff from what is committed to what the records give."""
+    """The first lines of a diff from the committed file to the one made from the records."""
     old, new = (content.decode(errors="replace").splitlines() for content in (committed, made))
     lines = difflib.unified_diff(old, new, "committed", "from the records", lineterm="", n=0)
     return "\n".join(line[:200] for line, _ in zip(lines, range(DIFF_LINES), strict=False))

@@ -1,4 +1,4 @@
-"""A whole check but for the test of the checker itself: each part in order, then the reruns."""
+"""A complete check without the test of the checker: each part in order, then the reruns."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from harness.environments.machine import own_version
 from harness.environments.machine_class import class_facts, machine_class
 from harness.runs.store import DEMONSTRATION, Store
 
-Told = Callable[[Part], None]
+Report = Callable[[Part], None]
 Reran = Callable[[RunCheck], None]
 Looks = Mapping[str, Callable[[], Iterable[Item]]]
 RERUNS = "reruns"
 
 
 def parts_of(config: Config, options: Options) -> Looks:
-    """What looks at each part, by its name."""
+    """The function that checks each part, by name."""
     artifacts = options.artifacts or config.file.check.artifacts
     store = store_of(config, artifacts)
     return {
@@ -43,21 +43,21 @@ def parts_of(config: Config, options: Options) -> Looks:
 
 
 def store_of(config: Config, artifacts: Iterable[str]) -> Store:
-    """The records that a check is about: those of the demonstration where nothing else is named."""
+    """The checked records: those of the demonstration if nothing else is named."""
     named = {config.file.aliases.get(name, name) for name in artifacts}
     demonstration = bool(named) and all(name.startswith("demo/") for name in named)
     return Store(config.results / DEMONSTRATION if demonstration else config.results, config.cache)
 
 
 def run_check(
-    config: Config, options: Options, told: Told = lambda _: None, reran: Reran = lambda _: None,
+    config: Config, options: Options, report: Report = lambda _: None, reran: Reran = lambda _: None,
     more: Looks = MappingProxyType({}),
 ) -> Check:  # fmt: skip
-    """Look at everything asked for, keep it in the history, and say what was found.
+    """Check everything requested, keep it in the history, and return the result.
 
     Args:
-        told: hears of each part when it is done. reran: of each rerun.
-        more: what looks at further parts, by name.
+        report: called with each finished part. reran: with each rerun.
+        more: functions that check further parts, by name.
     Raises:
         HarnessError: a mistake in the configuration, a recipe or the arguments.
     """
@@ -68,7 +68,7 @@ def run_check(
     for name, look in {**parts_of(config, options), **more}.items():
         if name in options.parts:
             parts.append(Part(name, tuple(guarded(name, look))))
-            told(parts[-1])
+            report(parts[-1])
     history = History(options.history)
     runs = night.Reran()
     if RERUNS in options.parts:
@@ -90,7 +90,7 @@ def run_check(
 
 
 def plan(config: Config, options: Options) -> Iterator[str]:
-    """What would be looked at, a line each; nothing is run."""
+    """What would be checked, one line each; executes nothing."""
     yield f"night {options.night}, tier {options.tier}, {options.budget_s / 60:.0f} minutes"
     for name in options.parts:
         yield f"part {name}"

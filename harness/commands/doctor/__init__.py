@@ -1,6 +1,6 @@
-"""Whether this machine has what a way of running needs; every check ends within its time, whatever hangs.
+"""Checks this machine's setup for an executor and device; each check has a time limit.
 
-Checks run side by side, each in a thread that is left behind once its time is over; what they fetch lies in a scratch
+Checks run in parallel, each in a thread that is abandoned after the time limit; fetched files go to a temporary
 folder. Nothing is installed, built or changed.
 """
 
@@ -25,7 +25,7 @@ Check = Callable[[], Iterable[Line]]
 
 
 def examine(config: Config, executor: str = "local", device: str = "cpu", limit_s: float = LIMIT_S) -> Iterator[Line]:
-    """All that was found, in a fixed order, each as soon as it and those before it are known.
+    """All lines in a fixed order, each as soon as it and those before it are known.
 
     Args:
         limit_s: seconds after which a check that has not ended counts as failed.
@@ -39,7 +39,7 @@ def examine(config: Config, executor: str = "local", device: str = "cpu", limit_
 
 
 def checks(asked: DoctorRequest) -> Iterator[tuple[str, bool, Check]]:
-    """What is looked at, whether it is needed, and how."""
+    """Subject of each check, whether it is needed, and the check."""
     yield "Python", True, partial(machine.python, asked)
     yield "Git", True, partial(machine.git, asked)
     yield "results and cache", True, partial(machine.folders, asked)
@@ -50,7 +50,7 @@ def checks(asked: DoctorRequest) -> Iterator[tuple[str, bool, Check]]:
 
 
 class Started:
-    """A check under way."""
+    """A running check."""
 
     def __init__(self, subject: str, needed: bool, check: Check) -> None:
         self.subject, self.needed, self.check = subject, needed, check
@@ -59,7 +59,7 @@ class Started:
         self.thread.start()
 
     def work(self) -> None:
-        """Collect the lines; what the harness itself says of a failure becomes one."""
+        """Collect the lines; an error of the harness becomes a line."""
         try:
             for line in self.check():
                 self.found.append(line)
@@ -69,12 +69,12 @@ class Started:
             self.found.append(Line(self.subject, False, f"failed: {error}", needed=self.needed))
 
     def lines(self, deadline: float, limit_s: float) -> list[Line]:
-        """What was found by then."""
+        """The lines found so far."""
         self.thread.join(max(0.0, deadline - time.monotonic()))
         if not self.thread.is_alive():
             return self.found
         late = f"no answer within {limit_s:g} s"
         return [
             *self.found,
-            Line(self.subject, False, late, "see what it waits for: network, disk, engine", self.needed),
+            Line(self.subject, False, late, "check what it waits for: network, disk, engine", self.needed),
         ]

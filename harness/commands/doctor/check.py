@@ -1,4 +1,4 @@
-"""One line of `harness doctor`: what was looked at, whether it works, whether anybody needs it, what to do."""
+"""One line of `harness doctor`: subject, whether it works, whether it is needed, and the fix."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from harness.core.config import Config
 
-WORKS, BROKEN, UNNEEDED = "works", "does not", "not needed"
+WORKS, BROKEN, UNNEEDED = "works", "broken", "not needed"
 
 
 @dataclass(frozen=True)
 class Line:
-    """What was found of one thing.
+    """The result of one check.
 
     Attributes:
-        found: in words, also where nothing was found.
-        fix: what to do about it, "" where nothing is to be done.
-        needed: by the way of running that was asked for.
+        found: what was found, in words; never empty.
+        fix: what to do, "" if nothing.
+        needed: by the requested executor and device.
     """
 
     subject: str
@@ -28,18 +28,18 @@ class Line:
 
     @property
     def state(self) -> str:
-        """One of `works`, `does not` and `not needed`."""
+        """One of `works`, `broken` and `not needed`."""
         return WORKS if self.works else BROKEN if self.needed else UNNEEDED
 
 
 @dataclass(frozen=True)
 class DoctorRequest:
-    """What this machine's setup is checked for.
+    """The executor and device that a machine is checked for.
 
     Attributes:
         executor: local or docker.
         device: cpu or cuda.
-        scratch: a folder that goes away afterwards.
+        scratch: a temporary folder.
     """
 
     config: Config
@@ -59,5 +59,5 @@ class DoctorRequest:
 
 
 def gigabytes(count: float) -> str:
-    """Bytes for a reader."""
+    """Bytes as GB or MB."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"

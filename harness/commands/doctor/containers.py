@@ -1,4 +1,4 @@
-"""The container engine: whether it answers, holds its limits, has room, and knows NVIDIA's GPUs."""
+"""The container engine: whether it answers, enforces limits, has disk space, and supports NVIDIA GPUs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIMITS = {"MemoryLimit": "memory", "SwapLimit": "swap", "CpuCfsQuota": "processo
 
 
 def containers(asked: DoctorRequest) -> Iterable[Line]:
-    """Everything about the engine; one line alone if there is none."""
+    """All lines about the engine; a single line if there is none."""
     try:
         client = container_engine.connect(asked.config.docker.address)
     except HarnessError as error:
@@ -38,29 +38,29 @@ def containers(asked: DoctorRequest) -> Iterable[Line]:
 
 
 def described(about: container_engine.Engine, version: Mapping[str, Any], info: Mapping[str, Any]) -> str:
-    """Name, version and API of an engine, and where its images lie."""
+    """Name, version and API of an engine, and its storage."""
     where = f"{info.get('Driver', '?')} on {info.get('OperatingSystem', '?')}"
-    notes = ", rootless" * about.rootless + ", tried less than Docker" * about.podman
+    notes = ", rootless" * about.rootless + ", tested less than Docker" * about.podman
     return f"{about.name}, API {version.get('ApiVersion')}, {where}{notes}"
 
 
 def limits(info: Mapping[str, Any], needed: bool) -> Line:
-    """Which limits of a run the engine can hold it to."""
+    """The limits that the engine can enforce."""
     lacking = [name for key, name in LIMITS.items() if not info.get(key)]
     group = f"cgroup v{info.get('CgroupVersion', '?')}"
     if lacking:
         fix = (
-            "let the system's control groups hold it (systemd delegation, or swapaccount=1), or run without that limit"
+            "enable it in the system's control groups (systemd delegation, or swapaccount=1), or run without that limit"
         )
         return Line("engine's limits", False, f"cannot limit {', '.join(lacking)} ({group})", fix, needed)
     return Line("engine's limits", True, f"{', '.join(LIMITS.values())} ({group})")
 
 
 def room(asked: DoctorRequest, info: Mapping[str, Any]) -> Line:
-    """Room on the engine's disk, if that is on this machine."""
+    """Free space on the engine's disk, if it is on this machine."""
     subject, root = "engine's disk", Path(str(info.get("DockerRootDir") or "/nowhere"))
     if not root.is_dir():
-        return Line(subject, True, f"{root}: not on this machine, so not looked at")
+        return Line(subject, True, f"{root}: not on this machine, not checked")
     free = shutil.disk_usage(root).free
     need = sum(e.size_mb * 2_000_000 for e in asked.config.file.environments.values())  # a build holds all twice
     if free < need:
@@ -70,32 +70,32 @@ def room(asked: DoctorRequest, info: Mapping[str, Any]) -> Line:
 
 
 def built(client: docker.DockerClient, asked: DoctorRequest) -> Line:
-    """Which images are there; the others are built when they are needed."""
-    told, lacking = [], []
+    """The images that exist; others are built when needed."""
+    states, lacking = [], []
     for name in sorted(asked.config.file.environments):
         try:
             found = image.find(client, image.image_request(asked.config, name, asked.device))
-            told.append(f"{name} {'is there' if found else 'is to be built'}")
+            states.append(f"{name} {'exists' if found else 'will be built'}")
         except HarnessError as error:
             lacking.append(f"{name}: {error.what}")
     if lacking:
-        return Line("images", False, "; ".join([*told, *lacking]), "see [images] of harness.toml", asked.containers)
-    return Line("images", True, "; ".join([*told, base(client, asked.config)]))
+        return Line("images", False, "; ".join([*states, *lacking]), "see [images] of harness.toml", asked.containers)
+    return Line("images", True, "; ".join([*states, base(client, asked.config)]))
 
 
 def base(client: docker.DockerClient, config: Config) -> str:
-    """Whether the engine has the base, in words."""
+    """Whether the engine has the base image, in words."""
     from docker.errors import ImageNotFound
 
     try:
         client.images.get(config.images.base)
     except ImageNotFound:
         return f"the base {config.images.base} will be pulled"
-    return f"the base {config.images.base} is there"
+    return f"the base {config.images.base} exists"
 
 
 def gpu_runtime(info: Mapping[str, Any], needed: bool) -> Line:
-    """Whether containers can be given a GPU."""
+    """Whether containers can use a GPU."""
     subject = "GPUs in containers"
     runtimes = [name for name in info.get("Runtimes") or {} if "nvidia" in name]
     devices = [d.get("ID", "") for d in info.get("DiscoveredDevices") or [] if "nvidia" in str(d)]

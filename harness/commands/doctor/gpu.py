@@ -1,4 +1,4 @@
-"""The GPU and its driver, against the CUDA that the locked packages bring."""
+"""Checks the GPU and its driver against the CUDA version of the locked packages."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def gpus(asked: DoctorRequest) -> Iterable[Line]:
     """The GPUs, then their driver against each lock for CUDA."""
     try:
         names = capture(QUERY, asked.config.base_env, SMI_S).strip().splitlines()
-        told = capture(["nvidia-smi"], asked.config.base_env, SMI_S)
+        smi_output = capture(["nvidia-smi"], asked.config.base_env, SMI_S)
     except SetupError as error:
         loaded = "the kernel has NVIDIA's driver, but " if MODULE.exists() else ""
-        fix = "install NVIDIA's driver, and nvidia-smi with it; or use --device cpu"
+        fix = "install NVIDIA's driver with nvidia-smi, or use --device cpu"
         yield Line("NVIDIA GPU", False, f"{loaded}nvidia-smi {error.what.strip().splitlines()[-1]}", fix, asked.gpus)
         return
     yield Line("NVIDIA GPU", True, "; ".join(names))
-    yield driver(driver_cuda(told), needs(asked), asked.gpus)
+    yield driver(driver_cuda(smi_output), needs(asked), asked.gpus)
 
 
-def driver_cuda(told: str) -> str:
-    """The newest CUDA that the driver runs, as nvidia-smi tells it; "" if it does not."""
-    found = re.search(r"CUDA Version\s*:\s*(\d+\.\d+)", told)
+def driver_cuda(smi_output: str) -> str:
+    """The newest CUDA that the driver supports by nvidia-smi; "" if unknown."""
+    found = re.search(r"CUDA Version\s*:\s*(\d+\.\d+)", smi_output)
     return found[1] if found else ""
 
 
 def needs(asked: DoctorRequest) -> dict[str, str]:
-    """The CUDA whose libraries each environment's lock brings, such as 13.0, by environment."""
+    """The CUDA version of each environment's lock, such as 13.0, by environment."""
     found = {}
     for name, environment in asked.config.file.environments.items():
         python = f"py{asked.config.images.python.replace('.', '')}"
@@ -60,8 +60,8 @@ def lock_cuda(lock: str) -> str:
 def driver(has: str, wanted: dict[str, str], needed: bool) -> Line:
     """A driver's CUDA against those of the locks.
 
-    Libraries run on a driver of their own major version or a newer one; on an older minor version of the same they do
-    too, but for code that is compiled on the GPU.
+    Libraries need a driver of their major version or a newer one. An older minor version works
+    too, except for code that is compiled on the GPU.
     """
     texts = [f"{name} brings {cuda}" for name, cuda in sorted(wanted.items())]
     said = f"driver for CUDA {has or 'unknown'}; {', '.join(texts) or 'no environment brings CUDA'}"
@@ -71,8 +71,14 @@ def driver(has: str, wanted: dict[str, str], needed: bool) -> Line:
         newest = max(wanted[name] for name in short)
         return Line(DRIVER, False, said, f"install a driver for CUDA {newest.partition('.')[0]} or newer", needed)
     minor = [name for name, cuda in wanted.items() if has and number(has) < number(cuda)]
-    caution = f"should {', '.join(minor)} fail on the GPU, update the driver" if minor else ""
-    return Line(DRIVER, bool(has), said, caution if has else "`nvidia-smi` tells no CUDA: is the driver whole?", needed)
+    caution = f"if {', '.join(minor)} fails on the GPU, update the driver" if minor else ""
+    return Line(
+        DRIVER,
+        bool(has),
+        said,
+        caution if has else "`nvidia-smi` reports no CUDA version: reinstall the driver",
+        needed,
+    )
 
 
 def number(version: str) -> tuple[int, ...]:

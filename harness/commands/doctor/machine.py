@@ -1,4 +1,4 @@
-"""What this machine itself has: Python, Git, room and permission to write, environments that are made already."""
+"""Checks this machine: Python, Git, disk space, write permission, existing environments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHECK_S = 10.0
 
 
 def python(asked: DoctorRequest) -> Iterable[Line]:
-    """The interpreter, and whether it makes virtual environments."""
+    """The interpreter, and whether it can create virtual environments."""
     version = f"{platform.python_version()} at {sys.executable}"
     make = [sys.executable, "-m", "ensurepip", "--version"]
     try:
@@ -39,7 +39,7 @@ def python(asked: DoctorRequest) -> Iterable[Line]:
 
 
 def git(asked: DoctorRequest) -> Iterable[Line]:
-    """Git: its version, and whether it makes a repository."""
+    """Git: its version, and whether it can create a repository."""
     fix = "install Git 2.30 or newer and put it on PATH"
     try:
         said = capture(["git", "--version"], asked.config.base_env, CHECK_S).strip()
@@ -55,7 +55,7 @@ def git(asked: DoctorRequest) -> Iterable[Line]:
 
 
 def folders(asked: DoctorRequest) -> Iterable[Line]:
-    """Results and cache: writable, with room for what is still to be made."""
+    """Results and cache: writable, with space for what is still to be made."""
     config = asked.config
     need = SPARE + missing_bytes(asked)
     yield folder("results", config.results, SPARE // 10)
@@ -69,20 +69,20 @@ def folder(subject: str, path: Path, need: int, more: str = "") -> Line:
         file.write(b"harness")
     free = shutil.disk_usage(there).free
     if free < need:
-        fix = "free some space, or choose others with HARNESS_RESULTS and HARNESS_CACHE"
+        fix = "free some space, or set other folders with HARNESS_RESULTS and HARNESS_CACHE"
         return Line(subject, False, f"{path}: {gigabytes(free)} free, {gigabytes(need)} needed", fix)
     return Line(subject, True, f"{path}: writable, {gigabytes(free)} free{more}")
 
 
 def bytes_below(path: Path) -> int:
-    """Bytes of all files below a folder, as far as they can be seen."""
+    """Bytes of all readable files below a folder."""
     total = 0
     for where, _, names in os.walk(path):
         for name in names:
             try:
                 total += os.lstat(os.path.join(where, name)).st_blocks * 512
             except OSError:
-                continue  # gone since, or not for us
+                continue  # removed meanwhile, or not readable
     return total
 
 

@@ -1,4 +1,4 @@
-"""What must be fetched: upstreams and releases at their pins, packages from pip's index."""
+"""Checks what must be fetched: upstreams and releases at their pins, packages from pip's index."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ INDEX_S = 20.0
 
 
 def origins(config: Config) -> dict[str, tuple[str, str]]:
-    """Address and commit of all that is not embedded, by what it is called here."""
+    """URL and commit of each upstream and release that is not embedded, by label."""
     upstreams = {f"upstream {name}": (u.url, u.commit) for name, u in config.file.upstreams.items()}
     releases = {f"release {name}": (r.url, r.commit) for name, r in config.file.releases.items()}
     return {name: pin for name, pin in (upstreams | releases).items() if not pin[0].startswith(EMBEDDED)}
 
 
 def origin(asked: DoctorRequest, subject: str) -> Iterable[Line]:
-    """One upstream or release: whether its pinned commit can be had, found by fetching it without its files."""
+    """One upstream or release: whether its pinned commit is available, by fetching it without files."""
     url, commit = origins(asked.config)[subject]
     pin = checkout.Pin(subject.partition(" ")[2], url, commit)
     template = asked.config.git_mirror
@@ -39,7 +39,7 @@ def origin(asked: DoctorRequest, subject: str) -> Iterable[Line]:
 
 
 def index(asked: DoctorRequest) -> Iterable[Line]:
-    """pip's index, through pip's own settings: whether it knows a package."""
+    """pip's index with pip's own settings: whether it has a package."""
     missing = [] if asked.containers else list(to_make(asked))
     needed = bool(missing)
     what_for = f", for environment {', '.join(missing)}" if needed else ""
@@ -59,7 +59,7 @@ def index(asked: DoctorRequest) -> Iterable[Line]:
         said = capture([sys.executable, *words, *asked.config.pip_args], asked.config.base_env, INDEX_S)
     except SetupError as error:
         last = error.what.strip().splitlines()[-1].strip()
-        fix = "name an index in [mirrors] pip or HARNESS_PIP_ARGS, a certificate in pip's own configuration"
+        fix = "set an index in [mirrors] pip or HARNESS_PIP_ARGS, a certificate in pip's configuration"
         yield Line("package index", False, f"{last}{what_for}", fix, needed)
     else:
         found = next((line for line in said.splitlines() if line.startswith("numpy")), "numpy")

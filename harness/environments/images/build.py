@@ -1,6 +1,6 @@
-"""One build: the context that is sent to the engine, the words that come back, and what a failure means.
+"""One build: the context sent to the engine, its output, and the cause of a failure.
 
-The engine is asked through its API, which knows the classic builder only.
+The engine's API supports the classic builder only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import docker
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-COMMAND = re.compile(r"The command '.*' returned", re.DOTALL)  # all of it is in the log already
+COMMAND = re.compile(r"The command '.*' returned", re.DOTALL)  # the log already has it
 STEP = re.compile(r"(?:\[\d+/\d+\] )?Step (\d+)/(\d+) ?: (.*)", re.DOTALL | re.IGNORECASE)  # Podman's begin with [1/3]
 TITLE = re.compile(r'RUN : "([^"]*)"')
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
@@ -34,10 +34,10 @@ LAST_LINES = 12
 
 
 def build(client: docker.DockerClient, request: ImageRequest, making: Callable[[str], None]) -> str:
-    """Build the image without its tag and labels; its id.
+    """Build the image without its tag and labels; return its id.
 
     Raises:
-        SetupError: with the last lines, the log's path and what to do.
+        SetupError: with the last lines, the log's path and the fix.
         StoreError: this machine's disk is full.
     """
     lines: list[str] = []
@@ -50,12 +50,12 @@ def build(client: docker.DockerClient, request: ImageRequest, making: Callable[[
         raise explained(request, [*lines, str(failed)]) from failed
 
 
-class BuildFailed(Exception):  # noqa: N818  it never leaves this module
-    """The engine ended the build with these words."""
+class BuildFailed(Exception):  # noqa: N818  never raised outside this module
+    """The engine ended the build with this message."""
 
 
 def answers(client: docker.DockerClient, request: ImageRequest, context: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """What the engine says while it builds, object by object."""
+    """The engine's output of a build, object by object."""
     from docker.errors import DockerException
 
     proxies = dict.fromkeys(PROXIES, request.proxy) if request.proxy else {}
@@ -71,7 +71,7 @@ def answers(client: docker.DockerClient, request: ImageRequest, context: IO[byte
 
 
 def write_context(request: ImageRequest, file: IO[bytes]) -> None:
-    """The tar that goes to the engine: nothing but what the Dockerfile copies, and the Dockerfile."""
+    """The tar for the engine: only the Dockerfile and the files that it copies."""
     with tarfile.open(fileobj=file, mode="w") as tar:
         add(tar, "Dockerfile", request.dockerfile.read_bytes())
         add(tar, "lock.txt", request.lock.read_bytes())
@@ -84,14 +84,14 @@ def write_context(request: ImageRequest, file: IO[bytes]) -> None:
 
 
 def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    """Put one file into the context."""
+    """Add one file to the context."""
     entry = tarfile.TarInfo(name)
     entry.size = len(data)
     tar.addfile(plain(entry), io.BytesIO(data))
 
 
 def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The same entry without what tells machines and days apart, so that the engine's cache knows it again."""
+    """The entry without owner and time, so that the engine's cache recognises it."""
     entry.uid = entry.gid = entry.mtime = 0
     entry.uname = entry.gname = ""
     entry.mode = 0o644
@@ -109,12 +109,12 @@ def locked_wheels(request: ImageRequest) -> list[Path]:
 
 
 def last_id(answered: Iterable[dict[str, Any]], lines: list[str], making: Callable[[str], None]) -> str:
-    """Follow a build to its end; the id of what was built.
+    """Follow a build to its end; return the image id.
 
     Args:
-        lines: grows by all that is said.
+        lines: collects the output.
     Raises:
-        BuildFailed: the build ended otherwise.
+        BuildFailed: the build failed.
     """
     found = ""
     for answer in answered:
@@ -144,20 +144,20 @@ def in_words(instruction: str) -> str:
 
 
 def explained(request: ImageRequest, lines: list[str]) -> SetupError:
-    """What the user is told of a build that failed; the whole log is kept in the cache."""
+    """The error of a failed build; the complete log is kept in the cache."""
     log = workplace(request.cache, content(request)).with_suffix(".log")
     write_whole(log, "\n".join(lines) + "\n")
     said = [line for line in lines if line.strip() and not line.startswith(("--->", "Removing intermediate"))]
     tail = "\n    ".join(line[:300] for line in said[-LAST_LINES:])
     return SetupError(
         f"image {request.name}",
-        f"cannot be built on {request.base}:\n    {tail}\n  log: {log}",
+        f"build on {request.base} failed:\n    {tail}\n  log: {log}",
         suggest_fix("\n".join(lines)),
     )
 
 
 def packages_inside(client: docker.DockerClient, image: str) -> dict[str, str]:
-    """The packages that the build wrote down, read without starting anything."""
+    """The packages that the build listed, read without starting a container."""
     container = client.containers.create(image, labels={label("reads"): "packages"})
     try:
         chunks, _ = container.get_archive("/opt/environment/packages.json")

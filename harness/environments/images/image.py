@@ -1,7 +1,7 @@
-"""An environment as a container image: named by its content, built once, known again without starting anything.
+"""An environment as a container image: named by its content, built once, recognised without starting a container.
 
-The tag is given last, to an image that is whole and labelled, so that a build that was killed counts for nothing. What
-a build needs to reach packages is in none of its layers, and neither are the intermediate images kept that had it.
+The tag is set last, on a complete and labelled image, so that a killed build leaves no usable image. Settings that
+a build needs to reach packages are in none of its layers; intermediate images with them are removed.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Image:
     """An image on the engine.
 
     Attributes:
-        id: sha256:... of its configuration, which names every layer by content.
+        id: sha256:... of its configuration, which identifies every layer by content.
         packages: version by name in lower case, and that of `python`.
-        size: bytes, the base's included.
+        size: bytes, including the base.
     """
 
     tag: str
@@ -53,7 +53,7 @@ class Image:
 
 
 def find(client: docker.DockerClient, request: ImageRequest) -> Image | None:
-    """The image of this request if the engine has it whole, in a few milliseconds.
+    """The image of this request if the engine has it complete; takes milliseconds.
 
     Raises:
         SetupError: the engine does not answer.
@@ -66,7 +66,7 @@ def find(client: docker.DockerClient, request: ImageRequest) -> Image | None:
         except ImageNotFound:
             return None
     if found.labels.get(label("content")) != content(request):
-        return None  # somebody else's image under our name
+        return None  # another image under our name
     packages: dict[str, str] = json.loads(found.labels.get(label("packages"), "{}"))
     return Image(tag(request), str(found.id), packages, int(found.attrs["Size"])) if packages else None
 
@@ -77,9 +77,9 @@ def ensure_image(
     """The image of this request, built if the engine does not have it.
 
     Args:
-        making: is told each step of a build.
+        making: called with each step of a build.
     Raises:
-        SetupError: it cannot be built; the message ends with the last lines, the log's path and what to do.
+        SetupError: the build failed; the message ends with the last lines, the log's path and the fix.
         StoreError: this machine's disk is full or not writable.
     """
     image = find(client, request)
@@ -90,7 +90,7 @@ def ensure_image(
 
 
 def made(client: docker.DockerClient, request: ImageRequest, making: Callable[[str], None]) -> Image:
-    """Build, label, name, and remove what only the build needed."""
+    """Build, label and tag, then remove files of the build."""
     making(f"image {request.name}: building {tag(request)} on {request.base}")
     built = build(client, request, making)
     with container_engine.refusals(f"image {request.name}"):
@@ -106,15 +106,17 @@ def made(client: docker.DockerClient, request: ImageRequest, making: Callable[[s
     remove_leftovers(client, {label("stage"): "builder", label("content"): content(request)})
     image = find(client, request)
     if image is None:
-        raise SetupError(tag(request), "was built, and is not there", "somebody removes images: run it again")
+        raise SetupError(
+            tag(request), "was built but no longer exists", "another program removed it: repeat the command"
+        )
     making(f"image {request.name}: {image.size / 1e6:,.0f} MB, {len(packages) - 1} packages")
     return image
 
 
 def remove_leftovers(client: docker.DockerClient, labelled: dict[str, str]) -> list[str]:
-    """Remove images without a name that have all of these labels; the ids of those that are gone.
+    """Remove untagged images that have all of these labels; return their ids.
 
-    One that something still uses is left.
+    Images in use are kept.
     """
     from docker.errors import APIError
 

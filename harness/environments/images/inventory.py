@@ -1,7 +1,7 @@
-"""Which of our images an engine holds: their bytes, whether they are whole and wanted, and which nobody needs.
+"""The harness's images on an engine: size, completeness, and whether they are needed.
 
-Only images with our labels are looked at, and only those that were built from this project's cache are removed unless
-asked otherwise. One that something still uses is left.
+Only images with our labels are considered, and only those built from this project's cache are removed unless
+requested otherwise. Images in use are kept.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Held:
     """One of our images on the engine, or the base of one.
 
     Attributes:
-        tag: "" for what a build left behind.
+        tag: "" for a leftover of a build.
         layers: bytes by layer; equal keys are one layer on the disk.
-        labels: our own, without their common beginning.
+        labels: our own, without their common prefix.
         created: ISO time.
     """
 
@@ -64,13 +64,13 @@ class Held:
 
     @property
     def packages(self) -> dict[str, str]:
-        """Versions as they were written down by the build."""
+        """Versions as listed by the build."""
         found: dict[str, str] = json.loads(self.labels.get("packages", "{}"))
         return found
 
 
 def held(client: docker.DockerClient) -> list[Held]:
-    """Our images by name, the ones without a name last.
+    """Our images by name, untagged ones last.
 
     Raises:
         SetupError: the engine does not answer.
@@ -82,12 +82,12 @@ def held(client: docker.DockerClient) -> list[Held]:
 
 
 def ours(name: str) -> str:
-    """An image's name as we give it; Podman puts a host before it."""
+    """An image's tag without the host that Podman adds."""
     return name[max(name.find(f"{REPOSITORY}/"), 0) :]
 
 
 def bases(client: docker.DockerClient, images: Iterable[Held]) -> list[Held]:
-    """The images that these were made from, as far as the engine has them under their names."""
+    """The base images of these, as far as the engine has them by tag."""
     from docker.errors import ImageNotFound
 
     found = []
@@ -100,9 +100,9 @@ def bases(client: docker.DockerClient, images: Iterable[Held]) -> list[Held]:
 
 
 def describe(image: docker.models.images.Image, name: str) -> Held:
-    """What the engine knows of an image.
+    """The engine's facts of an image.
 
-    A layer's key is the history up to it, which images of one engine share exactly where they share the layer.
+    A layer's key is the history up to it; images of one engine share it exactly if they share the layer.
     """
     layers: dict[str, int] = {}
     chain = ""
@@ -125,13 +125,13 @@ def on_disk(images: Iterable[Held]) -> int:
 
 
 def unique(image: Held, images: Iterable[Held]) -> int:
-    """Bytes that only this one of the images has."""
+    """Bytes of layers that only this image has."""
     others = {key for other in images if other.id != image.id for key in other.layers}
     return sum(size for key, size in image.layers.items() if key not in others)
 
 
 def wanted(config: Config) -> dict[str, list[str]]:
-    """The images that the environments of harness.toml need, with what for: names and devices by tag."""
+    """The images that the environments of harness.toml need: names and devices by tag."""
     found: dict[str, list[str]] = {}
     for name, device in ((name, device) for name in config.file.environments for device in DEVICES):
         try:
@@ -142,10 +142,10 @@ def wanted(config: Config) -> dict[str, list[str]]:
 
 
 def state(request: ImageRequest, images: Iterable[Held], base_ids: Mapping[str, str]) -> tuple[bool, list[str]]:
-    """Whether the image of a request is there and whole, and what there is to say of it.
+    """Whether the image of a request exists and is complete, with remarks.
 
     Args:
-        base_ids: id by name, of the bases that the engine has now.
+        base_ids: id by name of the base images that the engine has now.
     """
     ours = [image for image in images if image.tag.startswith(tag(request).partition(":")[0] + ":")]
     found = next((image for image in ours if image.tag == tag(request)), None)
@@ -153,25 +153,25 @@ def state(request: ImageRequest, images: Iterable[Held], base_ids: Mapping[str, 
         nearest = max(ours, key=lambda image: image.created, default=None)
         return False, [f"would be built: {'; '.join(differences(request, nearest)) if nearest else 'never built here'}"]
     if found.labels.get("content") != content(request):
-        return False, ["would be built again: somebody gave its name to another image"]
+        return False, ["would be rebuilt: its name belongs to another image"]
     wrong = against_lock(found.packages, request.lock)
     moved = [
-        f"the base {request.base} is another image by now: remove this one to build on the new one"
+        f"the base {request.base} has changed: remove this image to build on the new base"
         for now in [base_ids.get(request.base)]
         if now not in (None, found.labels.get("base-id"))
     ]
-    return not wrong, [*wrong, *moved] or ["whole: its packages are those of the lock"]
+    return not wrong, [*wrong, *moved] or ["complete: its packages are those of the lock"]
 
 
 def differences(request: ImageRequest, image: Held) -> list[str]:
-    """What has changed since another image of the environment was built, in words."""
+    """The changes since another image of the environment was built, in words."""
     now = identity(request)
-    told = [name for key, name in PARTS.items() if image.labels.get(key) != now[key]]
-    return [f"{name} changed since {image.tag.rpartition('/')[2]}" for name in told] or ["it lacks our labels"]
+    changed_parts = [name for key, name in PARTS.items() if image.labels.get(key) != now[key]]
+    return [f"{name} changed since {image.tag.rpartition('/')[2]}" for name in changed_parts] or ["it lacks our labels"]
 
 
 def against_lock(packages: Mapping[str, str], lock: Path) -> list[str]:
-    """How the packages of an image depart from its lock, in words; empty if they do not."""
+    """The differences between the packages of an image and its lock, in words."""
     have: dict[str, str] = {canonicalize_name(name): version for name, version in packages.items()}
     python = have.pop("python", "0")
     want: dict[str, str] = dict(pins(lock.read_text(encoding="utf-8"), python))
@@ -187,7 +187,7 @@ def against_lock(packages: Mapping[str, str], lock: Path) -> list[str]:
 
 
 def pins(lock: str, python: str) -> Iterator[tuple[str, str]]:
-    """Name and version of each package that a lock asks for on Linux with this Python."""
+    """Name and version of each package that a lock requires on Linux with this Python."""
     surroundings = {
         "python_full_version": python, "python_version": ".".join(python.split(".")[:2]), "sys_platform": "linux",
         "platform_system": "Linux", "os_name": "posix", "implementation_name": "cpython",
@@ -200,7 +200,7 @@ def pins(lock: str, python: str) -> Iterator[tuple[str, str]]:
 
 
 def unneeded(config: Config, images: Iterable[Held], everywhere: bool) -> list[Held]:
-    """Our images that no environment of harness.toml needs, and what builds left behind.
+    """Our images that no environment of harness.toml needs, and build leftovers.
 
     Args:
         everywhere: also those built from other projects' caches.
@@ -210,7 +210,7 @@ def unneeded(config: Config, images: Iterable[Held], everywhere: bool) -> list[H
 
 
 def remove_readers(client: docker.DockerClient) -> None:
-    """Remove the containers that a killed build read its packages through; they never ran, and would hold an image."""
+    """Remove the containers through which a killed build read packages; they would keep an image in use."""
     from docker.errors import APIError
 
     for container in client.containers.list(all=True, filters={"label": label("reads"), "status": "created"}):
@@ -219,9 +219,9 @@ def remove_readers(client: docker.DockerClient) -> None:
 
 
 def remove(client: docker.DockerClient, image: Held, cache: Path) -> str:
-    """Remove one image; why it was left, or "".
+    """Remove one image; return why it was kept, or "".
 
-    What a build is making at this moment is left to it.
+    An image of an active build is kept.
     """
     from docker.errors import APIError, ImageNotFound
 
@@ -229,7 +229,7 @@ def remove(client: docker.DockerClient, image: Held, cache: Path) -> str:
         with locked(workplace(cache, image.labels.get("content", "")), wait=False):
             client.images.remove(image.tag or image.id)
     except StoreError:
-        return "a build is at it"
+        return "in use by a build"
     except ImageNotFound:
         return ""
     except APIError as error:
@@ -238,7 +238,7 @@ def remove(client: docker.DockerClient, image: Held, cache: Path) -> str:
 
 
 def summary(images: list[Held]) -> dict[str, Any]:
-    """Bytes of images together: on disk, the largest one, and how much more than that they take."""
+    """Bytes of images together: on disk, of the largest one, and their ratio."""
     largest = max((image.size for image in images), default=0)
     together = on_disk(images)
     return {"together": together, "largest": largest, "ratio": together / largest if largest else 0.0}

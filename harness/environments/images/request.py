@@ -1,4 +1,4 @@
-"""What an image is made from, and the names that follow from that; the engine is not asked here."""
+"""The inputs of an image, and the names derived from them; independent of the engine."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ DOCKERFILE = "dockerfiles/Dockerfile"
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """Which image is wanted, and what its build may use.
+    """A requested image, and the settings of its build.
 
     Attributes:
         name: of the environment.
-        base: image that it starts from.
+        base: base image.
         python: Python of the base, such as 3.12.
-        cache: folder for locks and for logs of builds that failed.
+        cache: folder for locks and for logs of failed builds.
         pip_args: further arguments of pip, such as an index.
         certificates: PEM bundle that pip trusts.
         wheels: folder of wheels that the index lacks.
@@ -45,16 +45,16 @@ class ImageRequest:
 
 
 def image_request(config: Config, name: str, device: str = "cpu") -> ImageRequest:
-    """The image of an environment, as harness.toml and the environment variables have it.
+    """The image of an environment, by harness.toml and environment variables.
 
     Args:
-        device: cpu or cuda; it chooses the lock.
+        device: cpu or cuda; selects the lock.
     Raises:
-        ConfigError: no base, no lock for this device and Python, or files that are not there.
+        ConfigError: no base, no lock for this device and Python, or missing files.
     """
     settings, environment = config.images, config.environment(name)
     if not settings.base:
-        raise ConfigError("harness.toml: images.base", "names no image", "name one there or in HARNESS_BASE_IMAGE")
+        raise ConfigError("harness.toml: images.base", "has no image", "set one there or in HARNESS_BASE_IMAGE")
     where = f"harness.toml: environments.{name}.locks"
     machine = platform.machine().lower()
     words = (device, "linux", machine, f"py{settings.python.replace('.', '')}")
@@ -75,20 +75,22 @@ def image_request(config: Config, name: str, device: str = "cpu") -> ImageReques
 
 
 def there(path: Path, where: str) -> Path:
-    """A path that a setting names.
+    """The path of a setting.
 
     Raises:
-        ConfigError: nothing is there.
+        ConfigError: it does not exist.
     """
     if not path.exists():
-        raise ConfigError(where, f"there is no {path}", "correct the setting, or the variable that overrides it")
+        raise ConfigError(
+            where, f"no such file or folder: {path}", "correct the setting, or the variable that overrides it"
+        )
     return path
 
 
 def identity(request: ImageRequest) -> dict[str, str]:
-    """What stands for the image in a run's key: all that can change what is in it.
+    """The image's part of a run key: everything that can change its content.
 
-    Certificates, proxy, pip's arguments and the folder of wheels cannot: what they lead to is held against the hashes
+    Certificates, proxy, pip's arguments and the folder of wheels are excluded: the files are checked against the hashes
     of the lock.
     """
     return {
@@ -100,7 +102,7 @@ def identity(request: ImageRequest) -> dict[str, str]:
 
 
 def instructions(dockerfile: Path) -> str:
-    """A Dockerfile without its comments and empty lines, which can change no image."""
+    """A Dockerfile without its comments and empty lines, which do not change an image."""
     lines = dockerfile.read_text(encoding="utf-8").splitlines()
     return "\n".join(line.rstrip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
@@ -111,12 +113,12 @@ def content(request: ImageRequest) -> str:
 
 
 def tag(request: ImageRequest) -> str:
-    """The image's name: seqrec-harness/ENVIRONMENT:CONTENT, of which equal ones hold equal packages."""
+    """The image's tag, seqrec-harness/ENVIRONMENT:CONTENT; equal tags mean equal packages."""
     return f"{REPOSITORY}/{request.name}:{content(request)[:12]}"
 
 
 def labels(request: ImageRequest) -> dict[str, str]:
-    """What an image says of itself; `label` has the keys' common beginning."""
+    """The labels of an image; `label` adds their common prefix."""
     return {
         label("environment"): request.name,
         label("content"): content(request),
@@ -132,10 +134,10 @@ def label(key: str) -> str:
 
 
 def workplace(cache: Path, content: str) -> Path:
-    """The path in the cache beside which the lock of a build lies, and its log if it failed."""
+    """The path in the cache for the lock of a build, and for its log if it failed."""
     return cache / "images" / content[:12]
 
 
 def cache_label(cache: Path) -> str:
-    """Stands for the cache that an image was built from, so that `prune` leaves other projects' images alone."""
+    """Identifies the cache that an image was built from, so that `prune` keeps other projects' images."""
     return sha256_bytes(f"{platform.node()}:{cache.resolve()}".encode())[:12]

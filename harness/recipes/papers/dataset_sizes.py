@@ -1,6 +1,6 @@
-"""Sizes of datasets as values: what a paper prints, what was counted, and whether they are one number.
+"""Sizes of datasets as values: printed and counted values, and whether they agree.
 
-A count equals the printed one or it does not; what is derived from counts (average length, density) equals it to the
+A count must equal the printed one exactly; a value derived from counts (average length, density) must equal it to the
 digits that the paper prints.
 """
 
@@ -25,8 +25,8 @@ class Statistic:
 
     Attributes:
         name: of STATISTICS.
-        found: what the file has, with two digits more than is printed where it is derived; "" if not counted.
-        remark: what the printed number is, where that can be told.
+        found: the counted value, with two more digits than printed if derived; "" if not counted.
+        remark: the likely meaning of a differing printed number, if recognisable.
     """
 
     name: str
@@ -41,8 +41,8 @@ class Row:
     """One dataset.
 
     Attributes:
-        file, sha256, source: which file was counted: name, content, upstream at its commit.
-        reason: why nothing was counted, "" otherwise.
+        file, sha256, source: the counted file: name, hash, upstream with its commit.
+        reason: why it was not counted, else "".
     """
 
     dataset: str
@@ -56,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True)
 class SizeTable:
-    """A paper's table with what was counted."""
+    """A paper's table with the counted values."""
 
     artifact: str
     title: str
@@ -69,14 +69,14 @@ class SizeTable:
 
 
 def uncounted(printed: Mapping[str, Decimal]) -> Iterator[Statistic]:
-    """The paper's numbers alone."""
+    """The paper's numbers, without counted ones."""
     for name in STATISTICS:
         if name in printed:
             yield Statistic(name, printed[name], "", "not counted")
 
 
 def compared(counts: Sequence[int], printed: Mapping[str, Decimal]) -> Iterator[Statistic]:
-    """The paper's numbers beside those of the file.
+    """The paper's numbers with those of the file.
 
     Args:
         counts: of users, items and interactions in the file.
@@ -104,9 +104,9 @@ def statistic(name: str, printed: Decimal, value: Fraction, per_item: Fraction |
     digits = 0 if name in COUNTED else decimals(printed) + 2
     remarks = [] if same or name in COUNTED else [*guesses(printed, Interval(value, value, value))]
     if not same and name in COUNTED and one_digit_off(str(printed), str(int(value))):
-        remarks.append("one digit off")
+        remarks.append("differs in one digit")
     if not same and name == "average_length" and per_item is not None and agrees(printed, per_item):
-        remarks.insert(0, "printed are interactions per item")
+        remarks.insert(0, "the printed value is interactions per item")
     found = shown(Interval(value, value, value), digits) if digits else f"{int(value):,}"
     return Statistic(name, printed, found, "reproduced" if same else "differs", "; ".join(remarks))
 

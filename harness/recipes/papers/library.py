@@ -1,4 +1,4 @@
-"""All papers' facts at hand: numbers found by what they are numbers of, protocol facts by their path."""
+"""The facts of all papers: numbers found by selector, protocol facts by path."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ONE_METRIC = re.compile(r"^(?:HIT|HR|Recall|Hit)@(\d+)$")
 
 
 def metric_of(name: str) -> str:
-    """One name for what is one number where each user has one held-out item: HIT@k, HR@k and Recall@k."""
+    """One name for metrics that are equal with one held-out item per user: HIT@k, HR@k and Recall@k."""
     return ONE_METRIC.sub(r"HIT@\1", name)
 
 
 @dataclass(frozen=True)
 class LocatedNumber:
-    """A number with the paper and the table or figure it stands in."""
+    """A number with its paper and its table or figure."""
 
     paper: str
     artifact: str
@@ -32,7 +32,7 @@ class LocatedNumber:
 
     @property
     def where(self) -> str:
-        """Table, figure or section, as a person would say it."""
+        """Table, figure or section in words."""
         return self.number.where if self.artifact == "text" else artifact_title(self.artifact)
 
     @property
@@ -42,7 +42,7 @@ class LocatedNumber:
 
     @property
     def system(self) -> str:
-        """Model and loss, with what else tells it from others."""
+        """Model and loss, with further distinguishing facts."""
         n = self.number
         more = [f"N={n.negatives}"] if n.negatives and n.loss not in ("ce-all", "mlm-ce") else []
         more += [f"t={n.t}"] if n.t is not None else []
@@ -71,7 +71,7 @@ class Library:
 
     @property
     def papers(self) -> tuple[str, ...]:
-        """Keys of papers, without what was released with them."""
+        """Keys of papers, without those of released files."""
         return tuple(key for key, file in self.files.items() if file.paper)
 
     def own(self) -> tuple[LocatedNumber, ...]:
@@ -92,7 +92,7 @@ class Library:
                 yield key, name, artifact
 
     def find(self, paper: str, selector: Selector) -> tuple[LocatedNumber, ...]:
-        """The numbers that a selector means, in the order of the file."""
+        """The numbers that match a selector, in the order of the file."""
         given = selector.given()
         name, wanted = given.pop("artifact", ""), selector.paper or paper
         return tuple(
@@ -104,7 +104,7 @@ class Library:
         )
 
     def one(self, paper: str, selector: Selector, user: str) -> LocatedNumber:
-        """The single number that a selector means.
+        """The single number that matches a selector.
 
         Args:
             user: the claim or statement that needs it, for the message.
@@ -115,8 +115,8 @@ class Library:
         if len(found) != 1:
             raise RecipeError(
                 f"{self.place(paper)}: {user}",
-                f"{len(found)} numbers are {said(selector)}",
-                "name exactly one number of the paper",
+                f"{len(found)} numbers match {said(selector)}",
+                "select exactly one number of the paper",
             )
         return found[0]
 
@@ -124,7 +124,7 @@ class Library:
         """A value of a paper's protocol.
 
         Raises:
-            RecipeError: there is none at this path.
+            RecipeError: no value at this path.
         """
         found: Any = self.files[paper].protocol if paper in self.files else {}
         for part in path.split("."):
@@ -161,7 +161,7 @@ def load(root: Path) -> Library:
     for path in paths:
         file = parse(path, PaperFile, printed=True)
         if file.key in files:
-            raise RecipeError(str(path), f"key {file.key!r} is taken by another file", "give each paper its own key")
+            raise RecipeError(str(path), f"key {file.key!r} is used by another file", "give each paper a unique key")
         files[file.key] = file
     path = folder / ACROSS
     across = parse(path, Across, printed=True) if path.exists() else Across()

@@ -1,4 +1,4 @@
-"""One printed number with what it is a number of, and how others refer to it."""
+"""One printed number with its meaning, and selectors that refer to it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ COUNTS = ("count", "epoch", "epochs")
 
 
 class Number(Strict):
-    """One printed number, and what it is a number of.
+    """One printed number and its meaning.
 
     Attributes:
-        decimals: printed decimals; where given, it must be what `value` shows.
-        source: whose number it is: the paper's own, or the earlier work it is quoted from.
+        decimals: printed decimals; if given, they must be those of `value`.
+        source: the paper itself, or the earlier work that it quotes.
         improvement_pct: printed gain over the same model trained with the loss `improvement_over`.
     """
 
@@ -56,7 +56,7 @@ class Number(Strict):
 
     @model_validator(mode="after")
     def shows_its_decimals(self) -> Number:
-        """Refuse a number that lost a digit."""
+        """Refuse a number with a missing digit."""
         if self.decimals != decimals(self.value):
             raise ValueError(f"value {self.value} shows {decimals(self.value)} decimals, not {self.decimals}")
         return self
@@ -65,22 +65,22 @@ class Number(Strict):
     def counts_something(self) -> Number:
         """Refuse a dataset without users, items or interactions."""
         if self.metric in COUNTED and self.value <= 0:
-            raise ValueError(f"{self.metric} of {self.dataset}: {self.value} is no count")
+            raise ValueError(f"{self.metric} of {self.dataset}: {self.value} is not a count")
         return self
 
     @property
     def may_divide(self) -> bool:
-        """Whether others can be compared with it by a ratio: rounding does not leave open that it is 0."""
+        """Whether it can be a divisor: no value that rounds to it is 0."""
         return self.interval.low > 0
 
     @property
     def interval(self) -> Interval:
-        """Every value that rounds to it; a count is itself."""
+        """Every value that rounds to it; for a count only itself."""
         return exact(self.value) if self.unit in COUNTS else printed(self.value)
 
 
 class Selector(Strict):
-    """Which numbers are meant: those that agree with everything given."""
+    """A selector: matches the numbers that agree with every given field."""
 
     paper: str = ""
     artifact: str = ""
@@ -94,6 +94,6 @@ class Selector(Strict):
     source: str = "own"
 
     def given(self) -> dict[str, Any]:
-        """What was given, without the paper."""
+        """The given fields, without the paper."""
         found = self.model_dump(exclude={"paper", "source"}, exclude_defaults=True)
         return found | ({} if self.source == "any" else {"source": self.source})

@@ -22,10 +22,10 @@ OWN = "own"
 
 
 class PrintedValue(BaseModel, frozen=True):
-    """One printed number in recipes/papers; what else its row says (columns, gains) is for people.
+    """One printed number in recipes/papers; other fields of its row (columns, gains) are for readers.
 
     Attributes:
-        source: whose number it is: the paper's own, or that of an earlier one, which it quotes.
+        source: the paper itself, or the earlier work that it quotes.
     """
 
     dataset: str
@@ -44,7 +44,7 @@ class PrintedValue(BaseModel, frozen=True):
     @model_validator(mode="before")
     @classmethod
     def counts_are_whole(cls, raw: Any) -> Any:
-        """A number with a unit, which no metric has, and a whole one need not say how many decimals they have."""
+        """Numbers with a unit, and whole numbers, need not state their decimals."""
         whole = isinstance(raw, dict) and ("unit" in raw or isinstance(raw.get("value"), int))
         return {"decimals": 0, **raw} if whole else raw
 
@@ -56,12 +56,12 @@ class PrintedTable(BaseModel, frozen=True):
 
 
 def published_numbers(root: Path, recipe: Recipe) -> tuple[Published, ...]:
-    """The published numbers of a recipe's systems; none where the paper is silent.
+    """The published numbers of a recipe's systems; none if the paper has none.
 
-    A number stands for every system that names it: as released and as published, a paper prints one.
+    A number belongs to every system that selects it: as-released and as-published variants share one.
 
     Raises:
-        RecipeError: the paper's file or the artifact in it is missing, or has mistakes; or a claim of the recipe
+        RecipeError: the paper's file or its artifact is missing or has mistakes, or a claim of the recipe
             contradicts the numbers.
     """
     sources = {"": recipe.published, **recipe.beside}
@@ -70,21 +70,23 @@ def published_numbers(root: Path, recipe: Recipe) -> tuple[Published, ...]:
     cells = [cell for claim in recipe.claims for cell in claim.cells(recipe.metrics, recipe.datasets)]
     if faults := list(contradicted(cells, values)):
         where = f"recipes/{recipe.artifact}.yaml: claims"
-        raise RecipeError(where, "; ".join(faults), "claim only what the paper says, by `datasets` and `metrics`")
+        raise RecipeError(
+            where, "; ".join(faults), "restrict the claim to what the paper says, by `datasets` and `metrics`"
+        )
     return found
 
 
 def unprinted_metrics(recipe: Recipe, numbers: Iterable[Published]) -> tuple[str, ...]:
-    """Metrics whose values stand without the paper's: it prints none for any system and dataset of the recipe.
+    """Metrics without a published value for any system and dataset of the recipe.
 
-    Empty where the recipe names no paper. A metric may be unprinted on purpose; a name that nobody reads looks alike.
+    Empty if the recipe has no paper. Such a metric may be intended or misspelt.
     """
     printed = {number.metric for number in numbers if not number.beside}
     return tuple(metric for metric in recipe.metrics if recipe.published and metric not in printed)
 
 
 def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Published]:
-    """The numbers of one source, `paper#artifact`, or `paper#artifact@other` for those it quotes from another work."""
+    """The numbers of one source, `paper#artifact`, or `paper#artifact@other` for those quoted from another work."""
     printed, _, whose = source.partition("@")
     paper, _, artifact = printed.partition("#")
     path = root / "recipes" / "papers" / f"{paper}.yaml"
@@ -100,12 +102,12 @@ def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Publis
         for key, system in recipe.systems.items():
             named = system.quoted if whose and system.quoted else filter(None, (system.published,))
             if row.source == (whose or OWN) and any(names(name, row) for name in named):
-                told = (row.value, row.decimals, row.mark, beside, row.unit, f"{source}/{place}")
-                yield Published(row.dataset, key, metric_of(row.metric), *told)
+                printed_fields = (row.value, row.decimals, row.mark, beside, row.unit, f"{source}/{place}")
+                yield Published(row.dataset, key, metric_of(row.metric), *printed_fields)
 
 
 class Named(Protocol):
-    """What tells printed numbers apart."""
+    """The identity of a printed number."""
 
     @property
     def model(self) -> str: ...
@@ -119,8 +121,11 @@ class Named(Protocol):
     def t(self) -> float | Decimal | None: ...
 
 
-def names(told: PublishedAs, row: Named) -> bool:
-    """Whether a recipe means this row; a row without a label stands for all that is printed of its loss."""
-    same = (told.model, told.loss) == (row.model, row.loss or "none") and told.label in ("", row.label)
+def names(printed_fields: PublishedAs, row: Named) -> bool:
+    """Whether a recipe selects this row; a row without a label matches every label of its loss."""
+    same = (printed_fields.model, printed_fields.loss) == (row.model, row.loss or "none") and printed_fields.label in (
+        "",
+        row.label,
+    )
     t = None if row.t is None else float(row.t)
-    return same and told.negatives in (None, row.negatives) and told.t in (None, t)
+    return same and printed_fields.negatives in (None, row.negatives) and printed_fields.t in (None, t)

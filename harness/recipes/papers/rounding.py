@@ -1,7 +1,7 @@
-"""Arithmetic with printed numbers: each stands for every value that rounds to it.
+"""Arithmetic with printed numbers: each represents every value that rounds to it.
 
-Exact fractions, no floats: whether a figure can follow from others is a yes or no, and a last binary digit must not
-decide it. Ties count for both neighbours, since nobody knows which way an author's tool rounds them.
+It uses exact fractions, since whether a figure follows from others must not depend on floating-point rounding.
+Ties count for both neighbours, since an author's tool may round them either way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Verdict = Literal["disagrees", "not from print", "differs", "open", "not printed
 
 @dataclass(frozen=True)
 class Interval:
-    """What the printed values themselves give, between the least and the greatest that rounding leaves open."""
+    """The value computed from printed numbers, with the range that their rounding allows."""
 
     low: Fraction
     point: Fraction
@@ -41,27 +41,27 @@ class Interval:
         """The quotient.
 
         Raises:
-            ZeroDivisionError: rounding leaves open that the divisor is 0.
+            ZeroDivisionError: the divisor may be 0 before rounding.
         """
         if other.low <= 0 <= other.high:
             raise ZeroDivisionError("the divisor may be 0")
         return self * Interval(1 / other.high, 1 / other.point, 1 / other.low)
 
     def meets(self, other: Interval) -> bool:
-        """Whether a value lies in both."""
+        """Whether some value is in both."""
         return self.low <= other.high and other.low <= self.high
 
     def same(self, other: Interval) -> bool:
-        """Whether two printed values can be one value; two that only share the tie between them are different."""
+        """Whether two printed values can be the same value; sharing only a tie does not count."""
         return self.point == other.point or (self.low < other.high and other.low < self.high)
 
     def holds(self, value: Fraction) -> bool:
-        """Whether a value lies in it."""
+        """Whether a value is in it."""
         return self.low <= value <= self.high
 
 
 def decimals(number: Decimal) -> int:
-    """How many digits stand after the point."""
+    """The number of decimals."""
     exponent = number.as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
@@ -70,7 +70,7 @@ def printed(number: Decimal, digits: int | None = None) -> Interval:
     """All values that round to a printed number.
 
     Args:
-        digits: after how many digits it was rounded; as many as it shows by default.
+        digits: number of decimals it was rounded to; by default those it shows.
     """
     half = Fraction(1, 2) / Fraction(10) ** (decimals(number) if digits is None else digits)
     return Interval(Fraction(number) - half, Fraction(number), Fraction(number) + half)
@@ -82,7 +82,7 @@ def exact(number: Decimal | int) -> Interval:
 
 
 def change(new: Interval, old: Interval, scale: int = 100) -> Interval:
-    """By how much `new` lies above `old`, in percent by default."""
+    """The gain of `new` over `old`, in percent by default."""
     return (new / old + -1) * exact(scale)
 
 
@@ -95,12 +95,12 @@ def judge(reported: Decimal, recomputed: Interval) -> Verdict:
 
 
 def rounded(value: Fraction, digits: int) -> Decimal:
-    """A value at so many decimals; a tie goes away from 0."""
+    """A value rounded to this many decimals, ties away from 0."""
     return _at(value, digits, ROUND_HALF_UP)
 
 
 def cut(value: Fraction, digits: int) -> Decimal:
-    """A value without what stands after so many decimals."""
+    """A value truncated to this many decimals."""
     return _at(value, digits, ROUND_DOWN)
 
 
@@ -114,13 +114,13 @@ def _at(value: Fraction, digits: int, rounding: str) -> Decimal:
 
 
 def guesses(reported: Decimal, recomputed: Interval) -> Iterator[str]:
-    """What may have happened to a figure that does not follow from the printed values, each checked, none proven."""
+    """Possible explanations of a figure that does not follow from the printed values; each checked, none certain."""
     digits, point = decimals(reported), recomputed.point
     right = rounded(point, digits)
     if reported == right:
         return
     if reported == cut(point, digits):
-        yield f"cut, not rounded: rounds to {right}"
+        yield f"truncated, not rounded: rounds to {right}"
     elif any(reported == rounded(Fraction(rounded(point, more)), digits) for more in range(digits + 1, digits + 4)):
         yield f"rounded twice? rounds to {right}"
     if reported and printed(reported * 10, digits - 1).meets(recomputed):
@@ -132,13 +132,13 @@ def guesses(reported: Decimal, recomputed: Interval) -> Iterator[str]:
 
 
 def swapped(one: str, other: str) -> bool:
-    """Whether two neighbouring digits changed places."""
-    odd = [i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
+    """Whether two neighbouring digits are swapped."""
+    differing = [i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
     return (
         len(one) == len(other)
-        and len(odd) == 2
-        and odd[1] - odd[0] - one[odd[0] : odd[1]].count(".") == 1
-        and [one[i] for i in odd] == [other[i] for i in reversed(odd)]
+        and len(differing) == 2
+        and differing[1] - differing[0] - one[differing[0] : differing[1]].count(".") == 1
+        and [one[i] for i in differing] == [other[i] for i in reversed(differing)]
     )
 
 
@@ -148,7 +148,7 @@ def one_digit_off(one: str, other: str) -> bool:
 
 
 def shown(interval: Interval, digits: int, sign: bool = False, unit: str = "") -> str:
-    """The point with the interval in parentheses, where they differ at so many decimals plus one."""
+    """The point, with the interval in parentheses if they differ at one more decimal."""
     low, point, high = (
         f"{rounded(value, digits):{'+' if sign else ''}f}" for value in (interval.low, interval.point, interval.high)
     )

@@ -1,6 +1,6 @@
-"""The numbers and statements of papers, from recipes/papers, as typed values; every mistake in a file is told at once.
+"""The numbers and statements of papers, from recipes/papers, as typed values; reports all mistakes in a file at once.
 
-These are facts with the place where they stand. What does not fit is computed from them elsewhere, never written down.
+These are facts with their place in the paper. Inconsistencies are computed from them elsewhere.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ class Claim(Strict):
     """A figure that a paper derives from other numbers.
 
     Attributes:
-        kind: percent, gain-times and ratio compare `of` with `over`; least and greatest look for an extreme of printed
-            gains; share is negatives over negative items; product multiplies `factors`; a count derives from nothing.
-        significant: what the paper says of the difference.
-        text_of, text_over: the two values as the sentence itself gives them, where it does.
+        kind: percent, gain-times and ratio compare `of` with `over`; least and greatest take an extreme of printed
+            gains; share is negatives over negative items; product multiplies `factors`; a count is not derived.
+        significant: the paper's statement on the difference.
+        text_of, text_over: the two values in the sentence itself, if given.
     """
 
     id: str
@@ -49,17 +49,17 @@ class Claim(Strict):
             "least": self.of, "greatest": self.of, "share": self.negatives and self.dataset, "product": self.factors,
         }  # fmt: skip
         if not needs.get(self.kind, True):
-            raise ValueError(f"{self.id}: a claim of kind {self.kind} lacks what it is computed from")
+            raise ValueError(f"{self.id}: a claim of kind {self.kind} lacks the fields it is computed from")
         return self
 
     def operand(self, selector: Selector) -> Selector:
-        """What a selector means here: what holds for both operands stands beside them."""
+        """A selector with the fields that both operands share."""
         shared = {name: getattr(self, name) for name in ("artifact", "dataset", "metric")}
         return selector.model_copy(update={name: getattr(selector, name) or held for name, held in shared.items()})
 
 
 class Marks(Strict):
-    """What the marks of a table mean."""
+    """The meaning of a table's marks."""
 
     bold: Literal["best", "gain", ""] = ""
     underline: Literal["best", "second", ""] = ""
@@ -67,10 +67,10 @@ class Marks(Strict):
 
 
 class Artifact(Strict):
-    """One table or figure, or the numbers of the running text.
+    """One table or figure, or the numbers in the text.
 
     Attributes:
-        published: of released logs or data, the paper's artifact that they stand behind.
+        published: of released logs or data, the paper's artifact that they belong to.
     """
 
     caption: str = ""
@@ -91,7 +91,7 @@ class Fact(Strict):
 
 
 class Statement(Strict):
-    """What is said of a property of something; two that name the same one should say the same."""
+    """A statement about a property; statements about the same property should agree."""
 
     subject: str
     property: str
@@ -103,7 +103,7 @@ class Statement(Strict):
 
     @model_validator(mode="after")
     def says_one_thing(self) -> Statement:
-        """Refuse a statement without a value or with several."""
+        """Refuse a statement without a value, or with several."""
         if sum((bool(self.value), self.cell is not None, self.fact is not None)) != 1:
             raise ValueError(f"{self.subject}: give one of value, cell and fact")
         return self
@@ -114,9 +114,9 @@ class Rule(Strict):
 
     Attributes:
         kind: order: every `better` lies above every `worse` (below, with `less`) on the same dataset and metric; near:
-            the same pairs, with no limit stated; threshold: every `better` lies above `above`; only-above: of `worse`
+            the same pairs, without a stated limit; threshold: every `better` lies above `above`; only-above: of `worse`
             only `better` does; cap: the best epoch leaves room for `patience` below `cap`; in-line: the own numbers are
-            like those quoted from `source`.
+            similar to those quoted from `source`.
     """
 
     id: str
@@ -143,12 +143,12 @@ class Rule(Strict):
             "only-above": self.worse and self.metric and self.above is not None, "in-line": self.source,
         }  # fmt: skip
         if not needs[self.kind]:
-            raise ValueError(f"{self.id}: a rule of kind {self.kind} lacks what it is evaluated on")
+            raise ValueError(f"{self.id}: a rule of kind {self.kind} lacks the fields it is evaluated on")
         return self
 
 
 class Paper(Strict):
-    """Whose numbers these are."""
+    """The paper of these numbers."""
 
     key: str
     title: str
@@ -161,7 +161,7 @@ class Paper(Strict):
 
 
 class About(Strict):
-    """Whose code and data these numbers come from."""
+    """The code and data of these numbers."""
 
     key: str
     paper: str
@@ -171,7 +171,7 @@ class About(Strict):
 
 
 class PaperFile(Strict):
-    """One file of recipes/papers: a paper's numbers, or those in what was released with it."""
+    """One file of recipes/papers: a paper's numbers, or those of its released files."""
 
     paper: Paper | None = None
     about: About | None = None
@@ -186,22 +186,22 @@ class PaperFile(Strict):
     @field_validator("artifacts")
     @classmethod
     def ids_are_unique(cls, artifacts: dict[str, Artifact]) -> dict[str, Artifact]:
-        """Refuse two claims under one name."""
+        """Refuse claims with the same name."""
         ids = [claim.id for artifact in artifacts.values() for claim in artifact.claims]
         if twice := sorted({name for name in ids if ids.count(name) > 1}):
-            raise ValueError(f"claims: {', '.join(twice)} stands twice")
+            raise ValueError(f"claims: {', '.join(twice)} is a duplicate")
         return artifacts
 
     @model_validator(mode="after")
     def is_of_one_paper(self) -> PaperFile:
-        """Refuse a file of which nobody knows whose it is."""
+        """Refuse a file without a paper."""
         if (self.paper is None) == (self.about is None):
             raise ValueError("give either paper or about")
         return self
 
     @property
     def key(self) -> str:
-        """The paper's name, or that of what was released with it."""
+        """The name of the paper, or of its released files."""
         return self.paper.key if self.paper else self.about.key if self.about else ""
 
 
@@ -222,14 +222,14 @@ class Gain(Strict):
 
 
 class Protocol(Strict):
-    """One property of experiments, and where each paper's protocol has it."""
+    """One property of experiments, with its path in each paper's protocol."""
 
     what: str
     facts: dict[str, str] = Field(min_length=2)
 
 
 class Across(Strict):
-    """What has to be known to hold papers against each other."""
+    """The facts needed to compare papers."""
 
     families: dict[str, tuple[str, ...]] = {}
     gains: tuple[Gain, ...] = ()

@@ -1,4 +1,4 @@
-"""What a paper's marks say of the differences between a recipe's systems: significant or not.
+"""The significance that a paper's marks state for differences between a recipe's systems.
 
 Marks are sentences and effects of the paper (`claims` in recipes/papers with `significant`), and a table's stars
 against the best of a column.
@@ -22,7 +22,7 @@ PaperSignificance = Mapping[tuple[str, str], Mapping[Pair, frozenset[bool]]]
 
 
 def paper_significance(root: Path, recipe: Recipe) -> PaperSignificance:
-    """By dataset and metric, of two systems: whether the paper calls their difference significant, perhaps both.
+    """By dataset and metric of two systems: whether the paper calls their difference significant; may be both.
 
     Raises:
         RecipeError: a file of recipes/papers has mistakes.
@@ -36,13 +36,13 @@ def paper_significance(root: Path, recipe: Recipe) -> PaperSignificance:
     for of, over, significant in _marks(library, paper, artifact):
         place = (of.number.dataset, metric_of(of.number.metric))
         for pair in _pairs(recipe, of, over):
-            told = found.setdefault(place, {})
-            told[pair] = told.get(pair, frozenset()) | {significant}
+            by_pair = found.setdefault(place, {})
+            by_pair[pair] = by_pair.get(pair, frozenset()) | {significant}
     return found
 
 
 def _marks(library: Library, paper: str, artifact: str) -> Iterator[tuple[LocatedNumber, LocatedNumber, bool]]:
-    """Every two numbers of an artifact with what the paper says of their difference."""
+    """Pairs of numbers of an artifact with the paper's statement on their difference."""
     for key, _, claim in library.claims():
         if key == paper and claim.significant is not None and claim.of and claim.over:
             of, over = operands(library, paper, claim)
@@ -55,7 +55,7 @@ def _marks(library: Library, paper: str, artifact: str) -> Iterator[tuple[Locate
 
 
 def _pairs(recipe: Recipe, of: LocatedNumber, over: LocatedNumber) -> Iterator[Pair]:
-    """The systems that two numbers are of; one number stands for every system that names it."""
+    """The systems of two numbers; a number belongs to every system that selects it."""
     ours = [
         [key for key, s in recipe.systems.items() if s.published and names(s.published, p.number)] for p in (of, over)
     ]
@@ -71,7 +71,7 @@ def operands(library: Library, paper: str, claim: Claim) -> tuple[LocatedNumber,
 
 
 def star(library: Library, of: LocatedNumber, over: LocatedNumber) -> list[tuple[str, bool]]:
-    """What the table's stars say, where they compare with the best of a column and one of the two is the best."""
+    """The statement of the table's stars, if they compare with the best of a column and one of the two is the best."""
     if of.artifact != over.artifact:
         return []
     if library.files[of.paper].artifacts[of.artifact].marks.significant != "against-best":

@@ -1,7 +1,7 @@
-"""Figures of a table as SVG, PDF and PNG: the same data give the same bytes. matplotlib is imported when asked for.
+"""Figures of a table as SVG, PDF and PNG: the same data give the same bytes. matplotlib is imported on demand.
 
-Colours are those of Okabe and Ito, which colour-blind readers can tell apart; marks differ in shape as well, so that
-nothing is lost in print without colour. Widths are those of a column (3.3 in) and of a page (7 in) of a paper.
+Colours are those of Okabe and Ito, which colour-blind readers can distinguish; marks also differ in shape, so that
+figures are readable in greyscale. Widths are those of a column (3.3 in) and of a page (7 in) of a paper.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def files(data: FigureData) -> dict[str, bytes]:
 
     Per dataset: `agreement` (ours against the paper's), `differences` (users, for each claim; one for each metric),
     `grid` and lines named after an option (systems that differ in options of their loss), `curves` (validation and
-    training) and `cost` (quality against time and memory); what has nothing to show is left out.
+    training) and `cost` (quality against time and memory); figures without data are omitted.
     """
     from harness.report.figures import agreement, cost, learning_curves, loss_options, page, user_differences
 

@@ -1,4 +1,4 @@
-"""Ours against the paper's: for each system our mean, each seed, the printed value, and what the verdict rests on.
+"""Ours against the paper's: for each system our mean, each seed, the printed value, and the intervals of the verdict.
 
 A bold line is the 90 % interval of the two one-sided tests, a thin one that in which one more training would lie.
 """
@@ -28,11 +28,11 @@ SIGNS = {
 Over = Literal["seeds", "users", "nothing"]
 _MEANS: dict[Over, str] = {
     "seeds": "our mean, 90 % interval over seeds", "users": "our mean, 90 % interval over users",
-    "nothing": "our value, nothing random",
+    "nothing": "our value, deterministic",
 }  # fmt: skip
 _OURS = look.BLUE
 BOLD, THIN = 2.2, 0.7  # widths of the two intervals
-_DIFFERS = "A value differs only beyond the noise of the other systems too, which is not drawn."
+_DIFFERS = "A value differs only if it is also beyond the noise of the other systems, which is not drawn."
 _HALF = 0.36  # of a row, covered by its band
 
 
@@ -75,9 +75,9 @@ def _panel(axes: Axes, table: Table, row: Row) -> None:
 
 
 def users_of(table: Table, dataset: DatasetSpec) -> str:
-    """How many users the dataset's values are means over."""
+    """The number of users of the dataset's means."""
     n = table.n_users[dataset.key]
-    return f"{rounding.count(n)} users" if n else "no usable run"
+    return f"{rounding.count(n)} users" if n else "no valid run"
 
 
 def _ends(table: Table, row: Row) -> tuple[float, float]:
@@ -94,20 +94,20 @@ def _intervals(row: Row) -> list[tuple[float, float]]:
 
 
 def _deciding(cell: Cell) -> tuple[float, float] | None:
-    """The 90 % interval on which the verdict rests, or would: over seeds, over users, or the value itself."""
+    """The 90 % interval of the verdict: over seeds, over users, or the value itself."""
     if cell.test:
         return cell.test.low, cell.test.high
     return cell.estimate.ninety if cell.estimate else None
 
 
 def _one_more(cell: Cell) -> tuple[float, float] | None:
-    """Where one more training of ours would lie, if that is of interest."""
+    """The interval of one more training of ours, if relevant."""
     test = cell.test
     return (test.prediction_low, test.prediction_high) if test and test.over != "nothing" else None
 
 
 def _over(cell: Cell) -> Over:
-    """What the deciding interval allows to vary."""
+    """The basis of the deciding interval."""
     if cell.test:
         return cell.test.over
     return "users" if cell.estimate is not None and cell.estimate.basis == "users" else "seeds"
@@ -138,7 +138,7 @@ def _row(axes: Axes, place: int, cell: Cell, seeds: Sequence[float], spec: Table
 
 
 def _band(cell: Cell, spec: TableSpec) -> tuple[float, float] | None:
-    """What counts as the paper's value: the recipe's margin around the printed number."""
+    """The range that counts as the paper's value: the recipe's margin around the printed number."""
     if cell.published is None:
         return None
     half = spec.margin(cell.published.value)
@@ -157,7 +157,7 @@ _SEED: dict[str, Any] = {"marker": "o", "markersize": 2.4, "color": look.SKY, "m
 
 
 def _mean_style(over: Over) -> dict[str, Any]:
-    """Open where the interval is over users alone, else filled."""
+    """Open if the interval is over users alone, else filled."""
     return {"marker": "o", "markersize": 4.4, "color": "white" if over == "users" else _OURS, "markeredgecolor": _OURS,
             "markeredgewidth": 1.0, "linestyle": "none", "zorder": 4}  # fmt: skip
 
@@ -184,10 +184,10 @@ def _legend(table: Table, rows: Sequence[Row]) -> list[Artist]:
 
 
 def _key(table: Table, rows: Sequence[Row]) -> str:
-    """What the signs at the right edge and arrow heads say."""
+    """The meaning of the signs at the right edge and of arrow heads."""
     given = {cell.verdict for row in rows for cell in row.cells}
-    told = [f"{sign} {verdict}" for verdict, sign in SIGNS.items() if verdict in given]
-    parts = [f"At the right edge, the verdict: {', '.join(told)}."] if told else []
+    meanings = [f"{sign} {verdict}" for verdict, sign in SIGNS.items() if verdict in given]
+    parts = [f"Verdict at the right edge: {', '.join(meanings)}."] if meanings else []
     parts += [_DIFFERS] if given & {"differs", "inconclusive"} else []
     parts += [look.CUT] if any(look.cut(_ends(table, row), _intervals(row)) for row in rows) else []
     return " ".join(parts)

@@ -1,6 +1,6 @@
-"""Predicted probabilities as figures and as CSV: by rank for one user, and beside precision at every cut-off.
+"""Predicted probabilities as figures and as CSV: by rank for one user, and against precision at every cut-off.
 
-Nothing is judged here.
+No verdicts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ByRank:
 
     Attributes:
         total: the sum over all items.
-        printed: the paper's sum for that user, as it prints it; "" for none.
+        printed: the paper's sum for that user, as printed; "" for none.
     """
 
     label: str
@@ -40,7 +40,7 @@ class Calibrated:
     """One system's means over users at the cut-offs 1, 2, ...
 
     Attributes:
-        theory: what the loss makes of a precision, None where nothing is predicted.
+        theory: the theoretical prediction for each precision, None if there is none.
         printed: the paper's mean predicted probability at cut-off 1, None for none.
     """
 
@@ -52,7 +52,7 @@ class Calibrated:
 
 
 def theorem(k: int, t: float, n_items: int) -> Callable[[float], float]:
-    """The predicted probability of an item that users take with probability p, once gBCE has converged.
+    """The predicted probability of an item with true probability p after gBCE has converged.
 
     Source: Petrov and Macdonald 2023, eq. 10, with alpha = k / (n_items - 1) and beta by eq. 27.
     """
@@ -62,7 +62,7 @@ def theorem(k: int, t: float, n_items: int) -> Callable[[float], float]:
 
 
 def by_rank_figure(curves: Sequence[ByRank], title: str, signature: str) -> dict[str, bytes]:
-    """Probability by rank for one user; the sum over all items stands in the legend."""
+    """Probability by rank for one user; the sum over all items is in the legend."""
 
     def draw(figure: Figure) -> None:
         axes: Any = figure.subplots()
@@ -80,12 +80,12 @@ def by_rank_figure(curves: Sequence[ByRank], title: str, signature: str) -> dict
 
 
 def calibration_figure(curves: Sequence[Calibrated], title: str, signature: str) -> dict[str, bytes]:
-    """Mean predicted probability against mean precision, both to scale by powers of ten, with what theory says."""
+    """Mean predicted probability against mean precision, both on logarithmic scales, with the theoretical curve."""
 
     def draw(figure: Figure) -> None:
         axes: Any = figure.subplots()
         shown = [p for c in curves for p in c.precision if p > 0]
-        told = [c for c in curves if c.printed is not None and c.precision[0] > 0]
+        with_printed = [c for c in curves if c.printed is not None and c.precision[0] > 0]
         ends = (min(shown, default=1e-4) / 1.5, min(1.0, max(shown, default=1.0) * 1.5))
         grid = [ends[0] * (ends[1] / ends[0]) ** (step / 100) for step in range(101)]
         for place, curve in enumerate(curves):
@@ -94,10 +94,10 @@ def calibration_figure(curves: Sequence[Calibrated], title: str, signature: str)
             axes.plot(*zip(*points, strict=True), ".", color=colour, markersize=4, label=curve.label)
             if curve.theory:
                 axes.plot(grid, [curve.theory(p) for p in grid], color=colour, linestyle="-", linewidth=1)
-            if curve in told:
+            if curve in with_printed:
                 axes.plot(curve.precision[:1], [curve.printed], **HOLLOW, markeredgecolor=colour)
         axes.plot([], [], color="#555555", linewidth=1, label="Theorem 5.1 for the same loss")
-        if told:
+        if with_printed:
             axes.plot([], [], **HOLLOW, markeredgecolor="#555555", label="printed in the paper for K = 1")
         axes.plot(ends, ends, color="#999999", linestyle=":", linewidth=1, label="calibrated")
         axes.set(xscale="log", yscale="log", xlabel="mean precision@K, K = 1 to 100")

@@ -1,6 +1,6 @@
-"""What quality costs: a metric against training time, with peak memory as the area of a bubble.
+"""Quality against cost: a metric against training time, with peak memory as bubble area.
 
-Where a paper tells its own times and memory, its points stand beside ours, crossed out: another machine measured them.
+Points of papers that report times and memory are crossed out, since they were measured on another machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LARGEST_PT = 18.0  # diameter of the bubble of the most memory
 
 @dataclass(frozen=True)
 class MeasuredCost:
-    """A system's counted runs with their times; `memory_mb` is the mean over those runs that tell it."""
+    """A system's counted runs with their times; `memory_mb` is the mean over the runs that report it."""
 
     system: str
     lines: tuple[SeedLine, ...]
@@ -42,7 +42,7 @@ class MeasuredCost:
 
 @dataclass(frozen=True)
 class PublishedCost:
-    """What one place prints of a system that is drawn: a metric's value with time and, where told, memory."""
+    """Printed values of a drawn system: a metric's value with time and, if printed, memory."""
 
     system: str
     place: str
@@ -52,9 +52,9 @@ class PublishedCost:
 
 
 def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]:
-    """One figure: a panel for each metric, two side by side; nothing where no run and no paper tells a time."""
+    """One figure: a panel for each metric, two side by side; none if no run and no paper has a time."""
     table = data.table
-    found, theirs = spent(table, dataset.key), told(data, dataset.key)
+    found, theirs = spent(table, dataset.key), published_costs(data, dataset.key)
     if not (found or theirs) or not table.spec.metrics:
         return
     metrics = table.spec.metrics
@@ -75,7 +75,7 @@ def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]
 
 
 def spent(table: Table, dataset: str) -> list[MeasuredCost]:
-    """Systems, floors apart, with the runs that count and tell their time."""
+    """Systems without floors, with the runs that count and report their time."""
     found = []
     for block in table.seeds:
         lines = tuple(line for line in block.lines if line.values and line.seconds is not None and line.seconds > 0)
@@ -86,10 +86,10 @@ def spent(table: Table, dataset: str) -> list[MeasuredCost]:
     return found
 
 
-def told(data: FigureData, dataset: str) -> list[PublishedCost]:
-    """What papers tell of systems in the table: each point once.
+def published_costs(data: FigureData, dataset: str) -> list[PublishedCost]:
+    """The papers' points of systems in the table, each once.
 
-    A number stands for a loss as published and as released; it is drawn as the last of these, the authors' code.
+    A number belongs to a loss as published and as released; it is drawn once, as the latter, the authors' code.
     """
     numbers: dict[tuple[str, str], dict[str, float]] = {}
     for own in data.published:
@@ -221,8 +221,10 @@ def _memory(size: float, most: float) -> str:
 
 
 def _told_elsewhere(theirs: Sequence[PublishedCost]) -> str:
-    """How far the papers' points can be held against ours."""
-    text = " Points crossed out are as printed: training alone, their machine; memory of an accelerator, empty circles."
+    """How the papers' points are comparable with ours."""
+    text = (
+        " Crossed-out points are as printed: training only, on the authors' machine; empty circles: accelerator memory."
+    )
     return text if theirs else ""
 
 
@@ -231,6 +233,6 @@ def _untold(table: Table, found: Sequence[MeasuredCost]) -> str:
     drawn = {own.system for own in found}
     absent = [s.label for s in table.spec.columns if not s.is_floor and s.key not in drawn]
     unsized = [table.spec.system(own.system).label for own in found if not own.memory_mb]
-    parts = [f"Not drawn, for want of a counted run with its time: {'; '.join(absent)}."] if absent else []
-    parts += [f"Peak memory not known: {'; '.join(unsized)}."] if unsized else []
+    parts = [f"Not drawn, since no counted run has a time: {'; '.join(absent)}."] if absent else []
+    parts += [f"Peak memory unknown: {'; '.join(unsized)}."] if unsized else []
     return " ".join(parts)

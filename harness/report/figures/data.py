@@ -1,4 +1,4 @@
-"""What figures are drawn from: a judged table, users' differences, curves. Frozen; no path, no library of drawing."""
+"""The data of figures: a judged table, users' differences, curves. Frozen; no paths, no plotting library."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from harness.tables.build import Table
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """How one run learned.
+    """The training curve of one run.
 
     Attributes:
-        metric: what the upstream validates by, as it reports it.
+        metric: the upstream's validation metric, as reported.
         epochs: shape (n_epochs,), from 0, in order.
         values: shape (n_epochs,), the validation metric; NaN where an epoch was not validated.
         losses: shape (n_epochs,), the mean training loss; NaN where it was not reported.
-        chosen: the epoch whose weights were tested, None where nobody knows.
-        counted: whether the table counts this run; one that does not is drawn as such.
+        chosen: the epoch whose weights were tested, None if unknown.
+        counted: whether the table counts this run; others are drawn differently.
     """
 
     dataset: str
@@ -36,14 +36,14 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class FigureData:
-    """All that the figures of a table need.
+    """Everything that the figures of a table need.
 
     Attributes:
         table: judged.
         differences: dataset and claim -> shape (n_users,), the better system's value minus the worse one's, averaged
-            over the seeds that both have; nothing for what could not be compared.
-        curves: of any runs; those of systems or datasets that the table lacks are passed over.
-        published: numbers that the papers print of these systems, times and memory among them.
+            over the seeds that both have; nothing for systems that could not be compared.
+        curves: of any runs; those of systems or datasets not in the table are ignored.
+        published: numbers that the papers print of these systems, including times and memory.
     """
 
     table: Table

@@ -1,4 +1,4 @@
-"""How runs learned: validation above, training loss below, a panel for each system, a line for each seed."""
+"""Training curves: validation above, training loss below, a panel for each system, a line for each seed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_ABREAST = 5
 
 
 def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]:
-    """One figure; nothing where no run has a curve."""
+    """One figure; none if no run has a curve."""
     spec = data.table.spec
     curves = {
         s.key: [c for c in data.curves if (c.dataset, c.system) == (dataset.key, s.key) and len(c.epochs)]
@@ -97,9 +97,9 @@ def _panel(
         lower.set_yticks([])
     validated = any(np.isfinite(curve.values).any() for curve in curves)
     if not validated:
-        told = "not validated" if curves else "no curve"
+        message = "not validated" if curves else "no curve"
         upper.set_yticks([])
-        upper.text(0.5, 0.5, told, transform=upper.transAxes, ha="center", style="italic", color=style.GREY)
+        upper.text(0.5, 0.5, message, transform=upper.transAxes, ha="center", style="italic", color=style.GREY)
 
 
 def _lines(upper: Axes, lower: Axes, curve: Curve, color: str) -> None:

@@ -1,8 +1,8 @@
-"""A metric over the options of a loss: a grid where two of them vary, lines where one does.
+"""A metric over the options of a loss: a grid if two options vary, lines if one does.
 
-Systems of one model and one loss that differ in numbers of their loss's options alone belong together. A grid has a
-cell for each of them, with the sign of its claim: ∗ significantly better than what the claim sets it against, ↓
-significantly worse, both after correction over the table. What the paper prints stands below, in its own digits.
+Systems of one model and loss that differ only in numeric options of the loss form a family. A grid has a
+cell for each of them, with the sign of its claim: ∗ significantly better than the compared system, ↓
+significantly worse, both after correction over the table. The paper's number is below, with its printed digits.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Family:
     systems: Mapping[tuple[float, ...], str]
 
     def values(self, place: int) -> list[float]:
-        """What an option is set to, ascending."""
+        """The values of an option, ascending."""
         return sorted({values[place] for values in self.systems})
 
 
@@ -65,7 +65,7 @@ def draw(data: FigureData, dataset: DatasetSpec) -> Iterator[tuple[str, Figure]]
 
 
 def families(systems: Sequence[SystemSpec]) -> list[Family]:
-    """Systems that differ in options of their loss alone, in one or two of them, with every combination of values."""
+    """Systems that differ only in one or two options of their loss, with every combination of values."""
     groups: dict[tuple[str, str], list[SystemSpec]] = {}
     for system in systems:
         if system.options:
@@ -113,7 +113,7 @@ def _grid(data: FigureData, dataset: DatasetSpec, family: Family, row: Row) -> F
 
 
 def _scale(cell: Cell, means: Sequence[float]) -> float:
-    """Where a cell's mean lies between the least, 0, and the greatest, 1."""
+    """A cell's mean scaled between the smallest, 0, and the largest, 1."""
     if cell.estimate is None:
         return math.nan
     low, high = min(means), max(means)
@@ -139,35 +139,35 @@ def _tile(axes: Axes, table: Table, row: Row, cell: Cell, at: tuple[int, int], d
 
 
 def sign(table: Table, row: Row, system: str) -> str:
-    """What the corrected tests of a system's claims say of these runs: ∗ better, ↓ worse, all alike; else ""."""
+    """The sign of a system's corrected tests: ∗ if all are better, ↓ if all are worse; else ""."""
     found = sentences.agreeing(table, row, system)
     return ("∗" if found[0].gain > 0 else "↓") if found else ""
 
 
 def _notes(table: Table, row: Row, family: Family) -> str:
-    """What the signs mean, whose the second number is, and which systems have none."""
+    """The meaning of the signs and of the second number, and the systems without runs."""
     cells, keys = {cell.system: cell for cell in row.cells}, set(family.systems.values())
     against = list(dict.fromkeys(r.claim.worse for r in table.claims if r.claim.better in keys))
     over = " / ".join(table.spec.system(key).label for key in against)
     correction = sentences.CORRECTIONS[table.spec.correction]
     how = correction if correction == "uncorrected" else f"after {correction}'s correction"
     signs = {sign(table, row, key) for key in keys}
-    told = [
+    notes_ = [
         f"{mark} {word} than {over}: paired t-test over users, p < 0.05 {how}."
         for mark, word in (("∗", "better"), ("↓", "worse"))
         if mark in signs
     ]
-    told += [f"In italics: the {table.spec.published_in}'s."] if any(cells[key].published for key in keys) else []
+    notes_ += [f"In italics: the {table.spec.published_in}'s."] if any(cells[key].published for key in keys) else []
     absent = [table.spec.system(key).label for key in family.systems.values() if not cells[key].estimate]
-    told += [f"No counted run: {'; '.join(absent)}."] if absent else []
-    return " ".join(told)
+    notes_ += [f"No counted run: {'; '.join(absent)}."] if absent else []
+    return " ".join(notes_)
 
 
 def _grid_legend(table: Table, family: Family) -> list[Artist]:
     against = {r.claim.worse for r in table.claims}
     if not against & set(family.systems.values()):
         return []
-    return [Patch(facecolor="white", edgecolor=style.INK, linewidth=1.2, label="what claims are set against")]
+    return [Patch(facecolor="white", edgecolor=style.INK, linewidth=1.2, label="reference of the claims")]
 
 
 def _lines(data: FigureData, dataset: DatasetSpec, found: Sequence[Family], rows: Sequence[Row]) -> Figure:
@@ -192,7 +192,7 @@ def _lines(data: FigureData, dataset: DatasetSpec, found: Sequence[Family], rows
 
 
 def _called(table: Table, own: Sequence[Family]) -> str:
-    """A model's name: what the labels of its systems begin with."""
+    """A model's name: the common prefix of its systems' labels."""
     labels = [table.spec.system(key).label for family in own for key in family.systems.values()]
     shared = labels[0]
     while not all(label.startswith(shared) for label in labels):

@@ -22,7 +22,7 @@ from harness.tables.build import Table, TableSpec
 PNG_DPI = 300
 _STYLE: Any = {
     "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so it is the same everywhere
+    "font.sans-serif": ["DejaVu Sans"],  # bundled with matplotlib, so it is the same everywhere
     "font.size": look.TEXT_PT,
     "axes.titlesize": look.TITLE_PT,
     "axes.labelsize": look.TEXT_PT,
@@ -30,18 +30,18 @@ _STYLE: Any = {
     "ytick.labelsize": look.TEXT_PT,
     "legend.fontsize": look.TEXT_PT,
     "legend.frameon": False,
-    "text.parse_math": False,  # a name with two dollar signs is no formula
+    "text.parse_math": False,  # a name with two dollar signs is not a formula
     "axes.unicode_minus": True,
-    "svg.fonttype": "none",  # text stays text, so it can be searched and set in another font
+    "svg.fonttype": "none",  # text remains text, so it can be searched and set in another font
     "svg.hashsalt": "seqrec-harness",
-    "pdf.fonttype": 42,  # what publishers ask for
+    "pdf.fonttype": 42,  # required by publishers
 }
 _MARGIN_IN = 0.04
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """matplotlib's own defaults with our style, whatever the user's settings; they are back afterwards."""
+    """matplotlib's defaults with our style, independent of the user's settings, which are restored afterwards."""
     with warnings.catch_warnings(), matplotlib.rc_context():
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)  # drawn as boxes
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support", category=UserWarning)
@@ -55,7 +55,7 @@ def sheet(table: Table, title: str, width: float, body: float, legend: Sequence[
 
     Args:
         legend: handles with labels, in reading order.
-        notes: what a reader must know that is drawn nowhere.
+        notes: caveats that are not drawn.
     """
     banners = [
         line
@@ -63,19 +63,24 @@ def sheet(table: Table, title: str, width: float, body: float, legend: Sequence[
         for line in look.wrapped(text, width - 0.2, 6, weight="bold").split("\n")
     ]
     titles = look.wrapped(title, width - 0.1, 3, look.TITLE_PT, "bold").split("\n")
-    told = look.wrapped(notes, width - 0.1, 12).split("\n") if notes else []
+    note_lines = look.wrapped(notes, width - 0.1, 12).split("\n") if notes else []
     rows = _legend_rows(legend, width)
     strip = len(banners) * look.LINE_IN + (0.1 if banners else 0)
     top = strip + len(titles) * 1.3 * look.TITLE_PT * look.PT + 0.06
-    bottom = sum(map(_row_height, rows)) + len(told) * look.LINE_IN + 0.1
+    bottom = sum(map(_row_height, rows)) + len(note_lines) * look.LINE_IN + 0.1
     height = top + body + bottom
     place = ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03, rect=(0, bottom / height, 1, body / height))
     figure = Figure((width, height), layout=place)
     _head(figure, banners, titles, strip)
     figure.text(
-        _MARGIN_IN / width, _MARGIN_IN / height, "\n".join(told), va="bottom", linespacing=1.3, fontsize=look.TEXT_PT
+        _MARGIN_IN / width,
+        _MARGIN_IN / height,
+        "\n".join(note_lines),
+        va="bottom",
+        linespacing=1.3,
+        fontsize=look.TEXT_PT,
     )
-    _legend(figure, rows, len(told) * look.LINE_IN + _MARGIN_IN)
+    _legend(figure, rows, len(note_lines) * look.LINE_IN + _MARGIN_IN)
     _watermark(figure, table)
     return figure
 
@@ -93,7 +98,7 @@ def _head(figure: Figure, banners: Sequence[str], titles: Sequence[str], strip: 
 
 
 def _watermark(figure: Figure, table: Table) -> None:
-    """What nobody may cut off, across the whole figure."""
+    """A watermark across the entire figure."""
     for text, wanted in (("NOT A REPRODUCTION", table.spec.quick), ("DEMONSTRATION", table.spec.demonstration)):
         if wanted:
             size = 0.8 * figure.get_size_inches()[0] / look.width_in(text, 10, "bold") * 10
@@ -119,12 +124,12 @@ def _legend_rows(handles: Sequence[Artist], width: float) -> list[list[Artist]]:
 
 
 def _row_height(row: Sequence[Artist]) -> float:
-    """As high as its text or its largest mark."""
+    """The height of a legend row: of its text or its largest mark."""
     return max(look.LINE_IN, *map(_mark_in, row)) + 0.03
 
 
 def _mark_in(handle: Artist) -> float:
-    """How high and wide a mark is."""
+    """The size of a mark."""
     return float(handle.get_markersize()) * look.PT if isinstance(handle, Line2D) else 0.0
 
 
@@ -141,7 +146,7 @@ def _legend(figure: Figure, rows: Sequence[Sequence[Artist]], bottom: float) -> 
 
 
 def free_name(name: str, taken: set[str]) -> str:
-    """The name, with a number if another figure has it."""
+    """The file name, with a number if another figure has it."""
     return next(n for n in (name, *(f"{name}-{i}" for i in range(2, len(taken) + 3))) if n not in taken)
 
 

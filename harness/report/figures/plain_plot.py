@@ -1,6 +1,6 @@
-"""What the plain figures of curves have in common: their look, and how one becomes files.
+"""Shared parts of plain curve figures: style, and output files.
 
-Curves are told apart by line and by colour, so a figure can be read in grey.
+Curves differ in line style and colour, so a figure is readable in greyscale.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # 
 LINES = ("-", "--", "-.", ":")
 STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "seqrec-harness", "font.size": 8.0, "legend.frameon": False}
 WIDTH_IN = 6.3
-TITLE_WIDTH = 95  # letters
+TITLE_WIDTH = 95  # characters
 
 
 def drawn(
@@ -27,8 +27,8 @@ def drawn(
     """A figure by file ending; the same bytes for the same curves.
 
     Args:
-        draw: makes the axes of a figure.
-        signature: what the figure was made of, for its metadata.
+        draw: draws the axes of a figure.
+        signature: of the figure's data, for its metadata.
     """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -54,5 +54,5 @@ def _png(figure: Figure) -> bytes:
 
 
 def look(place: int) -> dict[str, Any]:
-    """How the curve at a place is drawn."""
+    """The style of a curve by index."""
     return {"color": COLOURS[place % len(COLOURS)], "linestyle": LINES[place % len(LINES)]}

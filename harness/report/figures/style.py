@@ -21,10 +21,10 @@ COLUMN_IN, PAGE_IN = 3.3, 7.0
 TEXT_PT, TITLE_PT = 7.0, 8.0
 PT = 1 / 72
 LINE_IN = 1.3 * TEXT_PT * PT
-#: Okabe and Ito's colours but yellow, which is faint in print; black and grey are for what is nobody's system.
+#: Okabe and Ito's colours without yellow, which is faint in print; black and grey are not used for systems.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
-#: The note beside a figure in which some interval is cut.
-CUT = "An arrow head: the interval goes on."
+#: The note of a figure with a truncated interval.
+CUT = "Arrow head: the interval continues."
 INK, GREY, BAND, FAINT = "#000000", "#6E6E6E", "#D6D6D6", "#EDEDED"
 HUES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 MARKERS = "osD^vP*X<>"
@@ -36,7 +36,7 @@ _FILLS: tuple[Literal["none", "full", "left", "bottom", "right", "top"], ...] = 
     "right",
     "top",
 )
-#: Ticks of a time axis: the first of each unit before what lies between.
+#: Ticks of a time axis: the first of each unit has priority.
 _TIMES = (
     *((0.001, "1 ms"), (1, "1 s"), (60, "1 min"), (3600, "1 h"), (86400, "1 d")),
     *((0.01, "10 ms"), (0.1, "100 ms"), (10, "10 s"), (600, "10 min"), (36000, "10 h"), (864000, "10 d")),
@@ -45,7 +45,7 @@ _TIMES = (
 )
 
 
-#: How a paper's number is drawn: hollow, so that ours is seen where the two agree.
+#: Style of a paper's number: hollow, so that ours is visible if they agree.
 PAPER: dict[str, Any] = {"marker": "D", "markersize": 4.2, "color": "none", "markeredgecolor": VERMILION,
                          "markeredgewidth": 1.1, "linestyle": "none"}  # fmt: skip
 
@@ -55,10 +55,10 @@ _VARIANTS = re.compile(r"-as-(published|released)$")
 
 @dataclass(frozen=True)
 class Mark:
-    """How a system is drawn wherever it stands.
+    """The mark of a system in all figures.
 
-    Colour and shape are its model's, the filling is its loss's. In a model with more losses than there are fillings,
-    each loss has a colour and shape of its own, hollow as published (or where there is but one), full as released.
+    Colour and shape depend on the model, the fill on the loss. In a model with more losses than fill styles,
+    each loss has its own colour and shape, hollow as published (or if there is only one), full as released.
     """
 
     color: str
@@ -67,7 +67,7 @@ class Mark:
 
 
 def marks(spec: TableSpec) -> dict[str, Mark]:
-    """The mark of each system; systems whose keys begin alike up to the slash are one model."""
+    """The mark of each system; systems with the same key up to the slash are one model."""
     models: dict[str, list[str]] = {}
     for system in spec.columns:
         if not system.is_floor:
@@ -102,19 +102,19 @@ def slug(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Text on one line without what XML and fonts cannot hold."""
+    """Text on one line without characters that XML or fonts lack."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 @functools.lru_cache(maxsize=4000)
 def width_in(text: str, size: float = TEXT_PT, weight: str = "normal") -> float:
-    """How wide a line of text is, in inches."""
+    """The width of a line of text, in inches."""
     font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
     return float(TextToPath().get_text_width_height_descent(text, font, ismath=False)[0]) * PT
 
 
 def wrapped(text: str, most_in: float, lines: int = 2, size: float = TEXT_PT, weight: str = "normal") -> str:
-    """Text broken into at most so many lines of this width; what is longer loses its middle to "…"."""
+    """Text wrapped into at most this many lines; the middle of a longer text is replaced by "…"."""
     broken = _broken(clean(text), most_in, size, weight)
     if len(broken) <= lines:
         return "\n".join(broken)
@@ -129,7 +129,7 @@ def wrapped(text: str, most_in: float, lines: int = 2, size: float = TEXT_PT, we
 
 
 def _broken(text: str, most_in: float, size: float, weight: str) -> list[str]:
-    """Greedy lines; a word that is too long for one is cut."""
+    """Greedy lines; a too long word is split."""
     lines, line = [], ""
     for word in text.split(" "):
         if line and width_in(f"{line} {word}", size, weight) <= most_in:
@@ -146,12 +146,12 @@ def _broken(text: str, most_in: float, size: float, weight: str) -> list[str]:
 
 
 def _fitting(word: str, most_in: float, size: float, weight: str) -> int:
-    """How many letters of a word fit, at least one."""
+    """The number of characters of a word that fit, at least one."""
     return max(1, bisect(range(1, len(word)), most_in, key=lambda n: width_in(word[:n], size, weight)))
 
 
 def plain(axes: Axes, *, left: bool = True) -> None:
-    """Axes with a thin line below and, if wanted, on the left, and nothing else."""
+    """Axes with a thin line below and optionally on the left."""
     axes.patch.set_visible(False)
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom" or (side == "left" and left))
@@ -160,7 +160,7 @@ def plain(axes: Axes, *, left: bool = True) -> None:
 
 
 def number_axis(axes: Axes, which: str, most: int = 5, *, whole: bool = False) -> None:
-    """Few round ticks as plain numbers; `whole` for what is counted."""
+    """Few round ticks as plain numbers; `whole` for counts."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     formatter = ScalarFormatter(useOffset=False, useMathText=False)
     formatter.set_scientific(False)
@@ -169,7 +169,7 @@ def number_axis(axes: Axes, which: str, most: int = 5, *, whole: bool = False) -
 
 
 def time_axis(axes: Axes, low: float, high: float, most: int = 6) -> None:
-    """A logarithmic x-axis of seconds whose ticks are read as times."""
+    """A logarithmic x-axis of seconds with ticks labelled as times."""
     low, high = low / 1.35, high * 1.35
     while len(ticks := _time_ticks(low, high, most)) < 2 and high / low < 1e9:
         low, high = low / 1.2, high * 1.2
@@ -193,13 +193,13 @@ def limits(
     points: Iterable[float], intervals: Iterable[tuple[float, float]] = (), least: float = -math.inf,
     narrowest: float = 0.0,
 ) -> tuple[float, float]:  # fmt: skip
-    """Ends of an axis: all points, and intervals as far as they do not squeeze the points together.
+    """Limits of an axis: all points, and intervals unless they are too wide for the points to be distinguished.
 
-    Two seeds can give an interval ten times as wide as all that is compared; its end is cut off and marked.
+    Two seeds can give an interval ten times as wide as all points; its end is truncated and marked.
 
     Args:
-        least: no value can be smaller, such as 0 for a metric.
-        narrowest: how far the ends are apart at least, so that equal values do not get seven decimals.
+        least: lower bound of values, such as 0 for a metric.
+        narrowest: minimum width, so that equal values do not get seven decimals.
     """
     known = [p for p in points if math.isfinite(p)]
     if not known:
@@ -222,7 +222,7 @@ def cut(ends: tuple[float, float], intervals: Iterable[tuple[float, float]]) -> 
 
 
 def interval(axes: Axes, y: float, low: float, high: float, color: str, width: float = 1.1) -> None:
-    """A horizontal interval; an end beyond the axis is an arrow head at its edge."""
+    """A horizontal interval; an end beyond the axis becomes an arrow head at its edge."""
     left, right = axes.get_xlim()
     inside = 0.012 * (right - left)  # so that an arrow head does not reach into the label beside the axis
     axes.plot([max(low, left), min(high, right)], [y, y], color=color, linewidth=width, solid_capstyle="butt", zorder=3)

@@ -1,6 +1,6 @@
 """HIT@k at every time step of the sequences, one curve for each system: as a figure and as CSV.
 
-A step that few users reach is noise: each step's number of users is drawn below the curves.
+Steps with few users are noisy: each step's number of users is drawn below the curves.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HEIGHT_IN = 4.2
 
 @dataclass(frozen=True)
 class Step:
-    """A time step: users with an item there, and those whose next item was in the first k places."""
+    """A time step: users with an item there, and those whose next item had a rank of at most k."""
 
     step: int
     users: int

@@ -1,4 +1,4 @@
-"""Users' differences behind each claim: who is served better, who worse, and the mean with its interval."""
+"""Users' differences of each claim: shares of better and worse users, and the mean with its interval."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.stats.metrics import parse
 from harness.tables.build import ClaimRow, Comparison, DatasetSpec
 
 BETTER, WORSE = style.BLUE, style.ORANGE
-_N_BINS = 40  # an even number, so that 0 is an edge and no bar holds both wins and losses
+_N_BINS = 40  # an even number, so that 0 is an edge and no bar contains both wins and losses
 _STEP_IN, _TALL = 0.5, 0.78
 
 
@@ -60,13 +60,13 @@ def _figure(data: FigureData, dataset: DatasetSpec, metric: str, rows: Sequence[
 
 
 def shares(differences: Floats) -> tuple[float, float, float]:
-    """Percentages of users who are served better, equally well, and worse."""
+    """Percentages of users with a better, equal, and worse value."""
     better, worse = (float((side > ROUNDING).mean()) * 100 for side in (differences, -differences))
     return better, 100 - better - worse, worse
 
 
 def _counts(axes: Axes, found: Sequence[Floats | None]) -> None:
-    """Wins to the right, losses to the left; nothing for what could not be compared."""
+    """Wins to the right, losses to the left; nothing for systems that could not be compared."""
     _bare(axes, "worse ←  users in %  → better")
     ends = [end for own in found if own is not None and len(own) for end in shares(own)[::2]]
     most = max([*ends, 0.5]) * 1.35
@@ -107,14 +107,14 @@ def _scale(tallest: float) -> str:
 
 
 def _bins(found: Sequence[Floats | None]) -> Floats:
-    """Edges of bars, as far as any user's difference goes, 0 among them."""
+    """Edges of bars over the range of users' differences, including 0."""
     most = max([float(np.abs(own).max()) for own in found if own is not None and len(own)] + [0.0])
     reach = min(1.0, math.ceil(10 * most - 1e-9) / 10) or 1.0
     return np.round(np.linspace(-reach, reach, _N_BINS + 1), 9)
 
 
 def _histogram(differences: Floats, bins: Floats) -> Floats:
-    """Percentage of all users in each bin; those without a difference are in none."""
+    """Percentage of all users in each bin; users without a difference are excluded."""
     differing = differences[np.abs(differences) > ROUNDING]
     counts = np.histogram(np.round(differing, 9), bins)[0]
     return counts.astype(np.float64) * (100 / len(differences))
@@ -150,7 +150,7 @@ def _means(axes: Axes, rows: Sequence[ClaimRow], metric: str) -> None:
 
 
 def _ends(rows: Sequence[ClaimRow]) -> tuple[float, float]:
-    """Ends of the axis of means, 0 among what it shows."""
+    """Limits of the axis of means, including 0."""
     known = [row.comparison for row in rows if row.comparison]
     points = [0.0, *(c.gain for c in known), *(g.gain for c in known for g in c.per_seed)]
     points += [row.paper_gain for row in rows if row.paper_gain is not None]

@@ -1,4 +1,4 @@
-"""A `Table` as files: the only place that rounds and escapes. Formats are imported when asked for."""
+"""A `Table` as files: the only place that rounds and escapes. Formats are imported on demand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEPT = ("md", "tex", "csv")
 
 
 def files(table: Table, formats: Iterable[str] = KEPT) -> dict[str, str]:
-    """The table in these formats, of `FORMATS`: end of the file's name to its text."""
+    """The table in these formats, of `FORMATS`: file suffix to text."""
     found: dict[str, str] = {}
     for name in formats:
         found |= _files(table, name)

@@ -1,6 +1,6 @@
 """A table's numbers for other programs: one row for each cell, each claim and each metric, with eight decimals.
 
-Eight decimals can be rounded again and are the same on every machine, which the last digits of a float are not.
+Eight decimals can be rounded further and, unlike the last digits of a float, are the same on every machine.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ DEGREE_COLUMNS = ("artifact", "dataset", "metric", "values", "rmse", "kendall_ta
 
 
 def values(table: Table) -> str:
-    """One row for each cell; empty fields where there is nothing; several runs set apart by semicolons."""
+    """One row for each cell; fields may be empty; several runs are separated by semicolons."""
     columns = (*VALUE_COLUMNS[:-1], *table.spec.beside, VALUE_COLUMNS[-1])
     rows = [_value(row, cell) for row in table.rows for cell in row.cells]
     return _text(table, columns, [*rows, *(_training(line, len(table.spec.beside)) for line in table.training)])
 
 
 def claims(table: Table) -> str:
-    """One row for each claim on each dataset; empty fields where nothing could be compared.
+    """One row for each claim on each dataset; fields are empty if nothing could be compared.
 
-    A comparison that nobody claims is one of a loss that the command line put in.
+    A comparison claimed by "nobody" is one of an added loss.
     """
     return _text(table, CLAIM_COLUMNS, [_claim(row, marked(table.spec, row)) for row in table.claims])
 
 
 def replication(table: Table) -> str:
-    """One row for each metric of each dataset with printed values; "" where there is none."""
+    """One row for each metric of each dataset with printed values; "" if there is none."""
     rows = [(d.dataset, d.metric, d.n_values, d.rmse, d.tau) for d in degrees(table)]
     return _text(table, DEGREE_COLUMNS, rows) if rows else ""
 
@@ -64,7 +64,7 @@ def _value(row: Row, cell: Cell) -> tuple[object, ...]:
 
 
 def _held(test: ValueTest | None) -> tuple[object, ...]:
-    """Against the printed value."""
+    """The test against the printed value."""
     if test is None:
         return ("",) * 11
     ends = (test.low, test.high, test.over, test.prediction_low, test.prediction_high, test.beyond)
@@ -72,14 +72,14 @@ def _held(test: ValueTest | None) -> tuple[object, ...]:
 
 
 def _seeds(needed: SeedsNeeded | None) -> tuple[object, ...]:
-    """As many as would settle it, with its range."""
+    """The seeds needed for a decision, with a range."""
     return tuple(f">{MORE_SEEDS - 1}" if n >= MORE_SEEDS else n for n in needed) if needed else ("",) * 3
 
 
 def _training(line: Training, n_beside: int) -> tuple[object, ...]:
-    """A row of a metric of its own, without interval; the paper's number in our unit."""
-    told, unit = line.published, {"minutes": SECONDS["min"], "seconds": SECONDS["s"]}.get(line.fact)
-    paper = "" if told is None else f"{told.seconds / unit:.8g}" if unit else _printed(told)
+    """A row for a fact of trainings, without interval; the paper's number in our unit."""
+    printed_fact, unit = line.published, {"minutes": SECONDS["min"], "seconds": SECONDS["s"]}.get(line.fact)
+    paper = "" if printed_fact is None else f"{printed_fact.seconds / unit:.8g}" if unit else _printed(printed_fact)
     ours = (line.dataset, line.fact, line.system, line.mean, *("",) * 4)
     return (*ours, paper, *("",) * 12, "not judged", "", *("",) * n_beside)
 
@@ -97,7 +97,7 @@ def _claim(row: ClaimRow, mark: str) -> tuple[object, ...]:
 
 
 def _settled(row: ClaimRow, c: Comparison) -> tuple[object, ...]:
-    """What the verdict and the size rest on."""
+    """The tests behind the verdict and the size."""
     ends = (c.gain - c.prediction, c.gain + c.prediction)
     degree = (effect_ratio(row), delta_relative_improvement(row))
     sizes = (c.margin, row.paper_gain, *ends, row.size or "", *degree, c.n_trainings)
@@ -124,7 +124,7 @@ def _p(p: float) -> str:
 
 def _field(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
-        return ""  # t and d_z have no value without a spread, and no distance is enough with too few seeds
+        return ""  # t and d_z are undefined without variance, and with too few seeds no distance suffices
     if isinstance(value, float):
         text = f"{value:.8f}"
         return text.lstrip("-") if not text.strip("-0.") else text
@@ -132,7 +132,7 @@ def _field(value: object) -> object:
 
 
 def _text(table: Table, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """All rows with the artifact in front and, at the end, what their numbers depend on, so that none travels alone."""
+    """All rows with the artifact first and, at the end, the signature of their numbers."""
     said = signature(table.spec)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""A table as one HTML page that needs no other file, its numbers linked to their runs."""
+"""A table as a self-contained HTML page, with numbers linked to their runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.tables.build import Table
 
 
 def escape(text: object) -> str:
-    """Text that HTML shows as it is."""
+    """Text escaped for HTML."""
     return escaped(str(text), quote=True)
 
 

@@ -1,6 +1,6 @@
-"""A table as LaTeX, to be read with \\input; needs booktabs and no other package.
+"""A table as LaTeX, for \\input; needs only the package booktabs.
 
-Names keep their letters. What TeX reads as a command is escaped, and the few signs of ours that pdflatex's fonts lack
+Names keep their letters. TeX's special characters are escaped, and signs that pdflatex's fonts lack
 become commands.
 """
 
@@ -47,13 +47,13 @@ _NEGATIVE = re.compile(r"(?<![\w.-])-(?=[0-9])")
 
 
 def escape(text: object) -> str:
-    """Text that LaTeX sets as it is, on one line, a minus sign before a number included."""
+    """Text escaped for LaTeX, on one line, including a minus sign before a number."""
     plain = _NEGATIVE.sub("−", " ".join(str(text).split()))
     return "".join(_COMMANDS.get(sign, sign if sign < _BEYOND else _spelt_out(sign)) for sign in plain)
 
 
 def _spelt_out(sign: str) -> str:
-    """A letter that a stock TeX has no glyph for, by its number."""
+    """A character without a glyph in a standard TeX, as its code point."""
     return f"{{[}}U+{ord(sign):04X}{{]}}"
 
 
@@ -63,5 +63,5 @@ def render(table: Table) -> str:
 
 
 def tabular(table: Table) -> str:
-    """All values as one bare tabular, for a float and a caption of the reader's own."""
+    """All values as one tabular, for use in your own float with your own caption."""
     return rendered("tabular.tex.j2", escape, table=view(table))

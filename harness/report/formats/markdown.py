@@ -13,7 +13,7 @@ _SPECIAL = re.compile(r"([\\`*_<>\[\]|~$])")
 
 
 def escape(text: object) -> str:
-    """Text that Markdown shows as it is, on one line."""
+    """Text escaped for Markdown, on one line."""
     return _SPECIAL.sub(r"\\\1", _SPACES.sub(" ", str(text)).strip(" ").replace("&", "&amp;"))
 
 

@@ -1,4 +1,4 @@
-"""Templates filled in; what a template prints is escaped once, by the format's own rule."""
+"""Renders templates; every printed value is escaped once, by the format's rule."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ UNBROKEN = 28
 
 
 def no_break(text: str) -> str:
-    """Short text in one piece, its spaces not to be broken at; longer text as it is."""
+    """Short text with non-breaking spaces; longer text unchanged."""
     return text.replace(" ", "\u00a0") if len(text) <= UNBROKEN else text
 
 
 def rendered(template: str, escape: Callable[[object], str], **values: object) -> str:
-    """The template filled in.
+    """The rendered template.
 
     Blocks are <% %>, values << >>, comments <# #>, since LaTeX is full of braces.
 

@@ -1,4 +1,4 @@
-"""A table on the console, 100 to 120 columns wide: what holds, what does not, and what seeds make of it."""
+"""A table on the console, 100 to 120 columns wide: values, claims and seeds with verdicts."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ _CLAIMS = {
 }  # fmt: skip
 MOST_SEEDS = 20  # a multiple of the seeds in a block
 LEGEND = (
-    "∗ claim holds for users and other seeds, ° for these users, ↓ the opposite; = reproduced, ≈ consistent, "
-    "≠ differs, ? inconclusive, in parentheses by users only; u: interval over users; † printed otherwise; "
-    "‡ ties matter"
+    "∗ claim holds over users and seeds, ° over users only, ↓ the opposite; = reproduced, ≈ consistent, "
+    "≠ differs, ? inconclusive, in parentheses by users only; u: interval over users; † printed metrics disagree; "
+    "‡ depends on ties"
 )
 
 
 def blocks(table: Table, *, details: bool = False) -> list[RenderableType]:
-    """The table's parts from top to bottom, each to be printed by itself; the signature comes last.
+    """The table's blocks from top to bottom; the signature is last.
 
     Args:
-        details: every test of the comparisons too.
+        details: also every test of the comparisons.
     """
     seen = view(table)
     parts: list[RenderableType] = [Panel(Text(banner, style="bold"), border_style="red") for banner in seen.banners]
     parts.append(Text.assemble((f"{seen.artifact}: {seen.title}\n", "bold"), seen.summary))
     if seen.alarms:
         text = Text("\n".join(f"• {alarm}" for alarm in seen.alarms))
-        parts.append(Panel(text, title="Seeds may overturn what users seem to show", border_style="bold red"))
+        parts.append(Panel(text, title="Other seeds may reverse these results", border_style="bold red"))
     for dataset in seen.datasets:
         parts += _dataset(dataset, seen)
         if details:
-            told = f"{seen.claim_test_caption} {seen.detail_caption}"
-            parts += [_details(seen, [*dataset.claims, *dataset.own]), Text(told, style="dim")]
+            previous = f"{seen.claim_test_caption} {seen.detail_caption}"
+            parts += [_details(seen, [*dataset.claims, *dataset.own]), Text(previous, style="dim")]
     if not table.spec.compared:
         parts.append(Text(seen.claim_caption, style="dim"))
     if seen.own_caption:
@@ -82,7 +82,7 @@ def _dataset(dataset: DatasetView, seen: TableView) -> Iterator[RenderableType]:
 
 
 def _first_seeds(blocks: Sequence[SeedBlock], seen: TableView) -> Iterator[RenderableType]:
-    """The blocks of the first seeds; a thousand seeds are for the files, where all of them are."""
+    """The blocks of the first seeds; the files have all seeds."""
     seeds = list(dict.fromkeys(seed for block in blocks for seed in block.seeds))
     for block in blocks:
         if block.seeds[0] in seeds[:MOST_SEEDS]:
@@ -126,15 +126,15 @@ def _details(seen: TableView, lines: Sequence[ClaimLine]) -> Grid:
     grid = _grid("")
     for title in ("metric", *seen.claim_titles, *seen.detail_titles):
         grid.add_column(title, justify="left" if title == "metric" else "right")
-    told = ""
+    previous = ""
     for c in lines:
-        grid.add_row(Text("" if c.claim == told else c.claim), Text(c.metric), *map(Text, (*c.tests, *c.details)))
-        told = c.claim
+        grid.add_row(Text("" if c.claim == previous else c.claim), Text(c.metric), *map(Text, (*c.tests, *c.details)))
+        previous = c.claim
     return grid
 
 
 def _claims(first: str, lines: Sequence[ClaimLine], seen: TableView) -> Grid:
-    """Claims, or comparisons of losses put in, of which no paper prints anything."""
+    """Claims, or comparisons of added losses, which no paper has."""
     paper = first == "claim"
     grid = _grid(first)
     for title in (
@@ -148,13 +148,13 @@ def _claims(first: str, lines: Sequence[ClaimLine], seen: TableView) -> Grid:
     ):
         grid.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
     grid.add_column("verdict", no_wrap=True)
-    told = ""
+    previous = ""
     for c in lines:
         verdict = Text(c.verdict + (" (!)" if c.alarm else ""), style=_CLAIMS.get(c.verdict, "red"))
         printed = [c.paper] if paper else []
         cells = (c.metric, c.gain, c.interval + c.basis, c.percent, *printed, c.p_adjusted, c.seeds)
-        grid.add_row(Text("" if c.claim == told else c.claim), *map(Text, cells), verdict)
-        told = c.claim
+        grid.add_row(Text("" if c.claim == previous else c.claim), *map(Text, cells), verdict)
+        previous = c.claim
     return grid
 
 

@@ -1,7 +1,7 @@
-"""A small upstream that ships with the harness, so that `harness reproduce demo` needs no network.
+"""A small upstream inside the package, so that `harness reproduce demo` needs no network.
 
-The files in `demo/` are data: nothing imports them. `repository` turns them into a Git repository whose commit is the
-same everywhere: objects are written from bytes, never from a work tree, an index or anybody's configuration.
+The files in `demo/` are data and never imported. `repository` turns them into a Git repository whose commit is the
+same everywhere: objects are written from bytes, independent of work tree, index and configuration.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ MESSAGE = "A small sequential recommender, for demonstration"
 
 
 def repository(at: Path) -> Path:
-    """The embedded upstream as a bare repository at `at`, whose branch `main` is COMMIT; reused where it is whole.
+    """The embedded upstream as a bare repository at `at`, whose branch `main` is COMMIT; reused if complete.
 
-    It is made in a folder beside `at` and renamed, so whatever is found at `at` was finished once.
+    It is created in a temporary folder and renamed, so a repository at `at` is always complete.
 
     Raises:
-        SourceError: if Git fails, or the shipped files are not those of COMMIT.
-        StoreError: if the folder cannot be written.
+        SourceError: if Git fails, or the package's files are not those of COMMIT.
+        StoreError: if the folder is not writable.
     """
     at = at.absolute()
     if whole(at):
@@ -65,7 +65,7 @@ def whole(at: Path) -> bool:
 def build(at: Path) -> None:
     """Write the repository into the empty folder `at`.
 
-    Its skeleton is written by hand: what `git init` makes depends on Git's version, templates and configuration.
+    Its skeleton is written directly, since the result of `git init` depends on version, templates and configuration.
 
     Raises:
         SourceError: if Git fails, or the commit is not COMMIT.
@@ -77,19 +77,19 @@ def build(at: Path) -> None:
     try:
         commit = write_commit(at)
     except FileNotFoundError as error:
-        raise SourceError(PLACE, f"{error.filename} is missing", "install the harness again") from error
+        raise SourceError(PLACE, f"{error.filename} is missing", "reinstall the harness") from error
     except git.GitCommandNotFound as error:
         raise SourceError(str(at), "git is not installed", "install Git 2.25 or later") from error
     except git.GitCommandError as error:
         raise SourceError(str(at), f"git failed: {error.stderr}", "run `git --version`; try a newer Git") from error
     if commit != COMMIT:
         what = f"its files give commit {commit}, expected {COMMIT}"
-        raise SourceError(PLACE, what, "install the harness again: a shipped file was changed")
+        raise SourceError(PLACE, what, "reinstall the harness: a file of the package was changed")
     (at / BRANCH).write_text(f"{commit}\n")
 
 
 def write_commit(at: Path) -> str:
-    """The name of the commit, after writing it, its tree and its files as objects."""
+    """Write files, tree and commit as objects; return the commit's hash."""
     folder = resources.files(__name__) / "demo"
     names = [run(at, "hash_object", "-w", "--stdin", given=(folder / name).read_bytes()) for name in FILES]
     listing = "".join(f"100644 blob {blob}\t{name}\n" for blob, name in zip(names, FILES, strict=True))
@@ -99,7 +99,7 @@ def write_commit(at: Path) -> str:
 
 
 def run(at: Path, command: str, *arguments: str, given: bytes = b"") -> str:
-    """What a Git command prints in the bare repository `at`, out of reach of the user's configuration.
+    """The output of a Git command in the bare repository `at`, isolated from the user's configuration.
 
     Raises:
         git.GitCommandError: if it fails.
@@ -113,7 +113,7 @@ def run(at: Path, command: str, *arguments: str, given: bytes = b"") -> str:
 
 
 def move(made: Path, at: Path) -> None:
-    """Rename `made` to `at`; a broken one that lies there is taken away, a whole one from another process stays."""
+    """Rename `made` to `at`; a broken repository there is removed, a complete one of another process is kept."""
     if at.exists():
         if whole(at):
             return

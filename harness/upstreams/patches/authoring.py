@@ -1,8 +1,8 @@
-"""For those who write patches: the next one from an edited tree, and a series carried over a change below it.
+"""Writes patches: the next one from an edited tree, and a series rebased over a change below it.
 
-Insertions are computed here without Git and compared with the blobs that the patches name. An insertion is carried
-over only to the one place where its neighbours stand unchanged; where they are gone or stand twice, a person decides.
-Refused: deletions, binary files, and writing anything before all of it is known to fit.
+Insertions are computed here without Git and compared with the blobs in the patches. An insertion is moved
+only to the unique position with unchanged neighbouring lines; if there is none, or several, a person decides.
+Refused: deletions and binary files. Nothing is written before all insertions are known to fit.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from harness.core.git import blob_hash, must_git, run_git
 from harness.upstreams.patches.format import KEYS, NO_BLOB, FilePatch, Hunk, Patch, parse, render
 from harness.upstreams.patches.series import NAME, SERIES_FILE, Series, load, require_fit
 
-Texts = dict[str, str]  # path to content; a file that is not there has no entry
+Texts = dict[str, str]  # path to content; a missing file has no entry
 
 
 def new(series_folder: Path, tree: Path, name: str, header: dict[str, str]) -> Path:
-    """Write the next patch of a series from a tree that has the series applied and was then edited by hand.
+    """Write the next patch of a series from an edited tree with the series applied.
 
-    Files that Git does not know become new files, so remove what does not belong.
+    Untracked files become new files, so remove unrelated ones first.
     Args:
-        name: what it does, in lower case with hyphens; the number is added.
+        name: its purpose, in lower case with hyphens; the number is added.
         header: at least What and Why; Upstream and Version are filled in.
 
     Raises:
-        PatchError: if the edit does more than insert, or the header lacks something; nothing is written then.
+        PatchError: if the edit does more than insert, or the header is incomplete; then nothing is written.
     """
     listing = series_folder / SERIES_FILE
     series = load(series_folder) if listing.exists() else Series(series_folder.name, series_folder, ())
@@ -39,7 +39,7 @@ def new(series_folder: Path, tree: Path, name: str, header: dict[str, str]) -> P
     number = max([int(patch.name[:4]) for patch in series.patches], default=0) + 1
     path = series_folder / f"{number:04d}-{name}.patch"
     if not NAME.fullmatch(path.name):
-        raise PatchError(str(path), f"{name!r} is no name", "say what it does in lower case, digits and hyphens")
+        raise PatchError(str(path), f"{name!r} is not a valid name", "use lower case, digits and hyphens")
     full = {"Upstream": f"{series.upstream} {_head(tree)}", "Version": "1", **header}
     patch = _checked(path, full, _edits(_states(series.patches, tree)[-1], tree))
     write_whole(path, render(patch.header, patch.files))
@@ -48,15 +48,15 @@ def new(series_folder: Path, tree: Path, name: str, header: dict[str, str]) -> P
 
 
 def refresh(series: Series, tree: Path, name: str) -> list[Path]:
-    """Rewrite one patch from a tree that has the series up to it, then edited; carry the later ones over.
+    """Rewrite one patch from an edited tree with the series up to it; rebase the later ones.
 
-    For a moved pin: check out the new one, place the first patch by hand, refresh it, go on with the next that fails.
+    For a moved pin: check out the new one, insert the first patch by hand, refresh it, continue with the next one.
 
     Returns:
-        The patches whose text has changed.
+        The patches with changed text.
 
     Raises:
-        PatchError: if an insertion has lost its place or the edit does more than insert; nothing is written then.
+        PatchError: if an insertion's position is gone or the edit does more than insert; then nothing is written.
     """
     at, head = series.position(name), _head(tree)
     earlier, later = series.patches[:at], series.patches[at + 1 :]
@@ -79,30 +79,30 @@ def refresh(series: Series, tree: Path, name: str) -> list[Path]:
 
 
 def insert(text: str, hunks: tuple[Hunk, ...]) -> str:
-    """The file's text with the insertions made: what the patch must yield, computed without Git.
+    """The file's text with the insertions, computed without Git: the expected result of the patch.
 
     Raises:
-        ValueError: if an insertion lies behind the end, or behind a last line that has no newline.
+        ValueError: if an insertion is after the end, or after a last line without a newline.
     """
     old = text.split("\n")
-    tail = old.pop()  # what follows the last newline: nothing, or a last line without one
+    tail = old.pop()  # the text after the last newline: empty, or a last line without newline
     new: list[str] = []
     done = 0
     for hunk in hunks:
         if hunk.after > len(old):
-            raise ValueError(f"line {hunk.after} is the last and has no newline, or is not there")
+            raise ValueError(f"line {hunk.after} is the last and has no newline, or does not exist")
         new += [*old[done : hunk.after], *hunk.lines]
         done = hunk.after
     return "\n".join([*new, *old[done:], tail])
 
 
 def place(old: str, after: int, new: str) -> int:
-    """Where an insertion after line `after` of `old` belongs in `new`: where its neighbours stand, and only there.
+    """The line of `new` for an insertion after line `after` of `old`: the unique position of its neighbours.
 
-    Three lines on either side (fewer at the ends of the file) must be found, and so many more that they are found once.
+    Three lines on either side (fewer at the ends of the file) must be found, and as many more as make them unique.
 
     Raises:
-        ValueError: if they are not found, or never only once.
+        ValueError: if they are not found, or never unique.
     """
     before, target = (["\n^", *text.split("\n"), "\n$"] for text in (old, new))
     for reach in range(3, len(before) + 1):
@@ -112,15 +112,15 @@ def place(old: str, after: int, new: str) -> int:
         if len(hits) < 2:
             break
     if len(hits) != 1:
-        raise ValueError(f"the lines around line {after} {'stand in several places' if reach > 3 else 'have changed'}")
+        raise ValueError(f"the lines around line {after} {'occur in several places' if reach > 3 else 'have changed'}")
     return hits[0] + offset - 1
 
 
 def moved(file: FilePatch, old: str, new: str) -> FilePatch:
-    """The same insertions into a changed file: `old` is the file as the patch knew it, `new` as it is now.
+    """The same insertions into a changed file: `old` is the file of the patch, `new` the current one.
 
     Raises:
-        ValueError: if a place is gone or ambiguous.
+        ValueError: if a position is gone or ambiguous.
     """
     hunks: list[Hunk] = []
     shift = 0
@@ -140,20 +140,20 @@ def to_bytes(text: str) -> bytes:
 
 
 def to_text(data: bytes) -> str:
-    """Text of a file in any encoding, such that `to_bytes` gives its bytes back."""
+    """Text of a file in any encoding, such that `to_bytes` restores its bytes."""
     return data.decode(errors="surrogateescape")
 
 
 def _head(tree: Path) -> str:
-    """The commit that the tree is at."""
+    """The commit of the tree."""
     return must_git(tree, "rev-parse", "HEAD").text
 
 
 def _after(text: str, file: FilePatch) -> str:
-    """The file with its insertions, checked against the blob that the patch promises.
+    """The file with its insertions, checked against the patch's blob.
 
     Raises:
-        PatchError: if it is another.
+        PatchError: if it differs.
     """
     result = insert(text, file.hunks)
     if blob_hash(to_bytes(result)) != file.post_blob:
@@ -166,7 +166,7 @@ def _states(patches: Iterable[Patch], tree: Path, *, at_head: bool = True) -> li
     """Contents of the patched files before the first patch, after it, after the second, and so on.
 
     Args:
-        at_head: require the first content of each file to be that of the tree's commit.
+        at_head: require the first content of each file to equal that of the tree's commit.
 
     Raises:
         PatchError: if the patches do not fit each other or the commit.
@@ -184,10 +184,10 @@ def _states(patches: Iterable[Patch], tree: Path, *, at_head: bool = True) -> li
 
 
 def _original(patch: Patch, file: FilePatch, tree: Path, at_head: bool) -> str:
-    """Content of a file as the first patch that touches it expects it.
+    """Content of a file as expected by the first patch that touches it.
 
     Raises:
-        PatchError: if the tree's commit has another, or the content cannot be had.
+        PatchError: if the tree's commit has another, or the content is unavailable.
     """
     found = run_git(tree, "rev-parse", f"HEAD:{file.path}").text if at_head else file.pre_blob
     if found != file.pre_blob:
@@ -195,21 +195,21 @@ def _original(patch: Patch, file: FilePatch, tree: Path, at_head: bool) -> str:
         raise PatchError(str(patch.path), what, f"refresh {patch.name} first")
     answer = run_git(tree, "cat-file", "blob", file.pre_blob)
     if answer.status:
-        what = f"{file.path}: blob {file.pre_blob} is not to be had"
-        raise PatchError(str(patch.path), what, "use a mirror that has the old pin too")
+        what = f"{file.path}: blob {file.pre_blob} is unavailable"
+        raise PatchError(str(patch.path), what, "use a mirror that also has the old pin")
     return to_text(answer.out)
 
 
 def _present(tree: Path, paths: Iterable[str]) -> Texts:
-    """Content of those of the paths that are in the tree."""
+    """Content of those paths that exist in the tree."""
     return {path: to_text((tree / path).read_bytes()) for path in paths if (tree / path).is_file()}
 
 
 def _edits(base: Texts, tree: Path) -> tuple[FilePatch, ...]:
-    """What was done by hand to a tree since `base`, file by file, as Git sees it.
+    """The changes of a tree since `base`, by file, from Git.
 
     Raises:
-        PatchError: if it is nothing, or more than insertions.
+        PatchError: if there are none, or more than insertions.
     """
     listed = must_git(tree, "diff", "--no-ext-diff", "--name-only", "-z", "HEAD").out
     listed += must_git(tree, "ls-files", "--others", "--exclude-standard", "-x", "__pycache__", "-z").out
@@ -218,14 +218,14 @@ def _edits(base: Texts, tree: Path) -> tuple[FilePatch, ...]:
     before = base | {path: to_text(answer.out) for path, answer in known.items() if not answer.status}
     diff = _difference(before, _present(tree, paths))
     if not diff:
-        raise PatchError(str(tree), "nothing was edited", "edit the tree by hand, then run this again")
+        raise PatchError(str(tree), "nothing was edited", "edit the tree, then repeat the command")
     stripped = re.sub(r"^(@@ -\S+ \+\S+ @@).*$", r"\1", diff, flags=re.MULTILINE)
     stripped = re.sub(r"^diff --git [ab]/(.+) [ab]/\1$", r"diff --git a/\1 b/\1", stripped, flags=re.MULTILINE)
     return _checked(tree, dict.fromkeys(KEYS, f"x {NO_BLOB}"), stripped).files
 
 
 def _difference(before: Texts, after: Texts) -> str:
-    """What Git prints for the way from some files to others."""
+    """Git's diff between two sets of files."""
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         for side, texts in (("a", before), ("b", after)):
@@ -237,44 +237,44 @@ def _difference(before: Texts, after: Texts) -> str:
 
 
 def _checked(path: Path, header: dict[str, str], body: tuple[FilePatch, ...] | str) -> Patch:
-    """The patch that would be written, held to what lint asks of one patch.
+    """The patch that would be written, checked by lint.
 
     Raises:
-        PatchError: with all that lint has against it.
+        PatchError: with all problems found by lint.
     """
     ordered = {key: header[key] for key in sorted(header, key=[*KEYS, *header].index)}
     text = render(ordered, ()) + body if isinstance(body, str) else render(ordered, body)
     patch = parse(path, to_bytes(text))
     if patch.problems:
         what = "does more than insert lines, or lacks a header:\n  " + "\n  ".join(patch.problems)
-        raise PatchError(str(path), what, "add lines only; override or rebind what must change")
+        raise PatchError(str(path), what, "only add lines; override or rebind code that must change")
     return patch
 
 
 def _require_not_applied(later: Iterable[Patch], edits: tuple[FilePatch, ...]) -> None:
-    """Refuse a tree in which a later patch is applied as well: its lines would end up in two patches.
+    """Refuse a tree with a later patch applied, whose lines would be in two patches.
 
     Raises:
-        PatchError: naming that patch.
+        PatchError: with that patch.
     """
     held = {edit.path: "\n".join("\n".join(hunk.lines) for hunk in edit.hunks) for edit in edits}
     for patch in later:
         blocks = [(file.path, "\n".join(hunk.lines)) for file in patch.files for hunk in file.hunks]
         if blocks and all(block in held.get(path, "") for path, block in blocks):
             fix = "refresh from a tree with the series only up to the patch in question"
-            raise PatchError(str(patch.path), "the edited tree holds the lines of this later patch too", fix)
+            raise PatchError(str(patch.path), "the edited tree also contains the lines of this later patch", fix)
 
 
 def _carried(patch: Patch, file: FilePatch, old: Texts, now: Texts) -> FilePatch:
-    """A later patch's insertions into the file as it is now.
+    """A later patch's insertions into the current file.
 
     Raises:
-        PatchError: naming patch, file and the line whose neighbourhood does not decide.
+        PatchError: with patch, file and the line with an ambiguous position.
     """
     if (file.pre_blob == NO_BLOB) == (file.path in now):
-        raise PatchError(str(patch.path), f"{file.path} is there, or is not, contrary to the patch", "write it anew")
+        raise PatchError(str(patch.path), f"{file.path} exists, or not, contrary to the patch", "rewrite it")
     try:
         return moved(file, old.get(file.path, ""), now.get(file.path, ""))
     except ValueError as error:
-        fix = f"write {patch.name} anew by hand: nothing has been changed so far"
+        fix = f"rewrite {patch.name} by hand: nothing has been changed so far"
         raise PatchError(str(patch.path), f"{file.path}: {error}", fix) from error

@@ -1,8 +1,8 @@
-"""The text of a patch: parsed, judged, and written again.
+"""The text of a patch: parsed, checked, and written.
 
-A patch inserts and does nothing else: no deleted line, no context line and no heading behind `@@`, because three of
-four upstreams carry no licence and nothing of theirs may stand in this repository. What cannot be read raises; what
-can be read but is refused is collected with its line, so that a person learns of every mistake at once.
+A patch only inserts: no deleted line, no context line and no heading after `@@`, because three of
+four upstreams have no licence, so none of their code may be in this repository. An unreadable patch raises an error;
+a readable but refused one has all its problems collected with their lines.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class FilePatch:
 
 @dataclass(frozen=True)
 class Patch:
-    """One patch; `problems` says what lint has against its text, each as `file:line: what`."""
+    """One patch; `problems` are those found by lint, each as `file:line: what`."""
 
     name: str
     path: Path
@@ -75,28 +75,28 @@ class _Reader:
         return self.lines[self.at] if self.at < len(self.lines) else None
 
     def here(self, back: int = 0) -> str:
-        """The place of the current line, or of one before it."""
+        """File and number of the current line, or of an earlier one."""
         return f"{self.path}:{min(self.at - back, len(self.lines) - 1) + 1}"
 
     def problem(self, what: str, back: int = 0) -> None:
-        """Note something that lint refuses."""
+        """Note a problem for lint."""
         self.problems.append(f"{self.here(back)}: {what}")
 
 
 def parse(path: Path, data: bytes | None = None) -> Patch:
-    """The patch in a file, or in `data` that is to become this file.
+    """The patch in a file, or in `data`, the future content of this file.
 
     Raises:
-        PatchError: if it cannot be read as a patch at all; what is only refused is in `problems`.
+        PatchError: if it is not a patch; refusals by lint are in `problems`.
     """
     try:
         data = path.read_bytes() if data is None else data
         plain = with_plain_line_ends(data)
         reader = _Reader(path, plain.decode())
     except (OSError, UnicodeDecodeError) as error:
-        raise PatchError(str(path), f"cannot be read: {error}", "patches are UTF-8 text") from error
+        raise PatchError(str(path), f"is not readable: {error}", "patches are UTF-8 text") from error
     if plain != data:
-        reader.problem("lines end in CRLF, and Git would insert them so; check it out without conversion of line ends")
+        reader.problem("lines end in CRLF, which Git would insert; check out without conversion of line ends")
     header = _header(reader)
     files: list[FilePatch] = []
     while reader.line is not None:
@@ -109,7 +109,7 @@ def parse(path: Path, data: bytes | None = None) -> Patch:
 
 
 def with_plain_line_ends(data: bytes) -> bytes:
-    """A patch whose lines all end in CRLF, as a clone with conversion has it, with the line ends of the repository."""
+    """A patch with LF line ends; CRLF of a clone with conversion is replaced."""
     return data.replace(b"\r\n", b"\n") if data.count(b"\r\n") == data.count(b"\n") else data
 
 
@@ -139,7 +139,7 @@ def _header(reader: _Reader) -> dict[str, str]:
         if match:
             key = match[1]
             if key in header:
-                reader.problem(f"header key {key!r} twice")
+                reader.problem(f"duplicate header key {key!r}")
             if key not in KEYS:
                 reader.problem(f"unknown header key {key!r}; {near_misses(key, KEYS)}")
             header[key] = match[2].strip()
@@ -186,33 +186,33 @@ def _until_hunks(reader: _Reader) -> Iterator[str]:
 
 
 def _judge_path(reader: _Reader, path: str) -> None:
-    """Refuse paths that leave the tree or reach into Git's own folder."""
+    """Refuse paths that leave the tree or are in Git's folder."""
     parts = path.split("/")
     git_folder = any(part.lower().rstrip(". ") in (".git", "git~1") for part in parts)
     if git_folder or {"", ".", ".."} & set(parts) or re.search(r'[\\"\x00-\x1f:]', path):
-        reader.problem(f"path {path!r} leaves the tree, is Git's own, or cannot be written everywhere")
+        reader.problem(f"path {path!r} leaves the tree, is in Git's folder, or is not portable")
 
 
 def _judge_blobs(reader: _Reader, path: str, pre: str, post: str, mode: str, new: bool) -> None:
-    """Refuse short or missing hashes, links, submodules, and a new file that claims a pre-image."""
+    """Refuse short or missing hashes, links, submodules, and a new file with a pre-image."""
     if not (len(pre) == len(post) == 40):
         reader.problem(f"{path}: no index line with two full blob hashes (git diff --full-index)", back=1)
     if mode not in FILE_MODES:
         reader.problem(f"{path}: mode {mode or 'missing'}; only plain files ({', '.join(FILE_MODES)})", back=1)
     if new != (pre == NO_BLOB):
-        reader.problem(f"{path}: a new file, and only that, has pre-image {NO_BLOB}", back=1)
+        reader.problem(f"{path}: only a new file has pre-image {NO_BLOB}", back=1)
 
 
 def _hunks(reader: _Reader, path: str) -> Iterator[Hunk]:
-    """The hunks of one file; positions must ascend and fit the lines inserted before."""
+    """The hunks of one file; positions must ascend and match the lines inserted before."""
     last, shift = -1, 0
     while reader.line is not None and not reader.line.startswith("diff --git "):
         match = HUNK_LINE.fullmatch(reader.line)
         if not match:
-            raise PatchError(reader.here(), f"{reader.line!r} is no hunk", "write patches with `harness patch new`")
-        after, old, start, new = (int(match[i] or 1) for i in range(1, 5))  # a count of 1 is not written
+            raise PatchError(reader.here(), f"{reader.line!r} is not a hunk", "write patches with `harness patch new`")
+        after, old, start, new = (int(match[i] or 1) for i in range(1, 5))  # a count of 1 is omitted
         if match[5]:
-            reader.problem(f"text behind @@: {match[5].strip()!r} is a line of the upstream; strip it")
+            reader.problem(f"text after @@: {match[5].strip()!r} is a line of the upstream; strip it")
         if old:
             reader.problem(
                 f"{path}: replaces or shows {old} line(s) from line {after} on; only insertions (-N,0) are allowed"
@@ -226,7 +226,7 @@ def _hunks(reader: _Reader, path: str) -> Iterator[Hunk]:
 
 
 def _inserted(reader: _Reader, after: int, count: int) -> Iterator[str]:
-    """The inserted lines of a hunk whose head has just been consumed."""
+    """The inserted lines of a hunk whose header has just been consumed."""
     head, found = reader.at, 0
     while reader.line is not None and not reader.line.startswith(("@@", "diff --git ")):
         if reader.line.startswith("+"):
@@ -237,12 +237,12 @@ def _inserted(reader: _Reader, after: int, count: int) -> Iterator[str]:
         elif reader.line.startswith("\\"):
             reader.problem("a file that ends without a newline: add one, or insert before the last line")
         else:
-            reader.problem("a context line: nothing of the upstream may stand here (git diff -U0)")
+            reader.problem("a context line: no upstream code is allowed here (git diff -U0)")
         reader.at += 1
     if found != count:
         reader.problems.append(f"{reader.path}:{head}: head says {count} line(s) inserted after {after}, found {found}")
 
 
 def effect(patch: Patch) -> str:
-    """What a patch does to the pinned files, as a hash; its header and name can change no number."""
+    """The hash of a patch's effect on the pinned files, without its header and name."""
     return sha256_bytes(canonical_json(sorted((f.path, f.pre_blob, f.post_blob) for f in patch.files)).encode())

@@ -1,8 +1,8 @@
-"""A series of patches: loaded, judged, and applied exactly or not at all.
+"""A series of patches: loaded, checked, and applied exactly or not at all.
 
-Git alone is not enough: `git apply --unidiff-zero` places by line number, checks no hash, applies a second time and
-glues lines to a last line without a newline, all with exit status 0. So every file's blob is compared before and
-after each patch with the patch's own index line, and at the end nothing may be deleted and nothing else changed.
+Git alone does not suffice: `git apply --unidiff-zero` inserts by line number, checks no hash, applies a second time and
+appends lines to a last line without a newline, all with exit status 0. So every file's blob is compared before and
+after each patch with the patch's index line, and at the end no line may be deleted and no other file changed.
 Refused: fuzz, three-way merges, another commit than the one in the header.
 """
 
@@ -25,7 +25,7 @@ NAME = re.compile(r"(\d{4})-[a-z0-9][a-z0-9-]*\.patch")
 
 @dataclass(frozen=True)
 class Series:
-    """The patches of an upstream in order; `problems` says what lint has against the series file."""
+    """The patches of an upstream in order; `problems` are those of the series file found by lint."""
 
     upstream: str
     folder: Path
@@ -38,11 +38,11 @@ class Series:
         return sha256_bytes("\n".join(f"{patch.name} {patch.sha256}" for patch in self.patches).encode())
 
     def upto(self, name: str) -> Series:
-        """The series with nothing after the patch `name`: what to apply before refreshing that patch."""
+        """The series without patches after `name`: what to apply before refreshing that patch."""
         return replace(self, patches=self.patches[: self.position(name) + 1])
 
     def position(self, name: str) -> int:
-        """Place of a patch in the series, from 0.
+        """Position of a patch in the series, from 0.
 
         Raises:
             PatchError: if there is none of that name.
@@ -62,13 +62,13 @@ def load(folder: Path) -> Series:
     """The series of `patches/<upstream>/`, in the order of its file `series`.
 
     Raises:
-        PatchError: if there is no series or a patch cannot be read; what is only refused is for `lint`.
+        PatchError: if there is no series or a patch is unreadable; refusals are left to `lint`.
     """
     listing = folder / SERIES_FILE
     try:
         lines = [line.partition("#")[0].strip() for line in listing.read_text(encoding="utf-8").split("\n")]
     except (OSError, UnicodeDecodeError) as error:
-        raise PatchError(str(listing), f"cannot be read: {error}", "name one patch a line, in order") from error
+        raise PatchError(str(listing), f"is not readable: {error}", "list one patch per line, in order") from error
     patches, problems = [], []
     for number, name in ((number, name) for number, name in enumerate(lines, start=1) if name):
         if (folder / name).parent != folder or not (folder / name).is_file():
@@ -81,7 +81,7 @@ def load(folder: Path) -> Series:
 
 
 def lint(series: Series) -> list[str]:
-    """Everything that is wrong with a series, each as `place: what`; empty if it may be applied."""
+    """The problems of a series, each as `place: what`; empty if it may be applied."""
     problems = list(series.problems)
     listed = [patch.name for patch in series.patches]
     numbers = [NAME.fullmatch(name) for name in listed]
@@ -97,7 +97,7 @@ def apply(series: Series, tree: Path) -> str:
     """Apply the whole series to a fresh checkout and return the identity of the patched tree (a Git tree hash).
 
     Raises:
-        PatchError: if anything is not exactly as the patches say; the tree is then to be thrown away.
+        PatchError: if anything differs from the patches; the tree must then be discarded.
     """
     require_fit(series, tree)
     for patch in series.patches:
@@ -111,13 +111,13 @@ def apply(series: Series, tree: Path) -> str:
 
 
 def require_fit(series: Series, tree: Path) -> None:
-    """Refuse a series that lint refuses, or a tree at another commit than the patches name.
+    """Refuse a series with problems, or a tree at another commit than the patches'.
 
     Raises:
         PatchError: with every problem found by lint, or both commits.
     """
     if problems := lint(series):
-        raise PatchError(str(series.folder), "refused by lint:\n  " + "\n  ".join(problems), "mend the patches")
+        raise PatchError(str(series.folder), "refused by lint:\n  " + "\n  ".join(problems), "correct the patches")
     head = must_git(tree, "rev-parse", "HEAD").text
     for patch in series.patches:
         if patch.commit != head:
@@ -126,7 +126,7 @@ def require_fit(series: Series, tree: Path) -> None:
 
 
 def verify(series: Series, clone: Path, pin: Pin, scratch: Path) -> str:
-    """Apply the series to just the files it touches, checked out in `scratch`; return the patched tree's identity.
+    """Apply the series to only the files it touches, checked out in `scratch`; return the patched tree's identity.
 
     Raises:
         PatchError: as `apply`.
@@ -148,7 +148,7 @@ def describe(patch: Patch) -> str:
 
 
 def _chain_problems(series: Series) -> list[str]:
-    """Patches that do not continue where the ones before them end, or that disagree on the upstream."""
+    """Patches that do not continue from the preceding ones, or that disagree on the upstream."""
     problems, blobs = [], dict[str, str]()
     for patch in series.patches:
         for file in patch.files:
@@ -166,7 +166,7 @@ def _require_blobs(series: Series, patch: Patch, tree: Path, *, after: bool) -> 
     """Compare each file of a patch with its blob before, or after, the patch.
 
     Raises:
-        PatchError: naming patch, file, both hashes and the pinned commit.
+        PatchError: with patch, file, both hashes and the pinned commit.
     """
     for file in patch.files:
         wanted = file.post_blob if after else file.pre_blob
@@ -178,16 +178,16 @@ def _require_blobs(series: Series, patch: Patch, tree: Path, *, after: bool) -> 
 
 
 def _require_insertions_only(series: Series, tree: Path) -> None:
-    """Ask Git what the series did in all: no deletion, no other file, nothing outside the index.
+    """Check with Git the total effect of the series: no deletion, no other file, nothing outside the index.
 
     Raises:
-        PatchError: naming the files.
+        PatchError: with the files.
     """
     numstat = must_git(tree, "diff", "--no-ext-diff", "--numstat", "-z", "HEAD").out.decode(errors="replace")
     rows = [row.split("\t", 2) for row in numstat.split("\0") if row]
     deleting = [path for _, deleted, path in rows if deleted != "0"]
     if deleting:
-        what = f"lines deleted or glued to a last line without a newline in {', '.join(deleting)}"
+        what = f"lines deleted, or appended to a last line without a newline, in {', '.join(deleting)}"
         raise PatchError(str(series.folder), what, "insert before the last line of such a file")
     others = sorted({path for _, _, path in rows} - set(series.paths))
     if others or run_git(tree, "diff", "--quiet", "--no-ext-diff").status:
@@ -196,8 +196,8 @@ def _require_insertions_only(series: Series, tree: Path) -> None:
 
 
 def _suggest_fix(series: Series, patch: Patch) -> str:
-    """What to do about a patch that does not fit."""
+    """The fix for a patch that does not apply."""
     return (
-        "take a fresh checkout of the pinned commit; if the pin has moved, place the lines by hand and run"
+        "use a fresh checkout of the pinned commit; if the pin has moved, insert the lines by hand and run"
         f" `harness patch refresh {series.upstream} {patch.name}`"
     )

@@ -111,7 +111,7 @@ def test_an_anchor_counts_more_than_the_record(tmp_path: Path) -> None:
         ({"first": 0.69 * (1 + 1e-7)}, "near", "first batch differs by 1.0e-07"),
         ({"first": 0.7}, "left", "first batch differs by"),
         ({"parameters": 11}, "left", "parameters 10 before, 11 now"),
-        ({"epochs": 2, "loss": [0.5, 0.49], "value": [0.1, 0.11]}, "left", "loss is of other length"),
+        ({"epochs": 2, "loss": [0.5, 0.49], "value": [0.1, 0.11]}, "left", "loss has another length"),
     ],
 )
 def test_the_beginning_of_a_training(tmp_path: Path, course: dict[str, object], new: str, told: str) -> None:

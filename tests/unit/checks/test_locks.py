@@ -48,7 +48,7 @@ def looked_at(tmp_path: Path, page: Page | None, text: str = LOCK) -> list[Item]
     ("page", "outcome", "told"),
     [
         (html((WHEEL, ONE, ""), (SDIST, TWO, "")), "held", "1 packages are listed"),
-        (html((WHEEL, ONE, ""), (SDIST, OTHER, "")), "broken", f"1 of 2 hashes are of no listed file, such as {TWO}"),
+        (html((WHEEL, ONE, ""), (SDIST, OTHER, "")), "broken", f"1 of 2 hashes match no listed file, such as {TWO}"),
         (html((WHEEL, ONE, ""), (SDIST, TWO, 'data-yanked="wrong tag"')), "gone", "1 files are yanked: wrong tag"),
         (html(("one_package-1.0.1-py3-none-any.whl", ONE, "")), "gone", "lists no file of this version"),
         (None, "gone", "lists no file of this version"),
@@ -62,7 +62,7 @@ def looked_at(tmp_path: Path, page: Page | None, text: str = LOCK) -> list[Item]
             "listed",
         ),
         (api({**ITSELF, "yanked": "bad"}, {"filename": SDIST, "hashes": {"sha256": TWO}}), "gone", "yanked: bad"),
-        ((200, "application/json", b"[]"), "unchecked", "is no page of an index"),
+        ((200, "application/json", b"[]"), "unchecked", "is not a page of an index"),
     ],
 )  # fmt: skip
 def test_what_an_index_says_of_a_lock(tmp_path: Path, page: Page | None, outcome: str, told: str) -> None:
@@ -89,7 +89,7 @@ def test_an_index_that_does_not_answer_is_no_finding(tmp_path: Path) -> None:
         (f"one>=1.0 --hash=sha256:{ONE}\n", "one is not pinned to one version"),
         (f"one==1.* --hash=sha256:{ONE}\n", "one is not pinned to one version"),
         ("one==1.0 --hash=md5:00\n", "one has no sha256"),
-        ("what is this\n", "is no requirement"),
+        ("what is this\n", "is not a requirement"),
     ],
 )
 def test_a_malformed_lock_is_found_without_an_index(tmp_path: Path, text: str, told: str) -> None:

@@ -121,9 +121,9 @@ def test_a_repository_that_the_host_does_not_know_is_gone(tmp_path: Path, commit
 )
 def test_a_repository_that_moved_is_told_and_fails_nothing(facts: dict[str, object], told: str) -> None:
     with served({"/owner/name": (200, "application/json", json.dumps(facts).encode())}) as address:
-        assert pins.told("https://github.com/owner/name.git", f"{address}/") == told
-        assert pins.told("https://example.org/owner/name", f"{address}/") == ""
-    assert pins.told("https://github.com/owner/name", f"{silent_address()}/") == ""
+        assert pins.repository_remark("https://github.com/owner/name.git", f"{address}/") == told
+        assert pins.repository_remark("https://example.org/owner/name", f"{address}/") == ""
+    assert pins.repository_remark("https://github.com/owner/name", f"{silent_address()}/") == ""
 
 
 @pytest.fixture
@@ -160,8 +160,8 @@ def test_a_record_tampered_with_is_named(store: Store) -> None:
     folder = one(store)
     plants = {
         "its inputs do not hash to its key": lambda: edit(folder / "record.json", inputs={"command": ["other"]}),
-        "printed metrics do not follow": lambda: edit(folder / "record.json", printed={"HIT@10": "0.7600"}),
-        "names a disagreement": lambda: edit(folder / "record.json", disagreements=["HIT@10"]),
+        "printed metrics disagree": lambda: edit(folder / "record.json", printed={"HIT@10": "0.7600"}),
+        "has a disagreement": lambda: edit(folder / "record.json", disagreements=["HIT@10"]),
         "damaged record": lambda: (folder / "record.json").write_text("{"),
         "cannot be used": lambda: (folder / "ranks-test.npz").write_bytes(b"PK"),
         "has no record.json": lambda: (folder / "record.json").unlink(),
@@ -195,7 +195,7 @@ def test_ranks_that_give_other_metrics_are_found(store: Store) -> None:
     np.savez_compressed(folder / "ranks-test.npz", **columns)
     item = by_name(records.check(store))[folder.name]
     assert item.code == 1
-    assert "printed metrics do not follow from the ranks" in item.what
+    assert "printed metrics disagree with the ranks" in item.what
 
 
 def test_two_records_of_one_former_key_are_found(store: Store) -> None:

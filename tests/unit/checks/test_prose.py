@@ -118,10 +118,10 @@ def test_every_kind_of_source(sources: Sources) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("0.0440", "0.0441", "0.0441 is none of the cells"),
+        ("0.0440", "0.0441", "0.0441 equals no cell"),
         ("0.0440", "0.0441", "0.04403670 (t metric=HIT@10 system=net/bce mean,published) is not printed"),
         ("16 to 87", "16 to 88", "87 (t/runs end.epochs max) is not printed"),
-        ("5.43", "5.44", "5.44 is none of the cells"),
+        ("5.43", "5.44", "5.44 equals no cell"),
         ("p/t/full", "p/t/none", "no table or file p/t/none"),
         ("mean,published", "mean,publisht", "has no number in publisht"),
         ("system=net/bce mean", "system=net/x mean", "no row of t has metric=HIT@10 system=net/x"),

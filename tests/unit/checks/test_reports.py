@@ -62,15 +62,15 @@ def test_the_summary_says_first_what_needs_a_person() -> None:
     text = markdown.render(made())
     head, _, rest = text.partition("## Parts")
     for told in (
-        "1 of 3 reruns held on class 9f3c21aa, 6 findings need a person",
+        "1 of 3 reruns held on class 9f3c21aa, 6 findings need attention",
         "**alarm** s3rec, paths: since 2026-11-20",
         "**changed** lastfm gru4rec/ce-all seed 43 (prefix)",
-        "7 users moved, by 12.5 places at most; overlay losses/in_torch.py changed → harness check why 1111",
+        "7 users' ranks changed, by at most 12.5; overlay losses/in_torch.py changed → harness check why 1111",
         "**pins: gone** gsasrec: pin is not there → update the mirror",
         "**locks: unchecked** a.lock: https://index: does not answer",
         "**tables: stale** li2023/table2/full: table.md differs → render it",
         "  -0.1",
-        "100 of 215 runs in 7 days, 214 in 30 days; the stalest system was last looked at on 2026-11-01.",
+        "100 of 215 runs in 7 days, 214 in 30 days; the least recently checked system was checked on 2026-11-01.",
     ):
         assert told in head
     assert "b: unchecked; offline" in rest
@@ -133,8 +133,8 @@ def test_the_feed_is_atom_tells_each_thing_once_and_is_stable() -> None:
     entries = root.findall(f"{atom}entry")
     titles = [str(entry.findtext(f"{atom}title")) for entry in entries]
     assert titles == [
-        "Nights ran in week 49 of 2026", "Holds again: tables: a", "Alarm opened: s3rec, paths",
-        "No longer holds: tables: a", "Nights ran in week 48 of 2026",
+        "Nights ran in week 49 of 2026", "Valid again: tables: a", "Alarm opened: s3rec, paths",
+        "No longer valid: tables: a", "Nights ran in week 48 of 2026",
     ]  # fmt: skip
     ids = [entry.findtext(f"{atom}id") for entry in entries]
     assert len(set(ids)) == len(ids)

@@ -94,8 +94,8 @@ def test_every_number_of_the_paper_stands_beside_what_the_file_has(root: Path) -
     assert found == {
         "users": ("3", "3", "reproduced", ""),
         "items": ("4", "4", "reproduced", ""),
-        "interactions": ("9", "8", "differs", "one digit off"),
-        "average_length": ("2.25", "2.6667", "differs", "printed are interactions per item"),
+        "interactions": ("9", "8", "differs", "differs in one digit"),
+        "average_length": ("2.25", "2.6667", "differs", "the printed value is interactions per item"),
         "density": ("66.7", "66.667", "reproduced", ""),
     }
     assert small.sha256 == sha256(DATA).hexdigest()
@@ -118,7 +118,7 @@ def test_an_upstream_that_cannot_be_had_is_no_error_of_the_table(root: Path) -> 
 @pytest.mark.parametrize(
     ("path", "old", "new", "told"),
     [
-        ("recipes/toy2020/table1.counts.yaml", "absent: {big: nobody has it}", "", "nothing about big"),
+        ("recipes/toy2020/table1.counts.yaml", "absent: {big: nobody has it}", "", "no entry for big"),
         ("recipes/toy2020/table1.counts.yaml", "#table1", "#table9", "no artifact 'table9'"),
         ("recipes/toy2020/table1.counts.yaml", "artifact: toy2020/table1", "artifact: toy2020/t", "its path says"),
         ("recipes/data/toy.yaml", "  small:", "  smal:", "did you mean 'smal'"),

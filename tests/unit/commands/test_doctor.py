@@ -93,7 +93,7 @@ def one(found: object) -> Line:
 
 def test_a_line_says_whether_anybody_needs_what_does_not_work() -> None:
     assert [Line("x", works, "", needed=needed).state for works, needed in ((1, 1), (1, 0), (0, 1), (0, 0))] == [
-        "works", "works", "does not", "not needed",
+        "works", "works", "broken", "not needed",
     ]  # fmt: skip
 
 
@@ -105,10 +105,10 @@ def test_this_machine_s_python_and_git_work(asked: DoctorRequest) -> None:
 def test_an_old_git_and_a_missing_one_are_told(asked: DoctorRequest) -> None:
     program(asked.config, "git", "echo git version 2.20.1")
     line = one(machine.git(asked))
-    assert (line.state, line.found) == ("does not", "2.20.1 is too old")
+    assert (line.state, line.found) == ("broken", "2.20.1 is too old")
     assert "2.30" in line.fix
     asked.config.base_env["PATH"] = "/nowhere"
-    assert one(machine.git(asked)).state == "does not"
+    assert one(machine.git(asked)).state == "broken"
 
 
 def test_folders_tell_their_room(asked: DoctorRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_folders_tell_their_room(asked: DoctorRequest, monkeypatch: pytest.Monke
     assert machine.missing_bytes(asked) == 1_000_000
     monkeypatch.setattr(machine, "SPARE", 10**18)
     results, cache = machine.folders(asked)
-    assert cache.state == "does not"
+    assert cache.state == "broken"
     assert "1,000,000,000.0 GB needed" in cache.found
     assert "HARNESS_CACHE" in cache.fix
 
@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_written_is_told(asked: DoctorRequest, tmp_path:
     (tmp_path / "file").write_text("in the way")
     config = asked.config.model_copy(update={"results": tmp_path / "file" / "results"})
     lines = {line.subject: line for line in doctor.examine(config, limit_s=60)}
-    assert lines["results and cache"].state == "does not"
+    assert lines["results and cache"].state == "broken"
     assert "cannot write" in lines["results and cache"].found
 
 
@@ -147,7 +147,7 @@ def test_a_mirror_without_the_pin_is_told(asked: DoctorRequest, tmp_path: Path) 
     git(tmp_path / "mirrors" / "owner" / "toy", "update-ref", "-d", "HEAD")
     git(tmp_path / "mirrors" / "owner" / "toy", "reflog", "expire", "--expire=now", "--all")
     git(tmp_path / "mirrors" / "owner" / "toy", "gc", "--quiet", "--prune=now")
-    assert one(network.origin(asked, "upstream toy")).state == "does not"
+    assert one(network.origin(asked, "upstream toy")).state == "broken"
 
 
 def test_an_index_is_asked_with_pip_s_own_settings(asked: DoctorRequest, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_an_index_that_does_not_answer_is_told_and_needed_only_while_something_i
 ) -> None:
     config = asked.config.model_copy(update={"pip_args": ("--no-index", "--find-links", str(tmp_path / "empty"))})
     line = one(network.index(DoctorRequest(config, "local", "cpu", tmp_path)))
-    assert line.state == "does not"
+    assert line.state == "broken"
     assert "No matching distribution found for numpy" in line.found
     assert one(network.index(DoctorRequest(config, "docker", "cpu", tmp_path))).state == "not needed"
 
@@ -212,7 +212,7 @@ def test_a_lock_names_its_cuda(lock: str, cuda: str) -> None:
 def test_without_a_gpu_the_line_says_so_and_is_needed_only_when_asked_for(asked: DoctorRequest) -> None:
     asked.config.base_env["PATH"] = "/nowhere"
     assert one(gpu.gpus(asked)).state == "not needed"
-    assert one(gpu.gpus(DoctorRequest(asked.config, "local", "cuda", asked.scratch))).state == "does not"
+    assert one(gpu.gpus(DoctorRequest(asked.config, "local", "cuda", asked.scratch))).state == "broken"
 
 
 INFO = {"MemoryLimit": True, "SwapLimit": True, "CpuCfsQuota": True, "PidsLimit": True, "CgroupVersion": "2"}
@@ -221,7 +221,7 @@ INFO = {"MemoryLimit": True, "SwapLimit": True, "CpuCfsQuota": True, "PidsLimit"
 def test_limits_that_the_engine_cannot_hold_are_told() -> None:
     assert containers.limits(INFO, needed=True).found == "memory, swap, processors, processes (cgroup v2)"
     line = containers.limits({**INFO, "SwapLimit": False, "PidsLimit": False}, needed=True)
-    assert (line.state, line.found) == ("does not", "cannot limit swap, processes (cgroup v2)")
+    assert (line.state, line.found) == ("broken", "cannot limit swap, processes (cgroup v2)")
     assert "delegation" in line.fix
 
 
@@ -240,7 +240,7 @@ def test_gpus_reach_containers_by_a_runtime_or_a_device() -> None:
 def test_an_engine_is_described() -> None:
     about = Engine("Podman 4.3.1", podman=True, rootless=True)
     said = containers.described(about, {"ApiVersion": "1.41"}, {"Driver": "overlay", "OperatingSystem": "debian"})
-    assert said == "Podman 4.3.1, API 1.41, overlay on debian, rootless, tried less than Docker"
+    assert said == "Podman 4.3.1, API 1.41, overlay on debian, rootless, tested less than Docker"
 
 
 def test_an_engine_that_is_not_there_is_needed_only_by_its_executor(asked: DoctorRequest, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_an_engine_that_is_not_there_is_needed_only_by_its_executor(asked: Docto
     config = asked.config.model_copy(update={"docker": docker})
     line = one(containers.containers(DoctorRequest(config, "local", "cpu", tmp_path)))
     assert (line.state, "does not answer" in line.found, "DOCKER_HOST" in line.fix) == ("not needed", True, True)
-    assert one(containers.containers(DoctorRequest(config, "docker", "cpu", tmp_path))).state == "does not"
+    assert one(containers.containers(DoctorRequest(config, "docker", "cpu", tmp_path))).state == "broken"
 
 
 def test_a_check_that_hangs_is_left_behind(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +257,7 @@ def test_a_check_that_hangs_is_left_behind(config: Config, monkeypatch: pytest.M
     started = time.monotonic()
     lines = {line.subject: line for line in doctor.examine(config, limit_s=3)}
     assert time.monotonic() - started < 10
-    assert (lines["Git"].state, lines["Git"].found) == ("does not", "no answer within 3 s")
+    assert (lines["Git"].state, lines["Git"].found) == ("broken", "no answer within 3 s")
     assert "Python" in lines
     never.set()
 
@@ -279,7 +279,7 @@ def test_lines_fold_beside_their_subject_at_80_columns() -> None:
     out = Console(width=80, highlight=False)
     line = Line("container engine", False, "word " * 30, "do " * 40)
     rows = row(out, line).plain.splitlines()
-    assert rows[0].startswith("does not    container engine        word")
+    assert rows[0].startswith("broken      container engine        word")
     assert all(len(text) <= 80 and text == text.rstrip() for text in rows)
     assert all(text.startswith(" " * 36) for text in rows[1:])
     assert sum("→" in text for text in rows) == 1
@@ -307,10 +307,10 @@ def test_the_command_ends_with_0_only_if_all_that_is_needed_works(config: Config
     }
     done = harness(config, **env)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("All that --executor local --device cpu needs works.\n")
+    assert done.stdout.endswith("All requirements of --executor local --device cpu are met.\n")
     done = harness(config, "--executor", "docker", **env)
     assert done.returncode == 3
-    assert "needs what does not work: container engine" in done.stderr
+    assert "not met: container engine" in done.stderr
     done = harness(config, "--executor", "dokcer", **env)
     assert (done.returncode, "did you mean 'docker'" in done.stderr) == (2, True)
 

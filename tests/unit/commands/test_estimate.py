@@ -99,7 +99,7 @@ def test_a_summary_adds_up_what_is_known_and_says_what_is_not(store: Store, put:
 
 def test_without_records_nothing_is_guessed_but_their_size(store: Store) -> None:
     text = Estimates(store, DATA).summary([RUN, RUN], jobs=1)
-    assert text == "time unknown for 2 run(s): nothing like them was run here yet; about 120 kB of records"
+    assert text == "time unknown for 2 run(s): no similar run is recorded here yet; about 120 kB of records"
 
 
 @pytest.mark.parametrize(

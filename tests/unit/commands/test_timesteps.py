@@ -27,7 +27,7 @@ def test_hits_are_those_in_the_first_places() -> None:
 
 @pytest.mark.parametrize("k", [0, 4])
 def test_places_that_were_not_counted_are_refused(k: int) -> None:
-    with pytest.raises(ArgumentError, match=f"--at: {k} is not among the places that were counted"):
+    with pytest.raises(ArgumentError, match=f"--at: {k} is not among the counted ranks"):
         steps(EVENTS, k)
 
 

@@ -25,7 +25,7 @@ def test_what_is_not_name_and_value(text: str) -> None:
 
 
 def test_a_name_given_twice() -> None:
-    with pytest.raises(ArgumentError, match="k is given twice"):
+    with pytest.raises(ArgumentError, match="k is a duplicate"):
         pairs(["k=1", "k=2"], "--set")
-    with pytest.raises(ArgumentError, match="gbce: k is given twice"):
+    with pytest.raises(ArgumentError, match="gbce: k is a duplicate"):
         option_texts("gbce", "k=1,k=2")

@@ -15,7 +15,7 @@ def test_a_ctrl_c_that_the_library_takes_for_its_own_error_stays_one() -> None:
 
     def version() -> None:
         try:
-            raise Interrupted("interrupted", "what was finished is kept")
+            raise Interrupted("interrupted", "finished runs are kept")
         except Interrupted as error:
             raise docker_errors.DockerException(f"Error while fetching server API version: {error}") from error
 

@@ -97,7 +97,7 @@ def test_a_python_that_is_no_version_is_told(project: Path) -> None:
 
 
 def test_what_is_not_there_is_told(project: Path) -> None:
-    with pytest.raises(ConfigError, match=r"images\.certificates: there is no .*nowhere\.pem"):
+    with pytest.raises(ConfigError, match=r"images\.certificates: no such file or folder: .*nowhere\.pem"):
         image_request(settings(project, HARNESS_CERTIFICATES="nowhere.pem"), "tiny")
     with pytest.raises(ConfigError, match=r"environments\.bare\.locks: no lock for cpu-linux-"):
         image_request(settings(project), "bare")
@@ -229,7 +229,7 @@ def test_a_failure_is_told_with_its_last_lines_and_the_whole_log_is_kept(tiny: I
     error = explained(tiny, lines)
     log = tiny.cache / "images" / f"{content(tiny)[:12]}.log"
     assert error.where == "image tiny"
-    assert error.what.startswith("cannot be built on base:1:\n    line 40\n")
+    assert error.what.startswith("build on base:1 failed:\n    line 40\n")
     assert error.what.endswith(f"    SSLError(...)\n    code 2\n  log: {log}")
     assert log.read_text().splitlines() == lines
     assert "HARNESS_CERTIFICATES" in error.fix
@@ -240,7 +240,7 @@ def test_a_failure_is_told_with_its_last_lines_and_the_whole_log_is_kept(tiny: I
     [
         ("harness: the base has Python 3.11, and Python 3.12 was declared for it", "HARNESS_BASE_PYTHON"),
         ("harness: the base has no python3 with venv, and no apt-get to install it", "HARNESS_BASE_IMAGE"),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "make the lock again"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "recreate the lock"),
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer", "[images] certific"),
         ("OSError: [Errno 28] No space left on device", "harness images prune"),
         ("pull access denied for nothing, repository does not exist or may require 'docker login'", "load that image"),
@@ -339,10 +339,10 @@ def test_a_state_says_why(tiny: ImageRequest) -> None:
     ours = {key.partition(".")[2]: value for key, value in labels(tiny).items()}
     packages = '{"python": "3.12.1", "tiny": "1.0"}'
     good = Held(tag(tiny), "1", {}, {**ours, "packages": packages, "base-id": "old"}, "2026-01-02")
-    assert state(tiny, [good], {"base:1": "old"}) == (True, ["whole: its packages are those of the lock"])
-    assert state(tiny, [good], {}) == (True, ["whole: its packages are those of the lock"])
+    assert state(tiny, [good], {"base:1": "old"}) == (True, ["complete: its packages are those of the lock"])
+    assert state(tiny, [good], {}) == (True, ["complete: its packages are those of the lock"])
     whole, said = state(tiny, [good], {"base:1": "new"})
-    assert (whole, len(said), "another image by now" in said[0]) == (True, 1, True)
+    assert (whole, len(said), "has changed" in said[0]) == (True, 1, True)
     assert state(tiny, [], {}) == (False, ["would be built: never built here"])
     broken = dataclasses.replace(good, labels={**good.labels, "packages": '{"python": "3.12.1"}'})
     assert state(tiny, [broken], {}) == (False, ["tiny 1.0 is missing"])

@@ -62,7 +62,7 @@ def test_what_a_lock_pins_changes_its_hash(tmp_path: Path, old: str, new: str) -
 
 
 def test_a_lock_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is not readable"):
         content_hash(tmp_path / "gone.lock")
 
 

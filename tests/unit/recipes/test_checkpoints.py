@@ -69,7 +69,7 @@ def test_all_mistakes_in_the_files_are_told_at_once(tmp_path: Path) -> None:
     for told in (
         "checkpoints: unknown dataset 'lrage' (did you mean 'large'?",
         "unknown system 'depe/bce' (did you mean 'deep/bce'",
-        "net/bce has a file, and no `checkpoint: true`",
+        "net/bce has a file but no `checkpoint: true`",
         "large: no file for deep/bce",
     ):
         assert told in str(caught.value)

@@ -147,9 +147,9 @@ def test_a_table_says_what_was_put_in() -> None:
     made = extended("mine.py:focal", "gbce:k=5,t=0.5")
     digest = made.systems["net/focal"].proven_loss.partition("@")[2]
     assert extra_losses.footnotes(made) == (
-        f"focal: mine.py, SHA-256 {digest}; put in place of the loss of Net+, Deep",
+        f"focal: mine.py, SHA-256 {digest}; added in place of the loss of Net+, Deep",
         "gbce (k=5, t=0.5): generalised binary cross-entropy, petrov2023 eq. 8, 27; "
-        "put in place of the loss of Net+, Deep",
+        "added in place of the loss of Net+, Deep",
     )
     assert extra_losses.names(made, digits=12, between=" ") == [f"focal@{digest}", "gbce:k=5 t=0.5"]
     assert extra_losses.names(recipe(), digits=12, between=" ") == []
@@ -162,22 +162,26 @@ UNPATCHED = TOY.model_copy(update={"own_loss": False})
 @pytest.mark.parametrize(
     ("asked", "more", "told"),
     [
-        (["gbc"], {}, "unknown loss 'gbc', and no Python file\n  fix: write --loss mine.py:my_loss"),
-        (["mine:focal"], {}, "unknown loss 'mine', and no Python file"),
-        (["top1"], {}, "upstream toy does not offer top1\n  fix: it offers bce, gbce, ssm"),
+        (["gbc"], {}, "'gbc' is neither a known loss nor a Python file\n  fix: write --loss mine.py:my_loss"),
+        (["mine:focal"], {}, "'mine' is neither a known loss nor a Python file"),
+        (["top1"], {}, "upstream toy does not support top1\n  fix: it supports bce, gbce, ssm"),
         (["gbce:k=0,tt=1"], {}, "gbce: k: 0 is below 1; gbce has no option 'tt'"),
         (["gbce:k"], {}, "gbce: 'k' is not name=value"),
-        (["gbce:k=1,k=2"], {}, "gbce: k is given twice"),
-        (["mine.py"], {}, "mine.py names no function\n  fix: write mine.py:focal"),
+        (["gbce:k=1,k=2"], {}, "gbce: k is a duplicate"),
+        (["mine.py"], {}, "mine.py has no function name\n  fix: write mine.py:focal"),
         (["mine.py:focl"], {}, "mine.py has no function 'focl'"),
         (["mine.py:focal:gama=1"], {}, "mine.py:focal has no option 'gama'"),
-        (["mine.py:focal"], {"upstream": NUMPY}, "takes no loss of one's own: it computes its losses in NumPy"),
-        (["mine.py:focal"], {"upstream": UNPATCHED}, "takes no loss of one's own: it has no patch for it"),
-        (["ssm"], {"of": recipe(())}, "paper/table names no system that another loss can be put into"),
-        (["bce"], {}, "net/bce, deep/bce: the recipe has that system itself\n  fix: choose it by --where"),
-        (["mine.py:focal", "mine.py:focal:"], {}, "focal is asked for twice\n  fix: leave one out"),
-        (["gbce:k=5", "gbce:k=5"], {}, "gbce:k=5 is asked for twice"),
-        (["ssm"], {"model": ("popularity",)}, "the filter leaves no system to put a loss into\n  fix: there are net/"),
+        (["mine.py:focal"], {"upstream": NUMPY}, "supports no custom loss: it computes its losses in NumPy"),
+        (["mine.py:focal"], {"upstream": UNPATCHED}, "supports no custom loss: it has no patch for it"),
+        (["ssm"], {"of": recipe(())}, "paper/table has no system that accepts another loss"),
+        (["bce"], {}, "net/bce, deep/bce: the recipe already has this system\n  fix: select it by --where"),
+        (["mine.py:focal", "mine.py:focal:"], {}, "focal is a duplicate\n  fix: remove one"),
+        (["gbce:k=5", "gbce:k=5"], {}, "gbce:k=5 is a duplicate"),
+        (
+            ["ssm"],
+            {"model": ("popularity",)},
+            "the filter selects no system that accepts a loss\n  fix: these do: net/",
+        ),
         (["ssm"], {"system": ("net/sm",)}, "unknown system 'net/sm'\n  fix: did you mean 'net/ssm'"),
         (["ssm"], {"loss": ("focal",)}, "unknown loss 'focal'"),
     ],
@@ -188,17 +192,17 @@ def test_what_cannot_be_put_in_is_told(asked: list[str], more: dict[str, Any], t
 
 def test_functions_of_one_name_cannot_stand_side_by_side(folder: Path) -> None:
     (folder / "other.py").write_text(MINE + "# another\n")
-    assert "focal is asked for twice\n  fix: rename the function" in refused("mine.py:focal", "other.py:focal")
+    assert "focal is a duplicate\n  fix: rename the function" in refused("mine.py:focal", "other.py:focal")
     (folder / "bce.py").write_text(MINE.replace("focal", "bce"))
-    assert "deep/bce: the recipe has that system itself\n  fix: rename bce in bce.py" in refused("bce.py:bce")
+    assert "deep/bce: the recipe already has this system\n  fix: rename bce in bce.py" in refused("bce.py:bce")
 
 
 def test_a_clash_is_one_only_in_the_models_that_the_filter_leaves() -> None:
     of = recipe(("net/ce-all",))
-    assert "net/bce: the recipe has that system itself" in refused("bce", of=of)
+    assert "net/bce: the recipe already has this system" in refused("bce", of=of)
     both = recipe(("net/ce-all", "deep/bce"))
-    assert "net/bce, deep/bce: the recipe has" in refused("bce", of=both)
-    assert "deep/bce: the recipe has" in refused("bce", of=both, model=("deep",))
+    assert "net/bce, deep/bce: the recipe already has" in refused("bce", of=both)
+    assert "deep/bce: the recipe already has" in refused("bce", of=both, model=("deep",))
 
 
 @pytest.mark.parametrize("path", ["my losses/mine.py", "a.b/mine.py", "./mine.py", "x:y/mine.py"])

@@ -82,23 +82,23 @@ def test_options_are_of_the_type_of_their_default_and_in_the_function_s_order() 
             {},
             "mine.py has no function 'focl'\n  fix: did you mean 'focal'? known: _hidden, focal, inner",
         ),
-        ("other", {}, "mine.py does not write 'other' as a def of its own"),
-        ("torch", {}, "mine.py does not write 'torch' as a def of its own"),
-        ("", {}, "mine.py names no function\n  fix: write mine.py:focal"),
+        ("other", {}, "mine.py does not define 'other' with def"),
+        ("torch", {}, "mine.py does not define 'torch' with def"),
+        ("", {}, "mine.py has no function name\n  fix: write mine.py:focal"),
         ("focal", {"gama": "3"}, "mine.py:focal has no option 'gama'\n  fix: did you mean 'gamma'?"),
-        ("focal", {"gamma": "x"}, "mine.py:focal: gamma='x' is no finite number\n  fix: its default is 2.0"),
-        ("focal", {"hard": "yes"}, "hard='yes' is no truth value\n  fix: write True or False"),
-        ("focal", {"gamma": "nan"}, "mine.py:focal: gamma='nan' is no finite number"),
-        ("focal", {"mask": "1"}, "mask is no option"),
-        ("focal", {"seen": "1"}, "seen is no option"),
-        ("wide", {"generator": "1"}, "generator is no option"),
+        ("focal", {"gamma": "x"}, "mine.py:focal: gamma='x' is not a finite number\n  fix: its default is 2.0"),
+        ("focal", {"hard": "yes"}, "hard='yes' is not a Boolean\n  fix: write True or False"),
+        ("focal", {"gamma": "nan"}, "mine.py:focal: gamma='nan' is not a finite number"),
+        ("focal", {"mask": "1"}, "mask is not an option"),
+        ("focal", {"seen": "1"}, "seen is not an option"),
+        ("wide", {"generator": "1"}, "generator is not an option"),
         ("wide", {"any": "1"}, "wide has no option 'any'"),
         (
             "needy",
             {},
             "needs a value of alpha, weight\n  fix: write --loss mine.py:needy:alpha=...,weight=..., or",
         ),
-        ("_hidden", {}, "takes 0 positional arguments, not the 4 that it is called with: _hidden()"),
+        ("_hidden", {}, "takes 0 positional arguments, expected the 4 tensors: _hidden()"),
     ],
 )
 def test_what_a_function_cannot_be_called_with_is_told(function: str, texts: dict[str, str], told: str) -> None:
@@ -108,10 +108,10 @@ def test_what_a_function_cannot_be_called_with_is_told(function: str, texts: dic
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("def focal(hidden, targets, mask, *, generator): ...", "takes 3 positional arguments, not the 4"),
+        ("def focal(hidden, targets, mask, *, generator): ...", "takes 3 positional arguments, expected the 4"),
         ("def focal(hidden, item_embeddings, targets, mask): ...", "takes no generator"),
-        ("def focal(item_embeddings, hidden, targets, mask, *, generator): ...", "has the tensors in another order"),
-        ("def focal(h, t, y, m, *, generator, seen): ...", "needs seen, which a loss of one's own is not given"),
+        ("def focal(item_embeddings, hidden, targets, mask, *, generator): ...", "has the tensors in the wrong order"),
+        ("def focal(h, t, y, m, *, generator, seen): ...", "needs seen, which a custom loss does not receive"),
         ("async def focal(hidden, item_embeddings, targets, mask, *, generator): ...", "is async"),
         ("class focal: ...", "has no function 'focal'"),
         ("def focal(:\n", "line 1: invalid syntax\n    def focal(:"),
@@ -154,11 +154,11 @@ def test_a_file_that_needs_another_one_is_refused(path: Path, line: str) -> None
 
 
 def test_what_cannot_be_read_is_told(path: Path) -> None:
-    assert "there is no file nobody.py" in refused("nobody.py")
+    assert "no such file: nobody.py" in refused("nobody.py")
     assert "is a folder" in refused(str(path.parent))
     path.write_bytes(b"x = 1\n# caf\xe9\n")
     assert "mine.py, line 2: is not UTF-8" in refused("mine.py")
-    assert "cannot be read" in refused("min\0e.py")
+    assert "is not readable" in refused("min\0e.py")
 
 
 def test_a_careless_string_in_the_file_is_no_business_of_ours(path: Path) -> None:

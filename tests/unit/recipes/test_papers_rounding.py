@@ -109,7 +109,7 @@ def test_a_divisor_that_may_be_zero_is_refused() -> None:
 @pytest.mark.parametrize(
     ("reported", "value", "said"),
     [
-        ("5.5", "5.571", ["cut, not rounded: rounds to 5.6"]),
+        ("5.5", "5.571", ["truncated, not rounded: rounds to 5.6"]),
         ("4.85", "4.8448", ["rounded twice? rounds to 4.84"]),
         ("-0.08", "-0.836", ["ten times too small?"]),
         ("0.11", "0.0105", ["ten times too large?"]),

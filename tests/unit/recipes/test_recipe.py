@@ -160,10 +160,10 @@ def test_an_option_may_not_hide_what_the_harness_fills_in(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("seeds: [1, 2]", "seeds: [1, 2, 1]", "seeds: 1 stands there twice"),
+        ("seeds: [1, 2]", "seeds: [1, 2, 1]", "seeds: 1 is a duplicate"),
         ("seeds: [1, 2]", "seeds: []", "seeds: is empty"),
-        ("metrics: [HIT@10, NDCG@10]", "metrics: [NDCG@10, NDCG@10]", "metrics: NDCG@10 stands there twice"),
-        ("datasets: [small, large]", "datasets: [small, small]", "datasets: small stands there twice"),
+        ("metrics: [HIT@10, NDCG@10]", "metrics: [NDCG@10, NDCG@10]", "metrics: NDCG@10 is a duplicate"),
+        ("datasets: [small, large]", "datasets: [small, small]", "datasets: small is a duplicate"),
     ],
 )
 def test_what_would_count_twice_or_never_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -173,7 +173,7 @@ def test_what_would_count_twice_or_never_is_refused(tmp_path: Path, old: str, ne
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     """YAML's loader keeps the last of them: a system would vanish from a table without a word."""
     (line, *_) = refused(tmp_path, RECIPE.replace("net/ce-all: {model", "net/bce: {model"))
-    assert line.startswith("cannot be read: net/bce: key stands twice")
+    assert line.startswith("is not readable: net/bce: duplicate key")
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"])
@@ -186,7 +186,7 @@ def test_what_is_no_yaml_is_told_with_its_line(tmp_path: Path) -> None:
 
 
 def test_yaml_may_not_make_objects(tmp_path: Path) -> None:
-    assert refused(tmp_path, "!!python/object/apply:os.getpid []")[0].startswith("cannot be read")
+    assert refused(tmp_path, "!!python/object/apply:os.getpid []")[0].startswith("is not readable")
 
 
 def test_an_unknown_artifact_gets_near_misses_among_artifacts_and_aliases(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_an_unknown_artifact_gets_near_misses_among_artifacts_and_aliases(tmp_pa
 
 def test_no_file_outside_of_recipes_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "secret.yaml").write_text(RECIPE)
-    with pytest.raises(RecipeError, match="no such artifact"):
+    with pytest.raises(RecipeError, match="unknown artifact"):
         recipes.load_recipe(write(tmp_path), "../secret", {})
 
 
@@ -280,7 +280,9 @@ def test_options_of_losses_need_a_word_that_hands_them_on(tmp_path: Path) -> Non
 def test_a_seeded_system_needs_a_word_that_hands_on_the_seed(tmp_path: Path) -> None:
     """Without one, three seeds shared a key: one record gave ±0.0000 and "supported"."""
     told = refused(tmp_path, RECIPE.replace(' "--seed={seed}",', ""))
-    assert told[1].startswith("command: net/bce is seeded, and no word of its command has {seed}; where nothing")
+    assert told[1].startswith(
+        "command: net/bce is seeded, and no word of its command has {seed}; if it is deterministic"
+    )
     assert "net/ce-all is seeded" in told[1]
     assert "deep/bce is seeded" in told[1]
     assert "popularity" not in told[1]
@@ -293,9 +295,9 @@ def test_a_seeded_system_needs_a_word_that_hands_on_the_seed(tmp_path: Path) -> 
     ("line", "told"),
     [
         ("own_loss: [net/ceall]", "own_loss: unknown system 'net/ceall' (did you mean 'net/ce-all'"),
-        ("own_loss: [popularity]", "popularity trains nothing"),
-        ("own_loss: [net/ce-all, net/bce]", "own_loss: net stands there twice"),
-        ("own_loss: [net/ce-all, net/ce-all]", "own_loss: net stands there twice"),
+        ("own_loss: [popularity]", "popularity does not train"),
+        ("own_loss: [net/ce-all, net/bce]", "own_loss: net is a duplicate"),
+        ("own_loss: [net/ce-all, net/ce-all]", "own_loss: net is a duplicate"),
     ],
 )
 def test_places_that_cannot_take_another_loss_are_refused(tmp_path: Path, line: str, told: str) -> None:

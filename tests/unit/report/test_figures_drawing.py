@@ -224,7 +224,7 @@ def test_cost_puts_the_points_of_papers_beside_ours() -> None:
     assert "log, crossed out" in " ".join(t.get_text() for t in texts(figure))
     systems = tuple(replace(s, published_label="" if s.is_floor else "Net, x") for s in spec().systems)
     one = replace(found, table=replace(found.table, spec=replace(found.table.spec, systems=systems)))
-    assert [p.system for p in cost.told(one, "d")] == ["b"]  # one number for both: it stands for the last
+    assert [p.system for p in cost.published_costs(one, "d")] == ["b"]  # one number for both: it stands for the last
 
 
 def test_cost_draws_each_run_and_areas_are_memory() -> None:
@@ -243,8 +243,8 @@ def test_cost_tells_what_it_cannot_place() -> None:
     runs = [run("a", 1, hits(10, 100), seconds=3.0), run("b", 1, hits(60, 100))]
     (figure,) = drawn(cost.draw, data(spec(), runs))
     told = " ".join(" ".join(t.get_text().split()) for t in texts(figure))
-    assert "Not drawn, for want of a counted run with its time: B." in told
-    assert "Peak memory not known: A." in told
+    assert "Not drawn, since no counted run has a time: B." in told
+    assert "Peak memory unknown: A." in told
     assert len(points(figure.axes[0], "mean")) == 1
     assert lines_of(figure.axes[0], "memory") == []
     assert drawn(cost.draw, data(spec(), runs[1:])) == []

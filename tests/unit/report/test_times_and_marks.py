@@ -16,7 +16,7 @@ from rich.console import Console
 from harness.core.results import MINUTES, TRAINING_TIME, Claim, Published
 from harness.recipes import recipe
 from harness.recipes.papers import significance
-from harness.report.figures.cost import told
+from harness.report.figures.cost import published_costs
 from harness.report.figures.data import FigureData
 from harness.report.formats import files
 from harness.report.formats.terminal import blocks
@@ -108,7 +108,7 @@ def test_no_minutes_where_no_recipe_asks_for_them_and_where_nobody_tells_any() -
 
 def test_a_paper_that_prints_minutes_is_drawn_at_its_seconds() -> None:
     papers = (time("a", 23, "min"), published("a", 0.2), time("b", 541, "s"), published("b", 0.3))
-    points = told(FigureData(made(*papers), published=papers), made().spec.datasets[0].key)
+    points = published_costs(FigureData(made(*papers), published=papers), made().spec.datasets[0].key)
     assert {point.system: point.seconds for point in points} == {"a": 1380.0, "b": 541.0}
 
 

@@ -56,7 +56,7 @@ def test_documents_name_both_places(ending: str) -> None:
     text = formats.files(table(0.2), [ending.lstrip(".")])[ending]
     assert "0.3333" in text
     assert "nothing is random, so exactly" in text
-    assert "Nothing here is random: each cell has one run." in text
+    assert "All systems are deterministic: each cell has one run." in text
     assert "0.0002" in text
     assert "early stopping" not in text
     for title in {".md": ("| log | difference % | verdict | paper |",), ".tex": ("& log & diff", " & paper")}.get(

@@ -128,7 +128,7 @@ def test_patches_have_entries_of_their_own() -> None:
     ],
 )
 def test_entries_that_disagree_are_refused(entries: list[Entry]) -> None:
-    with pytest.raises(ConfigError, match="are given as its older form"):
+    with pytest.raises(ConfigError, match="are declared as its older form"):
         applied(*entries, a="2", b="1")
 
 
@@ -163,9 +163,9 @@ def test_entries_come_from_the_project_s_file_and_none_where_there_is_no_file(tm
         (block().replace('{"a.py" = "' + digest("2") + '"}', "{}"), "now: is empty"),
         (block().replace('"overlay"', '"overlays"'), "part: Input should be 'overlay' or 'patches'"),
         ("equivalent = 3", "equivalent: Input should be a valid tuple"),
-        ("equivalent = = 3", "cannot be read"),
-        (block(now="1"), r"a.py \(\w{12}\) is given as an older form of itself"),
-        (block() + block("3", "2") + block("1", "3"), "is given as an older form of itself"),
+        ("equivalent = = 3", "is not readable"),
+        (block(now="1"), r"a.py \(\w{12}\) is declared as an older form of itself"),
+        (block() + block("3", "2") + block("1", "3"), "is declared as an older form of itself"),
     ],
 )
 def test_mistakes_are_refused(tmp_path: Path, text: str, told: str) -> None:

@@ -125,8 +125,8 @@ def test_any_mixture_keeps_its_tree(lines: list[str]) -> None:
     ("content", "told"),
     [
         (b"x = \n", "line 1: invalid syntax"),
-        (b"x = '\xff'\n", "cannot be read"),
-        (b"# coding: nonsense\n", "cannot be read"),
+        (b"x = '\xff'\n", "is not readable"),
+        (b"# coding: nonsense\n", "is not readable"),
         (b"x = 1\0\n", "null bytes"),
     ],
 )

@@ -143,7 +143,7 @@ def test_a_record_that_says_another_run_than_its_plan_is_damage(store: Store, na
     planned = getattr(RUN, name)
     found = store.look_up(RUN)
     assert (found.status, found.kept) == ("failed", False)
-    assert found.reason == f"damaged record: is of {name} {value}, its key is that of {name} {planned}"
+    assert found.reason == f"damaged record: is of {name} {value}, its key belongs to {name} {planned}"
 
 
 def test_a_record_of_another_table_may_call_the_system_by_another_name_and_nothing_else(store: Store) -> None:

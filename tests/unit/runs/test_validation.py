@@ -80,7 +80,7 @@ def test_why_an_executor_ended_a_run_is_told_first(folder: RunFolder) -> None:
     ("status", "words"),
     [
         (2, "ended with status 2"),
-        (137, "ended with status 137 (killed, perhaps out of memory)"),
+        (137, "ended with status 137 (killed, possibly out of memory)"),
         (-9, "killed by SIGKILL (out of memory?)"),
         (-15, "killed by SIGTERM"),
         (-63, "killed by 63"),
@@ -407,11 +407,11 @@ def test_a_run_that_loaded_what_its_key_names_counts(folder: RunFolder) -> None:
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        (modules(probe="p", other="o"), "loaded other.py of the overlay, which its key does not name: import it by"),
+        (modules(probe="p", other="o"), "loaded other.py of the overlay, which its key does not cover: import it by"),
         (modules(a="", b="", c="", d="", e=""), "loaded a.py, b.py, c.py and 2 more of the overlay, which"),
         (modules(**{"x\ny": "o"}), "loaded x y.py of the overlay, which"),
-        (modules(probe="p", losses="x"), "loaded losses.py of the overlay with another content than its key names"),
-        (modules(probe="p", losses=None), "loaded losses.py of the overlay with another content than its key names"),
+        (modules(probe="p", losses="x"), "loaded losses.py of the overlay with other content than its key covers"),
+        (modules(probe="p", losses=None), "loaded losses.py of the overlay with other content than its key covers"),
         (modules(), "the probe did not report which modules of the overlay were loaded"),
         ({"event": "modules", "files": None}, "the probe did not report which modules"),
         ({"event": "modules", "files": 3}, "the probe did not report which modules"),

@@ -70,7 +70,7 @@ def test_one_more_run_lies_in_its_interval_as_often_as_it_says() -> None:
         inside += low <= new <= high
     assert 0.984 <= inside / 4000 <= 0.995
     assert one_more([1.0, 3.0], 0.95).middle == 2.0
-    with pytest.raises(MetricsError, match="show no spread"):
+    with pytest.raises(MetricsError, match="give no variance"):
         one_more([1.0], 0.99)
 
 

@@ -89,7 +89,7 @@ def test_seeds_that_give_each_user_the_same_value_are_said_to_count_as_one() -> 
 def test_a_table_without_a_usable_run_counts_no_users() -> None:
     """It said "(n:  users; ...)"."""
     caption = claim_caption(build_table(spec(), [run(s, 1, None, reason="boom") for s in "ab"]))
-    assert caption.startswith("Paired test over users and seeds (no run counts; over users alone with one seed)")
+    assert caption.startswith("Paired test over users and seeds (no valid run; over users only with one seed)")
 
 
 @pytest.mark.parametrize("reason", ["https://example.org/a.txt: cannot be read", "small.txt: line 3", "ml-1m: no file"])
@@ -106,7 +106,7 @@ def test_a_dataset_with_one_user_is_a_gap_with_a_note() -> None:
     made = spec(datasets=(DatasetSpec("d", "Data", 1),))
     table = build_table(made, [run(s, seed, hits(1, 1)) for seed in (1, 2, 3) for s in ("a", "b")])
     gaps = [cells(table)["a"].gap, table.claims[0].gap]
-    assert [gap.reason for gap in gaps if gap] == ["1 user: no spread to estimate"] * 2
+    assert [gap.reason for gap in gaps if gap] == ["1 user: no variance to estimate"] * 2
     assert len(notes(table, "not compared")) == 1
 
 
@@ -416,7 +416,7 @@ def test_seeds_with_identical_ranks_count_as_one_and_are_told() -> None:
     assert comparison is not None
     assert [g.seed for g in comparison.per_seed] == [1]
     assert [line.status for block in table.seeds if block.system == "b" for line in block.lines] == ["finished"] * 3
-    assert "Identical ranks, so they count as one seed: B (seeds 1, 2 and 3)." in [
+    assert "Identical ranks, counted as one seed: B (seeds 1, 2 and 3)." in [
         note_line(spec(), note) for note in table.notes
     ]
 
