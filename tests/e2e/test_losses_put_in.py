@@ -64,7 +64,7 @@ def test_a_loss_of_one_s_own_trains_proves_itself_and_stands_in_the_table(toy: P
     (table,) = (toy.folder / "results" / "tables" / "toy" / "table").iterdir()
     assert table.name == f"loss=ce-all,loss=focal_ce@{digest[:8]},epochs=1,seeds=1"
     text = (table / "table.md").read_text(encoding="utf-8")
-    assert "no claims of the paper" in text
+    assert "not claims of the paper" in text
     assert f"focal\\_ce: mine.py, SHA-256 {digest[:12]}; added in place of the loss of GRU+" in text
     again = toy.run("reproduce", "toy/table", *arguments)
     assert again.returncode == 0

@@ -174,7 +174,7 @@ def test_seeds_that_overrule_users_cannot_be_missed() -> None:
     table = overruled()
     (alarm,) = sentences.alarms(table, "d")
     assert "the test over users finds a difference (corrected p <0.001), but over users × seeds" in alarm
-    assert "seed 1 (+0.5000, p <0.001) would have spoken for it" in alarm
+    assert "seed 1 (+0.5000, p <0.001) would have counted for it" in alarm
     text = markdown.render(table)
     assert text.index("[!WARNING]") < text.index("## Values")
     assert "⚠️ direction only" in text
@@ -192,7 +192,7 @@ def test_epochs_stand_beside_every_seed_and_the_cap_is_marked() -> None:
 
 def test_one_seed_says_that_it_is_one() -> None:
     text = markdown.render(one_seed())
-    assert "One seed: no interval or verdict here knows how much another seed would change" in text
+    assert "One seed: intervals and verdicts do not include the variation between seeds" in text
     assert "<sup>u</sup>" in text
 
 
@@ -230,10 +230,10 @@ def test_losses_put_in_are_no_claims_wherever_they_stand() -> None:
     table = judge_table(build_table(*with_own()))
     for text in (markdown.render(table), latex.render(table), printed(table, 110)):
         plain = " ".join(text.replace("\\", "").split())
-        assert "no claims of the paper" in plain or "no claim of the paper" in plain
+        assert "not claims of the paper" in plain or "not a claim of the paper" in plain
         assert "A, my_loss (gamma=3) against A" in plain or "A, my\\_loss (gamma=3) against A" in plain
         assert "SHA-256 1a2b3c4d5e6f" in plain
-        assert "1 of 1 claims supported; losses put in, against the others: 1 better, 1 not run" in plain or (
+        assert "1 of 1 claims supported; added losses against the others: 1 better, 1 not run" in plain or (
             "tabular" in plain
         )
     rows = list(csv_module.DictReader(io.StringIO(csv.claims(table))))
