@@ -1,4 +1,4 @@
-"""What the statistics cost: seven systems on three metrics, every pair, every test, and ranx beside them.
+"""Cost of the statistics: seven systems on three metrics, every pair, every test, compared with ranx.
 
 Ranks are made up: each user's held-out item has a difficulty, each system its own errors, so that systems agree as real
 ones do. From the ranks on, all is measured: metrics, encoding, 21 pairs on HIT@10, NDCG@10 and MRR with paired t,
@@ -70,7 +70,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def measured(what: str, python: str, users: int, resamples: int) -> dict[str, object]:
-    """One measurement in a process of its own; a failed one is told as such."""
+    """One measurement in a separate process; a failed one is reported."""
     words = [python, __file__, "--measure", what, "--users", str(users), "--resamples", str(resamples)]
     row: dict[str, object] = {"what": what, "users": users, "resamples": resamples}
     try:
@@ -128,7 +128,7 @@ def measure_harness(n_users: int, resamples: int) -> dict[str, float]:
 
 
 def measure_ranx(n_users: int, resamples: int, test: str) -> dict[str, float]:
-    """Theirs, from runs of ten items: whole rankings would be too large, so its MRR is MRR@10, which is easier."""
+    """ranx on runs of ten items: complete rankings would be too large, so its MRR is MRR@10, which is cheaper."""
     import ranx  # type: ignore[import-not-found, unused-ignore]
 
     def report(n: int) -> Clock:

@@ -102,7 +102,7 @@ def hit(name: str, device: str) -> float:
     return float(done.stdout.splitlines()[-1])
 
 
-def told(name: str, seconds: Sequence[float]) -> str:
+def message(name: str, seconds: Sequence[float]) -> str:
     """One line: median, least and most."""
     return f"{name:<42} {statistics.median(seconds):6.3f} s   ({min(seconds):.3f} to {max(seconds):.3f})"
 
@@ -131,10 +131,10 @@ def main() -> None:
         )
     more = [one - other for one, other in zip(ours, theirs, strict=True)]
     print(f"{executor.engine.name}, {asked.rounds} rounds, load {os.getloadavg()[0]:.1f}")
-    print(told("a run through the executor", ours))
-    print(told("docker run with the same options", theirs))
-    print(told("difference, round by round", more))
-    print(told("an image that is there, in a new process", hits))
+    print(message("a run through the executor", ours))
+    print(message("docker run with the same options", theirs))
+    print(message("difference, round by round", more))
+    print(message("an image that is there, in a new process", hits))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""One epoch of SASRec+ on Beauty and its evaluations: the script of Klenitskiy and Vasilev 2023 as it is, then ours.
+"""One epoch of SASRec+ on Beauty and its evaluations: the unmodified script of Klenitskiy and Vasilev 2023, then ours.
 
     HARNESS_GIT_MIRROR=... python benchmarks/klenitskiy_cost.py --threads 1
 
 Both train one epoch, validate 10,000 users, then evaluate all users twice, on validation and test, in one environment,
 with one seed, drawn from by one process. The authors' script runs from the unpatched checkout; what it imports and
-nobody installs any more is stood in for by `tests/e2e/bare_sasrec_bert4rec`, which also writes the place of each test
+is no longer installable is replaced by `tests/e2e/bare_sasrec_bert4rec`, which also writes the rank of each test
 item. Ours runs what `klenitskiy2023/table2` runs. Times are processor seconds, since wall time depends on what else
 the machine does; memory is the largest resident set. Needs Linux.
 """
@@ -63,7 +63,7 @@ class Left:
     Attributes:
         curve: NDCG@10 of the validation of its epoch.
         printed: metrics by name, validation and test.
-        places: of each user's test item among the first hundred, in order of users; 0 for nowhere.
+        places: rank of each user's test item among the first hundred, in order of users; 0 if absent.
     """
 
     curve: float
@@ -80,7 +80,7 @@ def used(pid: int) -> tuple[float, float]:
 
 
 def measured(words: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) -> Cost:
-    """Run to the end; its standard output goes to `log`, its errors to a file beside it.
+    """Run to the end; its standard output goes to `log`, its errors to a file next to it.
 
     Raises:
         RuntimeError: it failed, or printed no training time.

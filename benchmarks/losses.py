@@ -1,11 +1,11 @@
-"""What a loss takes in its lean form beside the naive one: seconds of a forward and backward pass, and peak memory.
+"""Cost of a loss in its lean and naive forms: seconds of a forward and backward pass, and peak memory.
 
     python benchmarks/losses.py                         # every case on the CPU, and on a GPU where there is one
     python benchmarks/losses.py --cases beauty --loss ce-all --rounds 5
 
 Each measurement is a process of its own, the forms by turns, so that both meet the same machine. Memory is what the
 process grew by over its inputs: hidden states, table, targets. Time is the best of all passes. Where the naive form
-would hold more than the machine has, what its scores alone would take is told in its place. Values and gradients of
+would hold more than the machine has, the size of its scores alone is reported instead. Values and gradients of
 the forms are compared on the way. Goals for ce-all: an eighth of the memory at no more time, 1.27 million items within
 16 GB.
 """
@@ -172,7 +172,7 @@ def too_large(case: Case) -> str:
 
 
 def has_liger() -> bool:
-    """Whether the fused form can be had."""
+    """Whether the fused form is available."""
     return importlib.util.find_spec("liger_kernel") is not None
 
 

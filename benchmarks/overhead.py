@@ -1,4 +1,4 @@
-"""What the harness costs beside the work itself, and what Snakemake costs for the same, in one run on one machine.
+"""Overhead of the harness beyond the work itself, and of Snakemake for the same work, in one run on one machine.
 
 A little project is made in a temporary folder: its upstream trains nothing, a shell script copies finished results to
 where the probe would have written them. So all that is measured is starting, planning, locking, spawning, judging,
@@ -105,7 +105,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Line:
-    """A measured quantity, ours beside another's.
+    """A measured quantity, ours and another's.
 
     Attributes:
         unit: s or ms; of all numbers but processor times, which go with the wall time before them.

@@ -35,17 +35,17 @@ NUMBERS = (
 def differences(where: str, row: Row, found: dict[str, Any], columns: Sequence[str]) -> Iterator[str]:
     """Where the table and the recomputation disagree beyond the digits of the table."""
     for column in columns:
-        told, ours = row[column], found.get(column, "")
-        if not same(told, ours):
-            yield f"{where}: {column}: table {told or 'nothing'}, recomputed {ours}"
+        message, ours = row[column], found.get(column, "")
+        if not same(message, ours):
+            yield f"{where}: {column}: table {message or 'nothing'}, recomputed {ours}"
 
 
-def same(told: str, ours: object) -> bool:
+def same(message: str, ours: object) -> bool:
     """Equal text, or numbers that are equal to the digits of the table."""
     try:
-        table, number = float(told), float(ours)  # type: ignore[arg-type]
+        table, number = float(message), float(ours)  # type: ignore[arg-type]
     except ValueError:
-        return told == str(ours)
+        return message == str(ours)
     return math.isclose(table, number, rel_tol=2e-5, abs_tol=2e-8)
 
 
@@ -55,9 +55,9 @@ def drawn(where: str, row: Row, found: dict[str, Any]) -> Iterator[str]:
     rng = np.random.default_rng(1)
     if found["flips"] is None:
         totals = np.array([abs((d * rng.choice((-1.0, 1.0), len(d))).sum()) for _ in range(n)])
-        p, told = float((totals >= abs(d.sum()) - 1e-9).mean()), float(row["p_randomisation"])
-        if abs(p - told) > 5 * math.sqrt(max(told, 1 / n) * (1 - min(told, 1 - 1 / n)) / n) + 1e-3:
-            yield f"{where}: p_randomisation: table {told}, recomputed {p}"
+        p, message = float((totals >= abs(d.sum()) - 1e-9).mean()), float(row["p_randomisation"])
+        if abs(p - message) > 5 * math.sqrt(max(message, 1 / n) * (1 - min(message, 1 - 1 / n)) / n) + 1e-3:
+            yield f"{where}: p_randomisation: table {message}, recomputed {p}"
     elif not same(row["p_randomisation"], found["flips"]):
         yield f"{where}: p_randomisation: table {row['p_randomisation']}, recomputed {found['flips']}"
     means = np.array([d[rng.integers(0, len(d), len(d))].mean() for _ in range(n)])

@@ -93,7 +93,7 @@ def claim_row(sources: Sources, row: Row) -> dict[str, object]:
 
 
 def trainings(sources: Sources, row: Row, own: Sequence[Noise], n_random: int) -> int:
-    """How many stand behind a claim; released weights are one, and 0 says that nothing is random."""
+    """Number of trainings of a claim; released weights are one, and 0 means deterministic."""
     systems = [sources.recipe["systems"].get(row[side], {}) for side in ("better", "worse")]
     if any(system.get("checkpoint") and not system.get("seeded", True) for system in systems):
         return 1

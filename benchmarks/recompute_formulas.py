@@ -53,7 +53,7 @@ class Sources:
         return [self._run(key) for key in row["runs"].split(";") if key]
 
     def pool(self, row: Row, *apart: str) -> list[Noise]:
-        """The noise of the random systems beside a cell, without `apart` and without losses that were put in."""
+        """The noise of the other random systems of a cell, without `apart` and without added losses."""
         put_in = {r["better"] for r in self.claims if r["claimed_by"] == "nobody"}
         found = []
         for (dataset, system, name), cell in self.cells.items():
@@ -129,7 +129,7 @@ def noisier_half(pool: Sequence[Noise]) -> Noise:
 
 
 def scales(df: float) -> tuple[float, float, float]:
-    """What the variance is multiplied by: as it is, and at the ends of its 80 % interval."""
+    """Factors of the variance: 1, and the ends of its 80 % interval."""
     return 1.0, df / float(stats.chi2.ppf(0.9, df)), df / float(stats.chi2.ppf(0.1, df))
 
 

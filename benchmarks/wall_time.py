@@ -1,4 +1,4 @@
-"""What the harness adds to the wall time of one real training, beside the bare, unpatched upstream, by turns.
+"""Wall time that the harness adds to one real training, compared with the unpatched upstream, alternating.
 
     HARNESS_GIT_MIRROR=... python benchmarks/wall_time.py --rounds 3 --epochs 20
 

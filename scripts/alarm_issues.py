@@ -20,7 +20,7 @@ def marker(alarm: dict[str, Any]) -> str:
     return f"<!-- harness check: {alarm['stream']}, {alarm['metric']} -->"
 
 
-def told(alarm: dict[str, Any]) -> str:
+def message(alarm: dict[str, Any]) -> str:
     """What an issue says of an alarm: since when, how large, and the command that shows the nights."""
     middle, low, high = alarm["size"]
     return (
@@ -47,9 +47,9 @@ def update(alarms: list[dict[str, Any]]) -> None:
         number = numbers.get(marker(alarm))
         if alarm["state"] in ("opened", "open") and number is None:
             title = f"Alarm: {alarm['stream']}, {alarm['metric']}"
-            gh("create", "--title", title, "--body-file", "-", text=f"{marker(alarm)}\n{told(alarm)}\n")
+            gh("create", "--title", title, "--body-file", "-", text=f"{marker(alarm)}\n{message(alarm)}\n")
         elif alarm["state"] in ("closed", "accepted") and number is not None:
-            gh("comment", number, "--body-file", "-", text=told(alarm))
+            gh("comment", number, "--body-file", "-", text=message(alarm))
             gh("close", number)
 
 

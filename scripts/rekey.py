@@ -62,7 +62,7 @@ def new_inputs(inputs: Mapping[str, Any], former: Path, keys: Mapping[str, str])
 
 @cache
 def kept(name: str, path: Path) -> Module:
-    """An overlay module as its record's run had it."""
+    """An overlay module in the version of its record's run."""
     return Module(name, path.read_bytes())
 
 

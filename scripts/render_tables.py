@@ -1,4 +1,4 @@
-"""Write all committed tables again from the records at hand; nothing is run and nothing is fetched.
+"""Rewrite all committed tables from existing records; executes and fetches nothing.
 
     python scripts/render_tables.py [--check] [--requests] [FOLDER ...]
 

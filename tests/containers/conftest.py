@@ -25,8 +25,8 @@ def small(tmp_path: Path, engine: docker.DockerClient, base_image: str) -> Itera
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient, base_image: str) -> Iterator[Built]:
     """The image of a project of its own; it goes afterwards."""
-    small, told = make(tmp_path_factory.mktemp("built") / "small", base_image), list[str]()
+    small, message = make(tmp_path_factory.mktemp("built") / "small", base_image), list[str]()
     try:
-        yield Built(small, image.ensure_image(engine, small.request, told.append), told)
+        yield Built(small, image.ensure_image(engine, small.request, message.append), message)
     finally:
         remove_all(engine, small.request.cache)

@@ -1,4 +1,4 @@
-"""The demonstration in containers: the whole way, and the numbers that this machine gets without them."""
+"""The demonstration in containers: end to end, with the same numbers as without containers."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_containers_of_a_dead_harness_go_and_those_of_a_living_one_stay(
 
 
 def test_containers_of_another_machine_stay(engine: docker.DockerClient, base_image: str, tmp_path: Path) -> None:
-    """Its harness may live, and nobody here can tell."""
+    """Its harness may be running, which is not detectable here."""
     labels = {f"{LABEL}.run": f"far@{tmp_path}", f"{LABEL}.host": "elsewhere/pid:[1]", f"{LABEL}.process": "boot:1:1"}
     far = engine.containers.create(base_image, ["/bin/true"], labels=labels)
     try:
@@ -213,7 +213,7 @@ def began(project: hostile.Hostile, engine: docker.DockerClient, n: int = 1) -> 
 def test_after_a_kill_the_next_start_removes_the_container_and_finishes(
     tmp_path: Path, engine: docker.DockerClient, container_settings: dict[str, str]
 ) -> None:
-    """What the container laid into its folder meanwhile is no record of it."""
+    """Files that the container wrote to its folder meanwhile are not its record."""
     project = hostile.make(tmp_path / "project", container_settings, ["forge"])
     running = project.start(*FEW)
     (first,) = began(project, engine)

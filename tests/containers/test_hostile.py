@@ -1,4 +1,4 @@
-"""A hostile upstream in containers: each attack contained, classed and told in its record, the machine unharmed."""
+"""A hostile upstream in containers: each attack is contained, classified and recorded, and the machine is unharmed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Watch:
         while not over.wait(0.2):
             self.least_memory_mb = min(self.least_memory_mb, available_mb())
             self.most_processes = max(self.most_processes, n_processes(self.engine, self.folder))
-            with contextlib.suppress(RecursionError, OSError):  # folders nested without end are somebody's attack
+            with contextlib.suppress(RecursionError, OSError):  # endlessly nested folders are one of the attacks
                 self.largest_mb = max(self.largest_mb, used_mb(self.folder))
 
 

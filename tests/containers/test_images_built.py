@@ -1,4 +1,4 @@
-"""Images on a real engine: built once, whole, without a trace of what the build needed, and pruned with care."""
+"""Images on a real engine: built once, complete, without build settings, and pruned safely."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ MARKER = "never-in-an-image"
 
 def run_inside(engine: docker.DockerClient, image: str, code: str) -> str:
     """What Python code prints inside an image, as the user that the image has."""
-    told = engine.containers.run(image, [INTERPRETER, "-c", code], remove=True, network_mode="none")
-    return bytes(told).decode().strip()
+    message = engine.containers.run(image, [INTERPRETER, "-c", code], remove=True, network_mode="none")
+    return bytes(message).decode().strip()
 
 
 def left(engine: docker.DockerClient, small: Small) -> list[str]:
@@ -54,19 +54,19 @@ def test_an_environment_becomes_an_image(built: Built) -> None:
         python_version(),
     )
     assert image.id.startswith("sha256:")
-    assert built.told[0] == f"image tiny: building {image.tag} on {request.base}"
-    assert any(line.endswith(": install the packages of the lock") for line in built.told)
+    assert built.messages[0] == f"image tiny: building {image.tag} on {request.base}"
+    assert any(line.endswith(": install the packages of the lock") for line in built.messages)
 
 
 def test_what_is_there_is_known_at_once(engine: docker.DockerClient, built: Built) -> None:
-    told: list[str] = []
+    message: list[str] = []
     seconds = []
     for _ in range(3):
         started = time.monotonic()
-        assert ensure_image(engine, built.small.request, told.append) == built.image
+        assert ensure_image(engine, built.small.request, message.append) == built.image
         seconds.append(time.monotonic() - started)
     assert min(seconds) < 1
-    assert told == []
+    assert message == []
 
 
 def test_inside_there_are_the_lock_s_packages_and_a_user_without_rights(
@@ -102,7 +102,7 @@ def test_check_and_list_tell_of_what_is_there(built: Built) -> None:
 
 
 def saved(engine: docker.DockerClient, image: str) -> bytes:
-    """Everything that the engine would hand to somebody else: configuration, history, all layers."""
+    """Everything that the engine would export: configuration, history, all layers."""
     return b"".join(engine.images.get(image).save(chunk_size=None))
 
 
@@ -171,7 +171,7 @@ def test_two_builds_of_one_lock_give_the_same_files(engine: docker.DockerClient,
 
 
 def refused(engine: docker.DockerClient, small: Small, **changes: str) -> SetupError:
-    """The error of a build that must fail and leave no image; its log is kept whole."""
+    """The error of a build that must fail and leave no image; its complete log is kept."""
     request = dataclasses.replace(small.request, **changes)  # type: ignore[arg-type]
     with pytest.raises(SetupError) as caught:
         ensure_image(engine, request)

@@ -34,7 +34,7 @@ def mirror() -> str:
 
 @pytest.fixture
 def real_project(project: Project, mirror: str) -> Project:
-    """A project that reaches the real upstreams, with the environments of the cache at hand, so they are made once."""
+    """A project with access to the real upstreams and the existing cache of environments."""
     cache = os.environ.get("HARNESS_CACHE", str(ROOT / ".cache"))
     return Project(project.folder, {**project.env, "HARNESS_GIT_MIRROR": mirror, "HARNESS_CACHE": cache})
 

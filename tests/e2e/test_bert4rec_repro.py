@@ -149,7 +149,7 @@ def directly(
     cache = Path(project.env["HARNESS_CACHE"])
     tree = max((p for p in cache.glob("trees/bert4rec_repro-*") if p.is_dir()), key=os.path.getmtime)
     (folder / "out").mkdir(parents=True)
-    (folder / "told").mkdir()
+    (folder / "message").mkdir()
     command = [
         str(python_of(project, environment)),
         "-m",
@@ -158,7 +158,7 @@ def directly(
     ]
     command += ["--dataset=beauty_s3", f"--out={folder / 'out'}", f"--model={model}", "--seed=42", "--epochs=1"]
     command += ["--validation=128", "--sequence=20", "--listed=100", *words]
-    env = {**clean_env(), "HARNESS_PROBE_DIR": str(folder / "told"), "PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"}
+    env = {**clean_env(), "HARNESS_PROBE_DIR": str(folder / "message"), "PYTHONPATH": str(tree), "PYTHONHASHSEED": "0"}
     env |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     return subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True)
 

@@ -115,7 +115,7 @@ def test_parts_are_chosen_and_a_dry_run_looks_at_nothing(reproduced: Project) ->
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--tier", "weakly"), "did you mean 'weekly'"),
         (("--only", "pin"), "did you mean 'pins'"),
@@ -128,6 +128,6 @@ def test_parts_are_chosen_and_a_dry_run_looks_at_nothing(reproduced: Project) ->
     ],
 )
 def test_mistakes_are_told_with_exit_code_2(
-    shared_project: Project, one_error: Check, words: tuple[str, ...], told: str
+    shared_project: Project, one_error: Check, words: tuple[str, ...], message: str
 ) -> None:
-    assert told in one_error(shared_project.run("check", *words), 2)
+    assert message in one_error(shared_project.run("check", *words), 2)

@@ -70,7 +70,7 @@ def test_nights_hold_at_every_depth_and_accepted_records_are_not_touched(calm: P
     assert outcomes(third) == {"full": ["held"] * 3}
     assert third["coverage"] == {"runs": 3, "in_7_days": 3, "in_30_days": 3, "oldest": "2026-01-03"}
     known = [sum(n["known"] for n in history(calm) if n["night"] == f"2026-01-0{day}") for day in (1, 2, 3)]
-    assert known == [0, 1, 3]  # the floor has no prefix, so its first night was a whole run already
+    assert known == [0, 1, 3]  # the floor has no prefix, so its first night was already a full run
     assert {path: path.read_bytes() for path in (calm.results / "runs").rglob("*") if path.is_file()} == before
     assert not list((calm.folder / ".cache" / "check").glob("2026-*"))
     nights = (calm.folder / "results" / "history" / "nights.jsonl").read_text().splitlines()

@@ -29,7 +29,7 @@ def half_the_users(folder: Path) -> None:
 
 
 def other_users(folder: Path) -> None:
-    """Ranks of as many users, with ids that nobody else has."""
+    """Ranks of the same number of users, with ids of no other run."""
     path = folder / "ranks-test.npz"
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
@@ -63,9 +63,9 @@ def test_a_damaged_record_is_one_failed_run_until_it_is_run_again(
     (trained,) = [p for p in kept if json.loads((p / "record.json").read_text())["system"] == "factorised/bce"]
     damage(trained)
     for command in ("report", "reproduce"):
-        told = project.run(command, "demo", *FEW)
-        assert (told.returncode, "Traceback" in told.stderr) == (4, False), told.stderr
-        assert reason in told.stdout
+        message = project.run(command, "demo", *FEW)
+        assert (message.returncode, "Traceback" in message.stderr) == (4, False), message.stderr
+        assert reason in message.stdout
     status = project.run("status", "demo", *FEW)
     assert "1 failed, 1 finished" in status.stdout
     assert reason.split()[0] in status.stdout

@@ -1,4 +1,4 @@
-"""`harness reproduce demo` as a user runs it: the whole way, resumed after kills, shared by two, stopped by Ctrl-C."""
+"""`harness reproduce demo` as run by a user: end to end, resumed after kills, shared by two, stopped by Ctrl-C."""
 
 from __future__ import annotations
 

@@ -129,10 +129,10 @@ def await_child(project: Project) -> int:
     while time.monotonic() < deadline:
         for run in (project.folder / ".cache" / "work").glob("*"):
             try:
-                told = (run / "events.jsonl").read_text(encoding="utf-8")
-            except OSError:  # not begun yet, or of a finished run, whose folder goes
+                expected = (run / "events.jsonl").read_text(encoding="utf-8")
+            except OSError:  # not started yet, or of a finished run, whose folder is removed
                 continue
-            if '"epoch"' in told and (found := marked(f"{run.name}@{run}")):
+            if '"epoch"' in expected and (found := marked(f"{run.name}@{run}")):
                 return found[0]
         time.sleep(0.02)
     raise AssertionError("no training began")

@@ -164,17 +164,17 @@ LATE_TOLD = {
 def test_a_loss_that_fails_on_a_later_batch_is_told_in_the_user_s_words(real_project: Project) -> None:
     """The graph is made once, and no line of the file runs on that batch. Seed 42 draws 0.75, then 0.38."""
     (real_project.folder / "late.py").write_text(LATE)
-    for name, told in LATE_TOLD.items():
+    for name, message in LATE_TOLD.items():
         records = reproduced_or_failed(real_project, f"late.py:{name}")
         (record,) = (record for key, record in records.items() if name in key)
         fault: dict[str, str] = record["fault"]  # type: ignore[assignment]
         assert fault["kind"] == "training"
-        assert fault["reason"].startswith(told)
+        assert fault["reason"].startswith(message)
         assert name != "shaped" or fault["reason"].endswith(", line 10")
 
 
 def reproduced_or_failed(project: Project, loss: str) -> dict[str, dict[str, object]]:
-    """Records of SASRec on Beauty's 10-core with a loss of one's own that may fail."""
+    """Records of SASRec on Beauty's 10-core with a custom loss that may fail."""
     where = ("--where", f"dataset=beauty-core,system=sasrec/{loss.partition(':')[2]}", "--loss", loss)
     done = project.run("reproduce", "petrov2023/fig3", *where, *QUICK, timeout=3000)
     assert done.returncode == 4, done.stderr
@@ -183,7 +183,7 @@ def reproduced_or_failed(project: Project, loss: str) -> dict[str, dict[str, obj
 
 
 def check_ins() -> bytes:
-    """Generated check-ins in the layout of Gowalla, latest first: 200 users who come back to the same place at last.
+    """Generated check-ins in the layout of Gowalla, latest first: 200 users who finally return to the same place.
 
     Before that, each has been there twice and elsewhere six times; ten more have too few check-ins to be kept.
     """
@@ -197,7 +197,7 @@ def check_ins() -> bytes:
 
 
 def test_gowalla_is_read_in_time_order_and_seen_items_stay(real_project: Project) -> None:
-    """All are held out the place that everybody goes to; in another order, or without what they saw, nobody is."""
+    """The place that all users visit is held out for all; in another order, or without seen items, for none."""
     file, data = real_project.folder / "recipes" / "data" / "gsasrec.yaml", check_ins()
     name = "loc-gowalla_totalCheckins.txt.gz"
     (real_project.folder / "data").mkdir()

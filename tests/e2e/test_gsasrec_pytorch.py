@@ -69,7 +69,7 @@ def python_of(project: Project) -> Path:
 
 
 def bare_data(path: Path, folder: Path) -> None:
-    """Beauty's 10-core in the port's files, put together anew from what its README and its script for ML-1M do."""
+    """Beauty's 10-core in the port's files, rebuilt by the steps of its README and its script for ML-1M."""
     table = np.loadtxt(path, dtype=int)
     users, items = (np.unique(column, return_inverse=True)[1] + 1 for column in table.T)
     drawn = set(np.random.RandomState(42).choice(users.max(), 128, replace=False))
@@ -93,7 +93,7 @@ def bare_data(path: Path, folder: Path) -> None:
 def test_control_the_port_s_own_scripts_print_the_same(
     real_project: Project, mirror: str, tmp_path: Path, system: str
 ) -> None:
-    """Its scripts as they are, with the real ir_measures and torchinfo, in a process of their own."""
+    """Its unmodified scripts, with the real ir_measures and torchinfo, in a separate process."""
     record = reproduced(real_project, system)[system]
     assert record["status"] == "finished", record["fault"]
     assert record["training"] == {"nonfinite": 0, "moved": True}
@@ -112,7 +112,7 @@ def test_control_the_port_s_own_scripts_print_the_same(
         return subprocess.run(words, cwd=tree, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     trained = script("train_gsasrec.py")
-    assert "Total params" in trained  # torchinfo's own summary, so it is not a stand-in that was imported
+    assert "Total params" in trained  # torchinfo's own summary, so no substitute was imported
     (weights,) = (tree / "models").iterdir()
     bare = said(trained) + said(script("evaluate_gsasrec.py", f"--checkpoint={weights}"))
     assert len(bare) == 3
@@ -159,7 +159,7 @@ def test_options_that_cannot_be_are_a_run_s_reason(real_project: Project) -> Non
 
 
 def rewritten(project: Project, changes: dict[str, str]) -> None:
-    """Change the recipe of the released models, each pattern wherever it stands."""
+    """Change the recipe of the released models, every occurrence of each pattern."""
     file = project.folder / f"recipes/{RELEASED}.yaml"
     text = file.read_text(encoding="utf-8")
     for old, new in changes.items():
@@ -172,16 +172,16 @@ def trained_here(project: Project, folder: Path) -> tuple[Path, Path]:
     """Weights that the port trained, and the ranks of that training, by the overlay in a source tree of the harness."""
     cache = Path(project.env["HARNESS_CACHE"])
     tree = max((p for p in cache.glob("trees/gsasrec-pytorch-*") if p.is_dir()), key=os.path.getmtime)
-    out, told = folder / "out", folder / "told"
+    out, message = folder / "out", folder / "message"
     out.mkdir(parents=True)
-    told.mkdir()
+    message.mkdir()
     data = next(cache.glob("data/*/beauty-core.txt"))
     words = [str(python_of(project)), "-m", "harness_overlay.gsasrec_torch.run", f"--data={data}", "--dataset=beauty"]
     words += [f"--out={out}", "--model=sasrec", "--seed=7", "--epochs=2", "--sequence=20", "--validation=128"]
-    env = {**clean_env(), "HARNESS_PROBE_DIR": str(told), "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {**clean_env(), "HARNESS_PROBE_DIR": str(message), "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run(words, cwd=tree, env=env, check=True, capture_output=True)
     (weights,) = (out / "models").iterdir()
-    return weights, told / "ranks-test.npz"
+    return weights, message / "ranks-test.npz"
 
 
 def test_weights_that_the_port_saved_give_their_training_s_ranks_again(real_project: Project, tmp_path: Path) -> None:
@@ -217,9 +217,9 @@ def test_a_model_that_the_mirror_lacks_is_told_by_name(real_project: Project, mi
     rewritten(real_project, {ON_BEAUTY: "beauty-core"})
     done = real_project.run("reproduce", RELEASED, "--where", "system=sasrec/bce-released", timeout=600)
     assert done.returncode == 3
-    told = "".join(done.stderr.split())  # lines are wrapped
-    assert "themirrorlackspre_trained/gsasrec-ml1m-step:47520-t:0.0-negs:1" in told
-    assert f"(blob{SASREC_BLOB})" in told
+    message = "".join(done.stderr.split())  # lines are wrapped
+    assert "themirrorlackspre_trained/gsasrec-ml1m-step:47520-t:0.0-negs:1" in message
+    assert f"(blob{SASREC_BLOB})" in message
     assert set(records(real_project)) == {"popularity"}
 
 

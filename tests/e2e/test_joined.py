@@ -67,8 +67,8 @@ def test_a_run_without_the_view_is_a_gap(project: Project) -> None:
     path.write_text(
         path.read_text().replace("    sequences: data.txt", f"    {HASH}: {'ab' * 32}\n    sequences: data.txt")
     )
-    told = project.run("reproduce", "cross/two").stderr
-    digest = next(word for word in told.replace(",", " ").split() if len(word) == 64 and word != "ab" * 32)
+    message = project.run("reproduce", "cross/two").stderr
+    digest = next(word for word in message.replace(",", " ").split() if len(word) == 64 and word != "ab" * 32)
     path.write_text(path.read_text().replace("ab" * 32, digest))
     done = project.run("reproduce", "cross/two")
     assert done.returncode == 4

@@ -18,9 +18,9 @@ def an_overlay(upstream: Path) -> None:
     (upstream / "harness_overlay").symlink_to(".")
 
 
-@pytest.mark.parametrize(("make", "told"), [(a_link, "out.py -> "), (an_overlay, "harness_overlay")])
+@pytest.mark.parametrize(("make", "message"), [(a_link, "out.py -> "), (an_overlay, "harness_overlay")])
 def test_a_source_tree_that_leads_out_of_itself_is_refused(
-    tmp_path: Path, make: Callable[[Path], None], told: str
+    tmp_path: Path, make: Callable[[Path], None], message: str
 ) -> None:
     project = hostile.make(tmp_path / "project", {}, ["deaf"])
     upstream, toml = tmp_path / "upstream", project.folder / "harness.toml"
@@ -32,7 +32,7 @@ def test_a_source_tree_that_leads_out_of_itself_is_refused(
     toml.write_text(text.replace(commit, f'commit = "{after}"').replace('code = ["/*.py"]', 'code = ["/*"]'))
     done = project.run("reproduce", "attacks", "--executor", "local")
     assert done.returncode == 3, done.stdout + done.stderr
-    assert told in done.stderr
+    assert message in done.stderr
     assert before not in done.stderr
     assert "Traceback" not in done.stderr
     assert not project.runs.exists()

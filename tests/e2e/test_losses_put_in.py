@@ -1,4 +1,4 @@
-"""Losses that the command line puts in, on a small PyTorch upstream: they train, prove themselves, stand in tables."""
+"""Losses added by the command line, on a small PyTorch upstream: trained, verified and shown in tables."""
 
 from __future__ import annotations
 

@@ -55,12 +55,12 @@ def toy(project: Project) -> Project:
 
 def test_what_was_fixed_before_the_runs_is_said_to_be(toy: Project) -> None:
     commit = git(toy.folder, "rev-parse", "--short=12", "HEAD")
-    told = f"{SUBJECT}last changed in {commit} (2020-01-01 00:00 UTC), before all 1 runs."
-    assert lines(toy) == [told]
+    message = f"{SUBJECT}last changed in {commit} (2020-01-01 00:00 UTC), before all 1 runs."
+    assert lines(toy) == [message]
     toy.replace("recipes/toy/table.yaml", "claims:\n", "# a comment\nclaims:\n")
     toy.replace("recipes/toy/table.yaml", "title: A toy", "title: A toy of ours")
     committed(toy, "2037-01-01T00:00:00+00:00")
-    assert lines(toy) == [told]
+    assert lines(toy) == [message]
 
 
 def test_a_later_change_is_shown_with_what_it_would_have_been(toy: Project) -> None:
@@ -79,8 +79,8 @@ def test_a_later_change_is_shown_with_what_it_would_have_been(toy: Project) -> N
     toy.replace("recipes/toy/table.yaml", ", metrics: [HIT@10]}", "}")
     toy.replace("recipes/toy/table.yaml", "relative: 0.2", "relative: 0.1")
     committed(toy, "2037-01-02T00:00:00+00:00")
-    (told,) = lines(toy)  # the record's hash says that it ended under these
-    assert told.endswith("(2037-01-02 00:00 UTC), before all 1 runs.")
+    (message,) = lines(toy)  # the record's hash says that it ended under these
+    assert message.endswith("(2037-01-02 00:00 UTC), before all 1 runs.")
 
 
 def test_records_without_the_hash_go_by_their_date(toy: Project) -> None:
@@ -115,19 +115,19 @@ def table_files(project: Project) -> dict[str, bytes]:
 def test_a_clone_whose_history_is_cut_renders_the_same_bytes(toy: Project, tmp_path: Path) -> None:
     """It said "unchanged since" the one commit that it has, and so changed a committed file."""
     (toy.folder / ".gitignore").unlink(missing_ok=True)
-    (told,) = lines(toy)
+    (message,) = lines(toy)
     git(toy.folder, "add", "results")
     git(toy.folder, "commit", "--quiet", "-m", "results", date="2036-01-01T00:00:00+00:00")
     before = table_files(toy)
     shallow = Project(tmp_path / "shallow", toy.env)
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{toy.folder}", str(shallow.folder))
-    assert lines(shallow) == [told]
+    assert lines(shallow) == [message]
     assert table_files(shallow) == before
     shutil.rmtree(shallow.folder / ".git")
-    assert lines(shallow) == [told]
+    assert lines(shallow) == [message]
     assert table_files(shallow) == before
     shallow.replace("recipes/toy/table.yaml", "relative: 0.1", "relative: 0.2")
-    assert lines(shallow) != [told]  # it speaks of other criteria now
+    assert lines(shallow) != [message]  # it speaks of other criteria now
 
 
 def test_a_rebase_moves_no_date(toy: Project) -> None:
@@ -144,9 +144,9 @@ def test_without_git_and_where_the_history_is_cut(toy: Project, tmp_path: Path) 
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{toy.folder}", str(shallow))
     shutil.rmtree(shallow / "results" / "tables")
-    (told,) = lines(Project(shallow, toy.env))
-    assert told.startswith(f"{SUBJECT}unchanged since ")
-    assert told.endswith("(2036-01-01 00:00 UTC), where this shallow clone's history begins; before that, unknown.")
+    (message,) = lines(Project(shallow, toy.env))
+    assert message.startswith(f"{SUBJECT}unchanged since ")
+    assert message.endswith("(2036-01-01 00:00 UTC), where this shallow clone's history begins; before that, unknown.")
     (toy.folder / ".git").rename(tmp_path / "git")
     shutil.rmtree(toy.folder / "results" / "tables")
     nothing = "no Git history of the recipe is available, so it is unknown when they were last changed."

@@ -77,11 +77,11 @@ def test_plan_shows_the_stage_and_counts_it(toy: Project) -> None:
     assert "5 runs, 5 there, 0 to run" in toy.run("plan", *ASKED[1:], "--pretrain", "4").stdout
 
 
-@pytest.mark.parametrize(("epochs", "told"), [("3", "multiple of 2"), ("0", "greater than or equal to 1")])
-def test_epochs_that_would_leave_no_weights_are_refused(toy: Project, epochs: str, told: str) -> None:
+@pytest.mark.parametrize(("epochs", "expected"), [("3", "multiple of 2"), ("0", "greater than or equal to 1")])
+def test_epochs_that_would_leave_no_weights_are_refused(toy: Project, epochs: str, expected: str) -> None:
     done = toy.run(*ASKED, "--pretrain", epochs)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert expected in done.stderr
 
 
 def test_a_recipe_without_a_stage_says_so(toy: Project, one_error: Check) -> None:

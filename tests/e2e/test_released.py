@@ -1,4 +1,4 @@
-"""Released weights: on a toy release the whole way, and the real ones against their authors' logs."""
+"""Released weights: a toy release end to end, and the real ones compared with their authors' logs."""
 
 from __future__ import annotations
 
@@ -127,16 +127,16 @@ def test_weights_that_were_not_loaded_fail_the_run(toy: Project) -> None:
 
 def test_mistakes_are_told_in_one_message(toy: Project, one_error: Check) -> None:
     toy.replace("recipes/toy/released.yaml", "harness_overlay.again", "harness_overlay.agian")
-    told = one_error(toy.run("plan", "toy/released"), 2)
-    assert "recipes/toy/released.yaml: command: 'harness_overlay.agian' names agian.py, which is not in" in told
-    assert "did you mean 'again.py'" in told
+    message = one_error(toy.run("plan", "toy/released"), 2)
+    assert "recipes/toy/released.yaml: command: 'harness_overlay.agian' names agian.py, which is not in" in message
+    assert "did you mean 'again.py'" in message
     toy.replace("recipes/toy/released.yaml", "harness_overlay.agian", "harness_overlay.again")
     toy.replace("recipes/toy/released.yaml", "release: theirs", "release: thiers")
     assert "unknown release 'thiers'" in one_error(toy.run("plan", "toy/released"), 2)
     toy.replace("recipes/toy/released.yaml", "      net/gone: {path", "      net/lost: {path")
-    told = one_error(toy.run("plan", "toy/released"), 2)
-    assert "unknown system 'net/lost'" in told
-    assert "generated: no file for net/gone" in told
+    message = one_error(toy.run("plan", "toy/released"), 2)
+    assert "unknown system 'net/lost'" in message
+    assert "generated: no file for net/gone" in message
 
 
 @pytest.mark.upstream

@@ -100,7 +100,7 @@ def test_any_two_systems_are_compared(reproduced: Project) -> None:
     done = reproduced.run("compare", "factorised/gbce", "factorised/ce-all", "--metrics", "HIT@10,MRR", "--wilcoxon")
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
-    for told in (
+    for message in (
         "gbce (32 negatives, t 0.75) against ce-all",
         "p random.",
         "Wilcoxon: signed ranks",
@@ -108,7 +108,7 @@ def test_any_two_systems_are_compared(reproduced: Project) -> None:
         "MRR",
         "their own 2",
     ):
-        assert told in text
+        assert message in text
     assert "no claim of the paper" not in text
     floor = reproduced.run("compare", "factorised/gbce", "popularity", "--seeds", "42")
     assert floor.returncode == 0
@@ -156,8 +156,8 @@ def test_single_runs_say_what_keeps_them_from_being_compared(reproduced: Project
     text = " ".join(reproduced.run("compare", first, copies[0]).stdout.split())
     assert "§ factorised/ce-all, seed 42: the weights never moved." in text
     assert "The runs differ in protocol, so a difference may come from it: seen excluded against zeroed." in text
-    told = one_error(reproduced.run("compare", first, copies[1]), 2)
-    assert "protocols differ: ranking full against sampled" in told
+    message = one_error(reproduced.run("compare", first, copies[1]), 2)
+    assert "protocols differ: ranking full against sampled" in message
     for key in copies:
         shutil.rmtree(second.parent / key)
 

@@ -116,7 +116,7 @@ def by_overlay(place: Place, folder: Path, *arguments: str) -> Left:
 
 
 def by_authors(place: Place, folder: Path, config: str, *words: str) -> Left:
-    """Two epochs by the authors' script as it is."""
+    """Two epochs of the unmodified authors' script."""
     shutil.copytree(place.bare / "src", folder)
     command = [str(place.python), "run.py", f"--config-name={config}", f"data_path={place.data}", *words]
     command += ["dataloader.num_workers=0", "trainer_params.max_epochs=2"]
@@ -178,19 +178,21 @@ def test_each_network_trains_with_each_loss(place: Place, tmp_path: Path, model:
     left = by_overlay(place, tmp_path / "run", *words)
     (proof,) = [e for e in left.events if e["event"] == "loss"]
     known = proof["computed"]
-    assert any(told.startswith("focal_ce@") for told in known) if name == "custom" else name in known
+    assert any(message.startswith("focal_ce@") for message in known) if name == "custom" else name in known
     assert len(left.ranks["user"]) == N_USERS
 
 
 def test_printed_metrics_are_those_of_the_ranks(place: Place, tmp_path: Path) -> None:
     left = by_overlay(place, tmp_path / "run", "--model=bert4rec", "--loss=mlm-ce", "--loss_options=form=lean")
-    told = next(e for e in left.events if e["event"] == "printed")["metrics"]
+    message = next(e for e in left.events if e["event"] == "printed")["metrics"]
     rank = left.ranks["above_printed"] + (left.ranks["tied_printed"] + 1) / 2
     assert len(rank) == N_USERS
     for k in (10, 100):
-        assert told[f"HIT@{k}"] == f"{(rank <= k).mean():.10f}"
-        assert float(told[f"NDCG@{k}"]) == pytest.approx(np.where(rank <= k, 1 / np.log2(rank + 1), 0).mean(), abs=1e-9)
-        assert float(told[f"MRR@{k}"]) == pytest.approx(np.where(rank <= k, 1 / rank, 0).mean(), abs=1e-9)
+        assert message[f"HIT@{k}"] == f"{(rank <= k).mean():.10f}"
+        assert float(message[f"NDCG@{k}"]) == pytest.approx(
+            np.where(rank <= k, 1 / np.log2(rank + 1), 0).mean(), abs=1e-9
+        )
+        assert float(message[f"MRR@{k}"]) == pytest.approx(np.where(rank <= k, 1 / rank, 0).mean(), abs=1e-9)
 
 
 def test_every_command_of_the_authors_script_is_a_cell_s(place: Place) -> None:

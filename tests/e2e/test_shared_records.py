@@ -29,9 +29,9 @@ def test_a_recipe_that_is_contradicted_replaces_no_record_of_another(project: Pr
     done = project.run("reproduce", "demo", *FEW)
     before = contents(project)
     for more in ((), ("--retry-failed",)):
-        told = project.run("reproduce", "demo/sampled", *FEW, *more)
-        assert (told.returncode, "Traceback" in told.stderr) == (4, False), told.stderr
-        assert CONTRADICTED in told.stdout + told.stderr
+        message = project.run("reproduce", "demo/sampled", *FEW, *more)
+        assert (message.returncode, "Traceback" in message.stderr) == (4, False), message.stderr
+        assert CONTRADICTED in message.stdout + message.stderr
         assert contents(project) == before
     assert "2 failed" in project.run("status", "demo/sampled", *FEW).stdout
     assert project.run("report", "demo", *FEW).returncode == done.returncode
@@ -41,10 +41,10 @@ def test_a_recipe_that_is_contradicted_replaces_no_record_of_another(project: Pr
 def test_a_run_counts_as_soon_as_its_recipe_is_corrected(project: Project) -> None:
     """The fault stayed in the record, so the corrected recipe was said to be contradicted too."""
     with_sampled_recipe(project)
-    told = project.run("reproduce", "demo/sampled", *FEW)
-    assert told.returncode == 4, told.stderr
-    assert "FAILED  generated factorised/bce seed 42" in told.stderr
-    assert CONTRADICTED in told.stderr
+    message = project.run("reproduce", "demo/sampled", *FEW)
+    assert message.returncode == 4, message.stderr
+    assert "FAILED  generated factorised/bce seed 42" in message.stderr
+    assert CONTRADICTED in message.stderr
     again = project.run("reproduce", "demo", *FEW)
     assert "start" not in again.stderr
     assert "2 finished" in project.run("status", "demo", *FEW).stdout

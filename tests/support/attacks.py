@@ -73,7 +73,7 @@ def files():
 
 
 def upwards():
-    """Out of its folder by dots; records beside it count as finished runs."""
+    """A path out of its folder by dots; records next to it would count as finished runs."""
     name = os.path.basename(RUN)
     return try_all(
         ("up", lambda: write(os.path.join(RUN, "..", "escape.txt"))),
@@ -123,7 +123,7 @@ def memory():
 
 
 def child_memory():
-    """The child is killed, the parent does as if nothing had happened."""
+    """The child process is killed; the parent continues normally."""
     code = "x = []\nwhile True: x.append(bytearray(1 << 24))"
     subprocess.run([sys.executable, "-c", code], check=False)
     return 3

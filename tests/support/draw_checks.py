@@ -49,7 +49,7 @@ def allowed(
 
 @st.composite
 def batches(draw: st.DrawFn, exclude: tuple[str, ...]) -> tuple[Any, ...]:
-    """targets, mask, n_rows, excluded_rows, exclude, seen; excluded rows may stand in `seen`, anything where padded."""
+    """targets, mask, n_rows, excluded_rows, exclude, seen; `seen` may have excluded rows, padding any values."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     b, length, n_rows = (draw(st.sampled_from(range(1, most + 1))) for most in (3, 5, 9))
     excluded = tuple(rng.permutation(n_rows)[: draw(st.sampled_from((0, 1, 2)))].tolist())
@@ -128,7 +128,7 @@ class SamplerChecks:
 
     @pytest.mark.parametrize("exclude", EXCLUDE)
     def test_draws_are_uniform_and_independent(self, exclude: str) -> None:
-        """Rows 0 and 4 are no items, 2 and 7 the sequence's targets; single rows and neighbouring pairs of draws."""
+        """Rows 0 and 4 are not items, 2 and 7 the sequence's targets; single rows and neighbouring pairs of draws."""
         arguments = np.array([[2, 7]]), np.array([[True, True]]), 12, (0, 4), exclude, None
         got = self.draw("draw", 3, 60_000, *arguments)[0]
         for position, may in zip(got, allowed(*arguments)[0], strict=True):
@@ -201,7 +201,7 @@ class DrawingLossChecks:
 
     @pytest.mark.parametrize("name", SAMPLED)
     def test_where_one_row_is_left_it_is_drawn(self, name: str) -> None:
-        """Rows 1 and 2 are targets, 3 was seen, 0 and 5 are no items: 4 is the negative of every position."""
+        """Rows 1 and 2 are targets, 3 was seen, 0 and 5 are not items: 4 is the negative of every position."""
         rng = np.random.default_rng(4)
         options = {"k": 1, "excluded_rows": (0, 5)}
         case = Case(
@@ -229,7 +229,7 @@ class DrawingLossChecks:
 
     @pytest.mark.parametrize("name", SAMPLED)
     def test_rows_that_may_not_be_drawn_get_no_gradient(self, name: str) -> None:
-        """Rows 0 and 1 are no items, 2 to 19 are targets, 20 to 25 were seen, 26 to 39 are left."""
+        """Rows 0 and 1 are not items, 2 to 19 are targets, 20 to 25 were seen, 26 to 39 are left."""
         seen = np.tile(np.arange(20, 26), (5, 1))
         at = {"at": "all"} if name in PAIRWISE else {}
         case = batch(name, k=14, exclude="sequence", excluded_rows=(0, 1), **at)
@@ -255,7 +255,7 @@ class DrawingLossChecks:
 
     @pytest.mark.parametrize(("name", "k"), [("sampled-ce", 7), ("sampled-ce", 3000)])
     def test_too_few_rows_are_refused(self, name: str, k: int) -> None:
-        """One row is no item, the sequence holds one: 6 of the 8 are left."""
+        """One row is not an item, the sequence contains one: 6 of the 8 are left."""
         case = Case(
             name, np.ones((1, 2, 1)), np.ones((8, 1)), np.full((1, 2), 3), np.ones((1, 2), dtype=bool), None,
             {"k": k, "excluded_rows": (0,)},

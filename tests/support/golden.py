@@ -1,4 +1,4 @@
-"""Golden digits of the overlay: what it computed before its files were last arranged anew.
+"""Golden digits of the overlay: computed before its files were last reorganised.
 
     python tests/support/golden.py compare    # to the last digit; on the machine that wrote them, or one like it
     python tests/support/golden.py write      # after a change that is meant to move digits

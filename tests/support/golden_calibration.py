@@ -17,8 +17,8 @@ import numpy as np
 LATER_VIEWS = ("_items",)
 
 
-def told(listen: Callable[[], None]) -> dict[str, Any]:
-    """Ranks and events that the probe was told of."""
+def reported(listen: Callable[[], None]) -> dict[str, Any]:
+    """Ranks and events that the probe received."""
     with tempfile.TemporaryDirectory() as folder:
         with mock.patch.dict(os.environ, {"HARNESS_PROBE_DIR": folder}):
             listen()
@@ -26,7 +26,7 @@ def told(listen: Callable[[], None]) -> dict[str, Any]:
         with np.load(Path(folder, "ranks-test.npz")) as file:
             arrays = {name: golden.digest(file[name]) for name in file if file[name].dtype.kind == "i"}
             protocol = json.loads(str(file["protocol"]))
-        # Declared equivalences name the file of digits as it is, so a view of later is left out; it has its own tests.
+        # Declared equivalences contain the hash of this file, so a later view is excluded; it has its own tests.
         arrays = {name: digits for name, digits in arrays.items() if not name.endswith(LATER_VIEWS)}
         protocol = {name: word for name, word in protocol.items() if f"_{name.partition('.')[0]}" not in LATER_VIEWS}
     found: dict[str, Any] = {"arrays": arrays, "protocol": protocol}
@@ -43,7 +43,7 @@ def scores_of(n_users: int, n_items: int) -> np.ndarray:
 
 
 def gsasrec(loss: str, extra: int | None) -> dict[str, Any]:
-    """Six users, seven items; the last one is tested with an item that nobody had."""
+    """Six users, seven items; the last one is tested with an item without training interactions."""
     from overlay.gsasrec import watch as watching
 
     def listen() -> None:
@@ -56,7 +56,7 @@ def gsasrec(loss: str, extra: int | None) -> dict[str, Any]:
             ranked.add(str(user), {f"i{item}": item for item in range(7)}, scores)
         ranked.write()
 
-    return told(listen)
+    return reported(listen)
 
 
 def port() -> dict[str, Any]:
@@ -77,4 +77,4 @@ def port() -> dict[str, Any]:
             ranked.add(scores[rows], left[rows])
         ranked.write()
 
-    return told(listen)
+    return reported(listen)

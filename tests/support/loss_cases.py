@@ -104,7 +104,7 @@ def negatives_of(
 
 @st.composite
 def options_of(draw: st.DrawFn, name: str, excluded_rows: tuple[int, ...]) -> dict[str, Any]:
-    """Any choice of options, where None stands for: not passed on, so that the defaults are tested as well."""
+    """Any choice of options, where None means: not passed on, so that the defaults are tested too."""
     choices = {"average": ("positions", "sequences"), **OPTIONS.get(name, {})}
     if name in PAIRWISE:
         choices["at"] = ("last", "all")

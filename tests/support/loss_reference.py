@@ -202,7 +202,7 @@ def position_weights(mask: np.ndarray, average: str, last_only: bool) -> np.ndar
 def others_of(
     name: str, target: int, items: list[int], negatives: np.ndarray | None, b: int, t: int
 ) -> np.ndarray | list[int]:
-    """Rows that stand against the target at position t of sequence b."""
+    """Rows used as negatives of the target at position t of sequence b."""
     if name in OVER_THE_CATALOGUE:
         return [i for i in items if i != target]
     assert negatives is not None

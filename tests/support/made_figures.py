@@ -100,7 +100,7 @@ def drawn(of: Draw, found: FigureData, dataset: str = "d") -> list[Figure]:
 
 
 def points(axes: Axes, kind: str) -> list[tuple[float, float]]:
-    """Where the marks of a kind stand, in the order drawn."""
+    """The positions of the marks of a kind, in the order drawn."""
     lines = [line for line in axes.lines if line.get_label() == f"_{kind}"]
     return [(float(x), float(y)) for line in lines for x, y in zip(*line.get_data(), strict=True)]
 

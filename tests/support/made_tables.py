@@ -97,7 +97,7 @@ def awkward() -> tuple[TableSpec, list[RunResult], list[Published]]:
 
 
 def with_own() -> tuple[TableSpec, list[RunResult]]:
-    """Two losses put in beside A and B, one of which never ran."""
+    """Two losses added to A and B, one of which never ran."""
     systems = (*spec().systems, SystemSpec("a/my_loss", "A, my_loss (gamma=3)"), SystemSpec("a/gbce", "A, gbce"))
     own = [Claim("a/my_loss", other, "HIT@10", own=True) for other in ("a", "a/gbce")]
     notes = ("my_loss (gamma=3): losses/mine_1.py, SHA-256 1a2b3c4d5e6f; added in place of the loss of A",)

@@ -1,4 +1,4 @@
-"""Data files that nobody has: they are named before anything is made."""
+"""Missing data files: they are reported before anything is created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small HTTP server for tests: pages by path, and silence where nobody listens."""
+"""A small HTTP server for tests: pages by path, and an address without a server."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def served(pages: Mapping[str, Page]) -> Iterator[str]:
 
 
 def silent_address() -> str:
-    """An address at which nobody listens."""
+    """An address without a server."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{unused.getsockname()[1]}"

@@ -79,12 +79,12 @@ class Built:
     """An image that is there already, for all tests of a module that change nothing.
 
     Attributes:
-        told: what was said of its build.
+        messages: of its build.
     """
 
     small: Small
     image: images.Image
-    told: list[str]
+    messages: list[str]
 
 
 def make(folder: Path, base: str) -> Small:

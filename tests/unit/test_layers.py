@@ -103,7 +103,7 @@ def sources() -> dict[str, ast.Module]:
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
-    """Full names of everything a module imports, wherever the import stands, also those for type checkers only."""
+    """Full names of everything a module imports, at any place, including those for type checkers only."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,4 +1,4 @@
-"""The workflows: actions pinned by commit, rights stated, and checks that the command line understands."""
+"""The workflows: actions pinned by commit, stated permissions, and valid commands."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ os.environ.update(TF_USE_LEGACY_KERAS="1", TF_ENABLE_ONEDNN_OPTS="0", TF_CPP_MIN
 
 
 class Board:
-    """A TensorBoard that listens nowhere."""
+    """A TensorBoard without a server."""
 
     def configure(self, argv=None):
         """Nothing."""

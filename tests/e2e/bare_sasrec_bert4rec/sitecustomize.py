@@ -40,7 +40,7 @@ def main(**_):
 
 
 def places(truth, found, k):
-    """The place of each user's item among the first k, None for nowhere; a user's list is in the order of the frame.
+    """The rank of each user's item among the first k, None if absent; a user's list is in the order of the frame.
 
     Written to the file of the variable PLACES, if there is one, so the last call leaves those of the test.
     """

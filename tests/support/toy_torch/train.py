@@ -1,4 +1,4 @@
-"""A recommender as small as can be: item embeddings and a GRU, two epochs, ranks of everybody's last item."""
+"""A minimal recommender: item embeddings and a GRU, two epochs, ranks of every user's last item."""
 
 import argparse
 from pathlib import Path

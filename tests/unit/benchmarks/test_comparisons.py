@@ -24,9 +24,9 @@ def test_few_users_cost_no_absurd_time(
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
     )
-    told = tmp_path / "told.json"
-    benchmark["main"](["--users", "300", "400", "--resamples", "200", "--json", str(told)])
-    rows = json.loads(told.read_text())["rows"]
+    message = tmp_path / "told.json"
+    benchmark["main"](["--users", "300", "400", "--resamples", "200", "--json", str(message)])
+    rows = json.loads(message.read_text())["rows"]
     assert [(row["what"], row["users"]) for row in rows] == [("harness", 300), ("harness", 400)]
     assert all(0 < row["cpu_s"] < ABSURD_S for row in rows)
     assert all(20 < row["peak_mb"] < 500 for row in rows)

@@ -20,7 +20,7 @@ held, end = bytearray(64 * 2**20), time.process_time() + {BUSY_S}
 while time.process_time() < end:
     pass
 print("training_time", 1.5, flush=True)
-time.sleep(1)  # the reader of this line looks at the memory so far, also on a busy machine
+time.sleep(1)  # the reader of this line measures the memory so far, even on a busy machine
 more = bytearray(128 * 2**20)
 print({{"test_ndcg@10": 0.25}})
 sys.exit(int(sys.argv[1]))
@@ -51,5 +51,5 @@ def test_places_and_metrics_that_differ_are_counted(benchmark: dict[str, Any]) -
     left = benchmark["Left"]
     one = left(0.5, {"test_ndcg@10": 0.25}, np.array([1, 0, 7, 0]))
     other = left(0.5, {"test_ndcg@10": 0.26}, np.array([1, 0, 8, 100]))
-    told = benchmark["compared"](one, other)
-    assert "1.00e-02; places of test items in the lists of 100: 1 of 3 equal; users: 4" in told
+    message = benchmark["compared"](one, other)
+    assert "1.00e-02; places of test items in the lists of 100: 1 of 3 equal; users: 4" in message

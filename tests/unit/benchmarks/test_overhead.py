@@ -23,10 +23,10 @@ def benchmark() -> dict[str, Any]:
 def test_a_trivial_run_costs_no_absurd_time_and_none_is_lost(
     benchmark: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = tmp_path / "told.json"
-    options = ["--runs", str(N_RUNS), "--jobs", "2", "--no-snakemake", "--run-seconds", "0", "--json", str(told)]
+    message = tmp_path / "told.json"
+    options = ["--runs", str(N_RUNS), "--jobs", "2", "--no-snakemake", "--run-seconds", "0", "--json", str(message)]
     benchmark["main"](options)  # raises if runs are lost
-    lines = {line["what"]: line for line in json.loads(told.read_text())["lines"]}
+    lines = {line["what"]: line for line in json.loads(message.read_text())["lines"]}
     per_run = lines[f"{N_RUNS} trivial runs, per run"]
     assert 0 < per_run["ours"] < ABSURD_MS
     assert lines[f"Rerun with all {N_RUNS} there"]["ours"] * 1000 < ABSURD_MS * N_RUNS

@@ -53,10 +53,10 @@ def test_a_changed_number_and_a_changed_word_are_found(tmp_path: Path) -> None:
     table.write_text(
         text.replace(",reproduced,", ",differs,", 1).replace("0.03625828", "0.03635828", 1), encoding="utf-8"
     )
-    code, told = recomputed(folder)
+    code, message = recomputed(folder)
     assert code == 1
-    assert "verdict: table differs, recomputed reproduced" in told
-    assert "mean: table 0.03635828" in told
+    assert "verdict: table differs, recomputed reproduced" in message
+    assert "mean: table 0.03635828" in message
 
 
 @pytest.mark.parametrize("name", ["recompute", "recompute_claims", "recompute_formulas"])

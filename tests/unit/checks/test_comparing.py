@@ -24,7 +24,7 @@ Ranks = dict[str, np.ndarray]
 
 
 def shifted(users: slice | list[int], places: int, *views: str) -> Ranks:
-    """Ranks in which these users' items stand so many places worse."""
+    """Ranks in which these users' items are this much worse."""
     found = columns()
     for view in views or ("printed", "all"):
         found[f"above_{view}"][users] += places
@@ -99,7 +99,7 @@ def test_an_anchor_counts_more_than_the_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("course", "new", "told"),
+    ("course", "new", "message"),
     [
         ({}, "held", ""),
         ({"epochs": 3}, "held", ""),  # shorter, but as long as the prefix
@@ -114,11 +114,11 @@ def test_an_anchor_counts_more_than_the_record(tmp_path: Path) -> None:
         ({"epochs": 2, "loss": [0.5, 0.49], "value": [0.1, 0.11]}, "left", "loss has another length"),
     ],
 )
-def test_the_beginning_of_a_training(tmp_path: Path, course: dict[str, object], new: str, told: str) -> None:
+def test_the_beginning_of_a_training(tmp_path: Path, course: dict[str, object], new: str, message: str) -> None:
     old, rerun = record(tmp_path / "old"), record(tmp_path / "new", **course)  # type: ignore[arg-type]
     found = compare_prefix(old, rerun, 3, LIMITS)
     assert outcome(found, None) == new
-    assert told in "; ".join(found.changes)
+    assert message in "; ".join(found.changes)
     anchor = compare_prefix(old, old, 3, LIMITS).digest
     assert outcome(found, anchor) == ("held" if new == "held" else "changed")
 

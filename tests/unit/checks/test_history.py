@@ -1,4 +1,4 @@
-"""The history: whole after a kill, anchors by class and depth, acceptance; and the order that follows from it."""
+"""The history: complete after a kill, anchors by class and depth, acceptance; and the order that follows from it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_nights_classes_and_acceptance_have_files_of_their_own(tmp_path: Path) -
 
 def test_an_anchor_is_of_one_key_class_and_depth() -> None:
     history = of(line(), line(night=1, outcome="changed"), line("bb", depth="prefix", curve="c", outcome="near"))
-    assert history.anchor("aa", "c1", "full") == "r-held"  # what changed is no anchor
+    assert history.anchor("aa", "c1", "full") == "r-held"  # a changed run is not an anchor
     assert history.anchor("aa", "c2", "full") is None
     assert history.anchor("aa", "c1", "prefix") is None
     assert history.anchor("bb", "c1", "prefix") == "c"

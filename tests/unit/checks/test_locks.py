@@ -45,7 +45,7 @@ def looked_at(tmp_path: Path, page: Page | None, text: str = LOCK) -> list[Item]
 
 
 @pytest.mark.parametrize(
-    ("page", "outcome", "told"),
+    ("page", "outcome", "message"),
     [
         (html((WHEEL, ONE, ""), (SDIST, TWO, "")), "held", "1 packages are listed"),
         (html((WHEEL, ONE, ""), (SDIST, OTHER, "")), "broken", f"1 of 2 hashes match no listed file, such as {TWO}"),
@@ -65,10 +65,10 @@ def looked_at(tmp_path: Path, page: Page | None, text: str = LOCK) -> list[Item]
         ((200, "application/json", b"[]"), "unchecked", "is not a page of an index"),
     ],
 )  # fmt: skip
-def test_what_an_index_says_of_a_lock(tmp_path: Path, page: Page | None, outcome: str, told: str) -> None:
+def test_what_an_index_says_of_a_lock(tmp_path: Path, page: Page | None, outcome: str, message: str) -> None:
     found = looked_at(tmp_path, page)
     assert [item.outcome for item in found] == [outcome]
-    assert told in found[0].what
+    assert message in found[0].what
     assert found[0].code == {"held": 0, "unchecked": 3}.get(outcome, 1)
 
 
@@ -83,7 +83,7 @@ def test_an_index_that_does_not_answer_is_no_finding(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("one==1.0\n", "one has no sha256"),
         (f"one>=1.0 --hash=sha256:{ONE}\n", "one is not pinned to one version"),
@@ -92,12 +92,12 @@ def test_an_index_that_does_not_answer_is_no_finding(tmp_path: Path) -> None:
         ("what is this\n", "is not a requirement"),
     ],
 )
-def test_a_malformed_lock_is_found_without_an_index(tmp_path: Path, text: str, told: str) -> None:
+def test_a_malformed_lock_is_found_without_an_index(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "some.lock"
     path.write_text(text)
     (item,) = locks.of_lock(path, "some.lock", None)
     assert (item.outcome, item.code) == ("broken", 1)
-    assert told in item.what
+    assert message in item.what
 
 
 def test_wheels_in_a_folder_count_and_a_local_build_without_its_index_is_left_out(tmp_path: Path) -> None:

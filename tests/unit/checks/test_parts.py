@@ -1,4 +1,4 @@
-"""Parts that look at pins, patches, data and records: what was planted is named, with the right exit code."""
+"""Parts that check pins, patches, data and records: planted changes are reported, with the right exit code."""
 
 from __future__ import annotations
 
@@ -113,15 +113,15 @@ def test_a_repository_that_the_host_does_not_know_is_gone(tmp_path: Path, commit
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "message"),
     [
         ({"full_name": "owner/name", "archived": False}, ""),
         ({"full_name": "Other/Name", "archived": True}, "moved to Other/Name; archived"),
     ],
 )
-def test_a_repository_that_moved_is_told_and_fails_nothing(facts: dict[str, object], told: str) -> None:
+def test_a_repository_that_moved_is_told_and_fails_nothing(facts: dict[str, object], message: str) -> None:
     with served({"/owner/name": (200, "application/json", json.dumps(facts).encode())}) as address:
-        assert pins.repository_remark("https://github.com/owner/name.git", f"{address}/") == told
+        assert pins.repository_remark("https://github.com/owner/name.git", f"{address}/") == message
         assert pins.repository_remark("https://example.org/owner/name", f"{address}/") == ""
     assert pins.repository_remark("https://github.com/owner/name", f"{silent_address()}/") == ""
 
@@ -167,11 +167,11 @@ def test_a_record_tampered_with_is_named(store: Store) -> None:
         "has no record.json": lambda: (folder / "record.json").unlink(),
     }
     saved = {path.name: path.read_bytes() for path in folder.iterdir()}
-    for told, plant in plants.items():
+    for message, plant in plants.items():
         plant()
         item = by_name(records.check(store))[folder.name]
-        assert (item.outcome, item.code) == ("broken", 1), told
-        assert told in item.what
+        assert (item.outcome, item.code) == ("broken", 1), message
+        assert message in item.what
         for name, content in saved.items():
             (folder / name).write_bytes(content)
     assert all(item.outcome == "held" for item in records.check(store))

@@ -116,7 +116,7 @@ def test_every_kind_of_source(sources: Sources) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("0.0440", "0.0441", "0.0441 equals no cell"),
         ("0.0440", "0.0441", "0.04403670 (t metric=HIT@10 system=net/bce mean,published) is not printed"),
@@ -128,9 +128,9 @@ def test_every_kind_of_source(sources: Sources) -> None:
         ("found.md line=~one", "lost.md", "no table or file lost.md"),
     ],
 )
-def test_what_does_not_agree_is_told(sources: Sources, old: str, new: str, told: str) -> None:
+def test_what_does_not_agree_is_told(sources: Sources, old: str, new: str, message: str) -> None:
     assert old in GOOD
-    assert told in "\n".join(counted(GOOD.replace(old, new, 1), sources).faults)
+    assert message in "\n".join(counted(GOOD.replace(old, new, 1), sources).faults)
 
 
 def test_a_table_between_markers_is_written_and_compared(sources: Sources, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_exit_codes(items: list[object], runs: list[object], strict: bool, code:
 def test_the_summary_says_first_what_needs_a_person() -> None:
     text = markdown.render(made())
     head, _, rest = text.partition("## Parts")
-    for told in (
+    for expected in (
         "1 of 3 reruns held on class 9f3c21aa, 6 findings need attention",
         "**alarm** s3rec, paths: since 2026-11-20",
         "**changed** lastfm gru4rec/ce-all seed 43 (prefix)",
@@ -72,7 +72,7 @@ def test_the_summary_says_first_what_needs_a_person() -> None:
         "  -0.1",
         "100 of 215 runs in 7 days, 214 in 30 days; the least recently checked system was checked on 2026-11-01.",
     ):
-        assert told in head
+        assert expected in head
     assert "b: unchecked; offline" in rest
     assert "s3rec: held; archived" in rest
 

@@ -13,7 +13,7 @@ PRECISION = (0.2, 0.1, 0.05)
 
 @pytest.mark.parametrize("p", [0.001, 0.1, 0.9])
 def test_theory_at_its_ends(p: float) -> None:
-    """Calibrated for t = 1 whatever k; for one negative and t = 0 it is eq. 22, near 1 for any frequent item."""
+    """Calibrated for t = 1 and any k; for one negative and t = 0 it is eq. 22, near 1 for any frequent item."""
     assert shown.theorem(16, 1.0, 1000)(p) == pytest.approx(p)
     assert shown.theorem(1, 0.0, 1000)(p) == pytest.approx((p * 1000 - p) / (p * 1000 - 2 * p + 1))
 
@@ -29,8 +29,8 @@ def test_figures_are_the_same_bytes_twice_and_tables_have_a_row_each() -> None:
     assert b"344.20 over all items (paper: 338.03)" in shown.by_rank_figure([paper], "title", "s")[".svg"]
     assert b"(paper" not in shown.by_rank_figure(ranks, "title", "s")[".svg"]
     assert b"printed in the paper" not in first[".svg"]
-    told = shown.calibration_figure([replace(means[0], printed=0.57)], "title", "signature")[".svg"]
-    assert b"printed in the paper for K = 1" in told
+    message = shown.calibration_figure([replace(means[0], printed=0.57)], "title", "signature")[".svg"]
+    assert b"printed in the paper for K = 1" in message
     unseen = replace(means[0], printed=0.57, precision=(0.0, *PRECISION[1:]))
     assert b"printed in the paper" not in shown.calibration_figure([unseen], "title", "signature")[".svg"]
     assert len(shown.calibration_table(means, "s").splitlines()) == 4

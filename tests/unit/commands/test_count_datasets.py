@@ -116,7 +116,7 @@ def test_an_upstream_that_cannot_be_had_is_no_error_of_the_table(root: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("path", "old", "new", "told"),
+    ("path", "old", "new", "message"),
     [
         ("recipes/toy2020/table1.counts.yaml", "absent: {big: nobody has it}", "", "no entry for big"),
         ("recipes/toy2020/table1.counts.yaml", "#table1", "#table9", "no artifact 'table9'"),
@@ -124,9 +124,9 @@ def test_an_upstream_that_cannot_be_had_is_no_error_of_the_table(root: Path) -> 
         ("recipes/data/toy.yaml", "  small:", "  smal:", "did you mean 'smal'"),
     ],
 )
-def test_mistakes_are_told(root: Path, path: str, old: str, new: str, told: str) -> None:
+def test_mistakes_are_told(root: Path, path: str, old: str, new: str, message: str) -> None:
     change(root, path, old, new)
-    with pytest.raises(RecipeError, match=told):
+    with pytest.raises(RecipeError, match=message):
         table(root)
 
 

@@ -1,4 +1,4 @@
-"""What `harness doctor` finds: real Git, disk and pip, programs in the place of hardware that is missing."""
+"""Results of `harness doctor`: real Git, disk and pip, substitute programs for missing hardware."""
 
 from __future__ import annotations
 

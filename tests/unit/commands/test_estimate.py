@@ -1,4 +1,4 @@
-"""Times and sizes from the records at hand; unknown where nobody measured."""
+"""Times and sizes from existing records; unknown without a record."""
 
 from __future__ import annotations
 

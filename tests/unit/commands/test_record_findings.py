@@ -1,4 +1,4 @@
-"""What own records show beside what papers print."""
+"""Findings of own records compared with papers."""
 
 from __future__ import annotations
 

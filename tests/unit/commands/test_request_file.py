@@ -1,4 +1,4 @@
-"""request.json: what a table was asked for comes back as that request, and earlier formats and drawings stay."""
+"""request.json: it restores the request of a table, and earlier formats and drawings are kept."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def test_what_is_still_there_of_earlier_formats_and_drawings_stays(config: Confi
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [(None, "has no request.json"), ("{}", "artifact"), ('{"artifact": 1}', "1")]
+    ("text", "message"), [(None, "has no request.json"), ("{}", "artifact"), ('{"artifact": 1}', "1")]
 )
-def test_a_damaged_request_is_told(tmp_path: Path, text: str | None, told: str) -> None:
+def test_a_damaged_request_is_told(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / request_file.FILE
     if text is not None:
         path.write_text(text)
-    with pytest.raises(StoreError, match=told):
+    with pytest.raises(StoreError, match=message):
         request_file.read(path)
 
 

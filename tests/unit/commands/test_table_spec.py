@@ -1,4 +1,4 @@
-"""What a table is told of a recipe's systems."""
+"""The systems of a recipe in a table's specification."""
 
 from __future__ import annotations
 

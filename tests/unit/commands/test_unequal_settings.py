@@ -25,8 +25,8 @@ def test_the_patience_of_two_losses_differs_in_table_3(rows: list[SettingRow]) -
 
 
 def test_options_that_depend_on_the_dataset_are_told_with_it(rows: list[SettingRow]) -> None:
-    told = {r.datasets for r in rows if r.artifact == "klenitskiy2023/table2" and r.setting == "epochs"}
-    assert "MovieLens-1M, MovieLens-20M, Beauty (BERT4Rec), Yelp (full)" in told
+    message = {r.datasets for r in rows if r.artifact == "klenitskiy2023/table2" and r.setting == "epochs"}
+    assert "MovieLens-1M, MovieLens-20M, Beauty (BERT4Rec), Yelp (full)" in message
 
 
 def test_equal_settings_and_floors_are_no_findings(rows: list[SettingRow]) -> None:

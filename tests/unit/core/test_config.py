@@ -195,13 +195,13 @@ def test_limits_of_containers_come_from_the_file_and_from_variables(project: Pat
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "message"),
     [
         ("HARNESS_DOCKER_MEMORY_MB", "much", "memory_mb: Input should be a valid integer"),
         ("HARNESS_DOCKER_PROCESSES", "0", "processes: Input should be greater than or equal to 4"),
         ("HARNESS_EXECUTOR", "dokcer", "did you mean 'docker'"),
     ],
 )
-def test_a_variable_that_says_nothing_sensible_is_told(project: Path, variable: str, value: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_a_variable_that_says_nothing_sensible_is_told(project: Path, variable: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         load(project, {variable: value})

@@ -1,4 +1,4 @@
-"""Writing whole or not at all, against real readers, a real full disk and a real kill."""
+"""Atomic writing, with real readers, a real full disk and a real kill."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 )
 def test_every_failing_disk_has_a_fix(number: int, fix: str) -> None:
     with pytest.raises(StoreError, match=fix) as caught, disk_errors(Path("/place")):
-        raise OSError(number, "told by the system")
+        raise OSError(number, "from the system")
     assert os.strerror(number) in str(caught.value)
 
 

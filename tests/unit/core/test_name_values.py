@@ -19,7 +19,7 @@ def test_values_by_name() -> None:
 def test_what_is_not_name_and_value(text: str) -> None:
     with pytest.raises(ArgumentError, match="is not name=value") as error:
         pairs([text], "--set")
-    assert "write --set epochs=5" in str(error.value)  # it named a filter, whatever the option
+    assert "write --set epochs=5" in str(error.value)  # regression: the message was about a filter for every option
     with pytest.raises(ArgumentError, match=r"^--loss: gbce: .* is not name=value"):
         option_texts("gbce", text)
 

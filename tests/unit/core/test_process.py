@@ -62,7 +62,7 @@ def eventually(true: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def noting(code: str) -> str:
-    """Code that first writes its process id, whole, into the current folder."""
+    """Code that first writes its process id atomically to the current folder."""
     return f"import os; open(f'{{os.getpid()}}.part', 'w').close()\n{code.partition('|')[0]}\n" + (
         f"os.rename(f'{{os.getpid()}}.part', f'{{os.getpid()}}.pid')\n{code.partition('|')[2]}\n"
     )

@@ -38,10 +38,10 @@ def test_what_is_no_plain_file_is_removed_and_told(
     place = folder / inner
     place.mkdir(parents=True)
     (place / "good").write_text("good")
-    make(place / "odd")
+    make(place / "invalid")
     found = untrusted_files.clear(folder, MOST)
-    assert f"'{inner}{'/' if inner else ''}odd', {what}" in found
-    assert not os.path.lexists(place / "odd")
+    assert f"'{inner}{'/' if inner else ''}invalid', {what}" in found
+    assert not os.path.lexists(place / "invalid")
     assert (place / "good").read_text() == "good"
     assert Path("/etc/passwd").read_text()
     assert untrusted_files.clear(folder, MOST) == []
@@ -52,8 +52,8 @@ def test_a_file_with_a_second_name_is_removed(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     (tmp_path / "outside").write_text("x")
-    os.link(tmp_path / "outside", folder / "odd")
-    assert untrusted_files.clear(folder, MOST) == ["'odd', a file with a second name"]
+    os.link(tmp_path / "outside", folder / "invalid")
+    assert untrusted_files.clear(folder, MOST) == ["'invalid', a file with a second name"]
     assert (tmp_path / "outside").read_text() == "x"
 
 
@@ -146,9 +146,9 @@ def test_a_link_is_never_followed_while_looking(tmp_path: Path) -> None:
 def test_a_folder_that_was_closed_is_opened_again(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     (folder / "shut" / "inner").mkdir(parents=True)
-    (folder / "shut" / "inner" / "odd").symlink_to("/")
+    (folder / "shut" / "inner" / "invalid").symlink_to("/")
     (folder / "shut").chmod(0)
-    assert untrusted_files.clear(folder, MOST) == ["'shut/inner/odd', a link"]
+    assert untrusted_files.clear(folder, MOST) == ["'shut/inner/invalid', a link"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -164,23 +164,23 @@ def test_giving_changes_no_file_that_a_link_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "message"),
     [
         ("file", []),
         ("../file", []),
         ("{folder}/file", []),
         ("/inside/file", []),
-        ("{folder}", ["'out/odd', a link"]),
-        ("{folder}-other/file", ["'out/odd', a link"]),
-        ("../../file", ["'out/odd', a link"]),
-        ("{folder}/../file", ["'out/odd', a link"]),
-        ("/inside/../file", ["'out/odd', a link"]),
-        ("/file", ["'out/odd', a link"]),
+        ("{folder}", ["'out/invalid', a link"]),
+        ("{folder}-other/file", ["'out/invalid', a link"]),
+        ("../../file", ["'out/invalid', a link"]),
+        ("{folder}/../file", ["'out/invalid', a link"]),
+        ("/inside/../file", ["'out/invalid', a link"]),
+        ("/file", ["'out/invalid', a link"]),
     ],
 )
-def test_a_link_within_the_folder_is_removed_and_not_told(tmp_path: Path, target: str, told: list[str]) -> None:
+def test_a_link_within_the_folder_is_removed_and_not_told(tmp_path: Path, target: str, message: list[str]) -> None:
     folder = tmp_path / "run"
     (folder / "out").mkdir(parents=True)
-    (folder / "out" / "odd").symlink_to(target.format(folder=folder))
-    assert untrusted_files.clear(folder, MOST, "/inside") == told
-    assert not os.path.lexists(folder / "out" / "odd")
+    (folder / "out" / "invalid").symlink_to(target.format(folder=folder))
+    assert untrusted_files.clear(folder, MOST, "/inside") == message
+    assert not os.path.lexists(folder / "out" / "invalid")

@@ -11,7 +11,7 @@ docker_errors = pytest.importorskip("docker.errors")
 
 
 def test_a_ctrl_c_that_the_library_takes_for_its_own_error_stays_one() -> None:
-    """Its client asks for the engine's version, and turns whatever happens meanwhile into an error of its own."""
+    """Its client asks for the engine's version, and wraps any exception meanwhile in its own error."""
 
     def version() -> None:
         try:

@@ -176,7 +176,7 @@ def test_only_wheels_whose_hashes_the_lock_names_go_into_a_build(tiny: ImageRequ
 
 
 def test_steps_are_told_in_words() -> None:
-    told: list[str] = []
+    message: list[str] = []
     lines: list[str] = []
     answers = [
         {"stream": "Step 1/4 : FROM base:1"}, {"stream": " ---> abc\n"}, {"stream": "Step 2/4 : ARG A"},
@@ -184,16 +184,16 @@ def test_steps_are_told_in_words() -> None:
         {"stream": "Step 4/4 : COPY --from=builder " + "x" * 80}, {"aux": {"ID": "sha256:1"}},
         {"stream": "Successfully built 123456"},
     ]  # fmt: skip
-    assert last_id(answers, lines, told.append) == "sha256:1"
-    assert told[:2] == ["step 1 of 4: FROM base:1", "step 3 of 4: install the packages"]
-    assert told[2].endswith("…")
+    assert last_id(answers, lines, message.append) == "sha256:1"
+    assert message[:2] == ["step 1 of 4: FROM base:1", "step 3 of 4: install the packages"]
+    assert message[2].endswith("…")
     assert lines[-3:] == ["and another", answers[5]["stream"], "Successfully built 123456"]
 
 
 def test_podman_s_steps_and_names_are_understood() -> None:
-    told: list[str] = []
-    last_id([{"stream": "[2/3] STEP 4/6: COPY . /build/\n"}, {"stream": "Successfully built 1"}], [], told.append)
-    assert told == ["step 4 of 6: COPY . /build/"]
+    message: list[str] = []
+    last_id([{"stream": "[2/3] STEP 4/6: COPY . /build/\n"}, {"stream": "Successfully built 1"}], [], message.append)
+    assert message == ["step 4 of 6: COPY . /build/"]
     for host in ("", "localhost/", "docker.io/"):
         assert ours(f"{host}seqrec-harness/tiny:1") == "seqrec-harness/tiny:1"
     assert ours("") == ""

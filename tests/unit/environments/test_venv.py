@@ -163,7 +163,7 @@ def test_an_interpreter_that_is_not_there_is_told(request_: Request) -> None:
 
 
 def test_locks_and_identity_follow_the_interpreter_that_is_named(request_: Request, tmp_path: Path) -> None:
-    """They used to follow the harness's own, whatever --python said."""
+    """Regression: they followed the harness's own version, not --python."""
     fake = tmp_path / "python3.9"
     fake.write_text("#!/bin/sh\necho 3.9\n")
     fake.chmod(0o755)

@@ -138,8 +138,8 @@ def test_bounds_for_one_held_out_item_hold() -> None:
 
 
 def test_no_other_ratio_of_metrics_is_unusual() -> None:
-    odd = [f for f in FOUND if f.kind == "plausible" and "usual:" in f.recomputed and f.verdict != "agrees"]
-    assert [f.reported for f in odd] == ["0.0526 / 0.1237"]
+    invalid = [f for f in FOUND if f.kind == "plausible" and "usual:" in f.recomputed and f.verdict != "agrees"]
+    assert [f.reported for f in invalid] == ["0.0526 / 0.1237"]
 
 
 def test_the_order_is_fixed_and_every_word_is_known() -> None:
@@ -208,13 +208,13 @@ def test_the_command_filters_by_paper_and_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--paper", "li2032"), "did you mean 'li2023'"),
         (("--kind", "percentages"), "did you mean 'percentage'"),
         (("--format", "html"), "unknown format 'html'"),
     ],
 )
-def test_unknown_arguments_are_told(arguments: tuple[str, ...], told: str) -> None:
-    with pytest.raises(ArgumentError, match=told):
+def test_unknown_arguments_are_told(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
         run(*arguments)

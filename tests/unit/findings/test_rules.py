@@ -153,13 +153,13 @@ MISTAKES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "old", "new", "told"), MISTAKES, ids=lambda value: value[-40:])
+@pytest.mark.parametrize(("name", "old", "new", "message"), MISTAKES, ids=lambda value: value[-40:])
 def test_a_mistake_in_a_paper_s_file_is_told_with_its_place(
-    tmp_path: Path, name: str, old: str, new: str, told: str
+    tmp_path: Path, name: str, old: str, new: str, message: str
 ) -> None:
     with pytest.raises(RecipeError) as caught:
         of_library(load(changed(tmp_path, name, old, new)))
-    assert re.search(told, str(caught.value), re.DOTALL), str(caught.value)
+    assert re.search(message, str(caught.value), re.DOTALL), str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The overlay's parts for bert4rec_repro that need neither it nor a framework: pairs, blocks, ranks, stand-ins."""
+"""The overlay's parts for bert4rec_repro that need neither it nor a framework: pairs, blocks, ranks, substitutes."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_places_among_all_unseen_and_sampled_items(
 
 
 def test_rows_that_are_no_items_take_places_of_the_list_and_of_no_view() -> None:
-    """Of a list of 1 + 1 seen items, two rows that are no items take all places."""
+    """In a list of 1 + 1 seen items, two rows that are not items fill all ranks."""
     ranked = collected(special=(3, 4))
     ranked.add("1", COLUMNS, np.array([1.0, 1.0, 2.0, 8.0, 9.0]))
     assert ranked.rows["1"]["unseen"] == (0, 1, 2)
@@ -150,7 +150,7 @@ def test_unknown_models_are_refused_and_defaults_are_the_code_base_s() -> None:
 
 
 def test_where_pytorch_runs_no_tensorflow_is_imported() -> None:
-    """The stand-ins are put into place in a process of their own."""
+    """The substitutes are installed in a separate process."""
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'patches')!r}); from overlay.bert4rec_repro import home\n"
         "from overlay import stand_ins; stand_ins.install(home.beside_torch())\n"

@@ -1,4 +1,4 @@
-"""A custom TensorFlow loss that cannot be trained with, on any batch, is told with its file, line and text."""
+"""A custom TensorFlow loss that fails on any batch is reported with its file, line and text."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SHAPES = [tf.TensorSpec([None, 3]), tf.TensorSpec([None, 3]), tf.TensorSpec([Non
 
 @pytest.fixture
 def batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Values of two batches of 4 and 3 rows by a loss of MINE, in one graph; what is told, "" for nothing."""
+    """Values of two batches of 4 and 3 rows by a loss of MINE, in one graph; the reported message, or ""."""
     monkeypatch.setenv("HARNESS_PROBE_DIR", str(tmp_path))
     path = tmp_path / "mine.py"
     path.write_text(MINE)
@@ -70,8 +70,8 @@ def line_of(text: str) -> str:
 
 
 def test_what_a_loss_raises_while_a_graph_is_made(batches: Callable[..., str]) -> None:
-    told = "mine.py:raising raised KeyError: 'no way'" + line_of('    raise KeyError("no way")')
-    assert batches("raising", eagerly=True) == told
+    message = "mine.py:raising raised KeyError: 'no way'" + line_of('    raise KeyError("no way")')
+    assert batches("raising", eagerly=True) == message
     assert batches("traced") == "mine.py:traced raised TypeError: only one by one" + line_of(
         '        raise TypeError("only one by one")'
     )

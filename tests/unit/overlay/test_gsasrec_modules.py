@@ -13,7 +13,7 @@ from overlay.gsasrec import run
 
 
 def test_a_core_keeps_who_has_enough_among_those_who_stay(tmp_path: Path) -> None:
-    """User 3 goes, item 9 then has one interaction and goes, and with it nobody else."""
+    """User 3 is removed, then item 9 with one interaction, and no other user."""
     rows = ["1 7", "1 8", "1 9", "2 7", "2 8", "3 9"]
     (tmp_path / "all.txt").write_text("\n".join(rows) + "\n")
     words = ["--data", str(tmp_path / "all.txt"), "--least", "2", "--out", str(tmp_path / "core.txt")]
@@ -26,9 +26,9 @@ def test_a_core_keeps_who_has_enough_among_those_who_stay(tmp_path: Path) -> Non
 def test_unknown_models_and_abbreviations_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--data=d", "--dataset=beauty", "--out=o"]
     assert run.parsed([*words, "--model=sasrec"]).patience == 200
-    for odd in (["--model=gru"], ["--model=sasrec", "--epoch=3"]):
+    for unexpected in (["--model=gru"], ["--model=sasrec", "--epoch=3"]):
         with pytest.raises(SystemExit):
-            run.parsed([*words, *odd])
+            run.parsed([*words, *unexpected])
     assert "invalid choice: 'gru'" in capsys.readouterr().err
 
 
@@ -42,7 +42,7 @@ def test_probabilities_by_the_link_of_the_loss() -> None:
 def test_ranks_and_calibration_of_users_as_their_scores_pass_by(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two users, three items; the first had item a, the second is tested with an item that nobody had."""
+    """Two users, three items; the first had item a, the second is tested with an item without training interactions."""
     watch = pytest.importorskip("overlay.gsasrec.watch", exc_type=ImportError)
     monkeypatch.setenv("HARNESS_PROBE_DIR", str(tmp_path))
     listener = watch.Watch(SimpleNamespace(user="2", loss="bce"))

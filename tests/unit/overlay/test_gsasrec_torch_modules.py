@@ -84,7 +84,7 @@ def metrics(places: list[int | None]) -> dict[str, float]:
 
 
 def test_metrics_of_known_places() -> None:
-    """1 / log2(2) = 1, 1 / log2(4) = 0.5, nowhere 0."""
+    """1 / log2(2) = 1, 1 / log2(4) = 0.5, absent 0."""
     assert metrics([1, 3, None]) == {"nDCG@10": pytest.approx(0.5), "R@1": pytest.approx(1 / 3), "R@10": 2 / 3}
     assert metrics([10]) == {"nDCG@10": pytest.approx(1 / np.log2(11)), "R@1": 0.0, "R@10": 1.0}
 
@@ -98,9 +98,9 @@ def test_a_query_without_a_list_counts_as_0_and_others_are_refused() -> None:
     wanted = [measures.Qrel("a", "1", 1), measures.Qrel("b", "1", 1)]
     found = [measures.ScoredDoc("a", "1", 0.5)]
     assert measures.calc_aggregate([measures.R @ 1], wanted, found) == {measures.R @ 1: 0.5}
-    for odd in ([measures.Qrel("a", "1", 2)], [wanted[0], measures.Qrel("a", "2", 1)]):
+    for invalid in ([measures.Qrel("a", "1", 2)], [wanted[0], measures.Qrel("a", "2", 1)]):
         with pytest.raises(ValueError, match="one relevant item"):
-            measures.calc_aggregate([measures.R @ 1], odd, found)
+            measures.calc_aggregate([measures.R @ 1], invalid, found)
     with pytest.raises(ValueError, match="cut-off"):
         measures.calc_aggregate([measures.R], wanted, found)
 
@@ -125,7 +125,7 @@ def test_options_of_losses() -> None:
 
 
 def ran(tmp_path: Path, rows: list[str], *words: str) -> subprocess.CompletedProcess[str]:
-    """The entry as a run starts it, in a folder that is no checkout of the port."""
+    """The entry script as started by a run, in a folder that is not a checkout of the port."""
     (tmp_path / "out").mkdir()
     asked = [f"--data={file_of(tmp_path, rows)}", "--dataset=d", f"--out={tmp_path / 'out'}", *words]
     env = {"PYTHONPATH": str(PATCHES), "HARNESS_PROBE_DIR": str(tmp_path)}

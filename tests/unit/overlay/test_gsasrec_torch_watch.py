@@ -109,7 +109,7 @@ def test_the_summary_draws_what_torchinfo_draws_and_nothing_else() -> None:
 
 
 def test_ranks_of_users_as_the_port_scores_them(events: Any, tmp_path: Path) -> None:
-    """Three users of four items: the last was tested with an item that it had before, which the port leaves out."""
+    """Three users of four items: the last was tested with an item in its history, which the port excludes."""
     split = Split([7, 5, 9], [[1, 2], [1, 3, 4], [2, 3, 2]], [2, 1, 3], frozenset(), 4)
     ranked = ranks.RankCollector(split, user=5)
     scores = torch.tensor(
@@ -135,12 +135,12 @@ def test_ranks_of_users_as_the_port_scores_them(events: Any, tmp_path: Path) -> 
         assert file["above_printed"].tolist() == [1, 0, 2]
         assert file["candidates_printed"].tolist() == [3, 2, 3]
         assert json.loads(str(file["protocol"]))["n_repeated"] == "1"
-    told = {event["event"]: event for event in events()}
+    message = {event["event"]: event for event in events()}
     chance = 1 / (1 + np.exp(-scores.numpy()[:, 1:5].astype(float)))
-    assert told["probabilities"]["user"] == "5"
-    assert told["probabilities"]["sum"] == pytest.approx(chance[1].sum())
-    assert told["calibration"]["precision"][:2] == pytest.approx([0, 1 / 3])  # a tie goes to the smaller row
-    assert told["calibration"]["probability"][0] == pytest.approx((chance[0, 2] + chance[1, 1] + chance[2, 3]) / 3)
+    assert message["probabilities"]["user"] == "5"
+    assert message["probabilities"]["sum"] == pytest.approx(chance[1].sum())
+    assert message["calibration"]["precision"][:2] == pytest.approx([0, 1 / 3])  # a tie goes to the smaller row
+    assert message["calibration"]["probability"][0] == pytest.approx((chance[0, 2] + chance[1, 1] + chance[2, 3]) / 3)
 
 
 def test_more_users_than_the_test_has_are_refused() -> None:

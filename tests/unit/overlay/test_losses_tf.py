@@ -1,4 +1,4 @@
-"""The TensorFlow losses against the float64 NumPy reference, and what tapes and graphs make of them."""
+"""The TensorFlow losses against the float64 NumPy reference, and their behaviour in tapes and graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The PyTorch losses against the float64 NumPy reference, and what autograd and memory make of them."""
+"""The PyTorch losses against the float64 NumPy reference, and their gradients and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The popularity baseline: against a plain loop, against the probe, and on S3Rec's LastFM where that is at hand."""
+"""The popularity baseline: against a plain loop, against the probe, and on S3Rec's LastFM if available."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ NAN = float("nan")
 
 
 @pytest.mark.parametrize(
-    ("scores", "told"),
+    ("scores", "message"),
     [
         ([[NAN, NAN, NAN, 0.1]], "candidate"),
         ([[0.3, 0.2, NAN, 0.1], [0.3, 0.2, 0.5, 0.1]], "candidate"),
@@ -21,14 +21,14 @@ NAN = float("nan")
     ],
 )
 def test_a_score_that_is_no_number_ends_the_run_with_its_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scores: list[list[float]], told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scores: list[list[float]], message: str
 ) -> None:
     """Candidates with NaN ranked below the held-out item: HIT@10 was 1.0, and its claim supported."""
     monkeypatch.setenv("HARNESS_PROBE_DIR", str(tmp_path))
-    with pytest.raises(ValueError, match=f"the score of a {told} is not a number"):
+    with pytest.raises(ValueError, match=f"the score of a {message} is not a number"):
         probe.count_ranks(np.array(scores), np.full(len(scores), 3))
     event = json.loads((tmp_path / "events.jsonl").read_text())
-    assert (event["event"], event["reason"]) == ("fault", f"probe: the score of a {told} is not a number")
+    assert (event["event"], event["reason"]) == ("fault", f"probe: the score of a {message} is not a number")
 
 
 def test_what_is_no_candidate_may_have_any_score() -> None:

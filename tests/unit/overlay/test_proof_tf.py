@@ -80,7 +80,7 @@ def of(name: str, **options: Any) -> Callable[[Any], Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "told"),
+    ("name", "options", "message"),
     [
         ("bce", {"negatives": True, "weighting": "normalised"}, {"weighting": "normalised"}),
         ("gbce", {"negatives": True, "t": 0.9}, {"t": 0.9}),
@@ -89,10 +89,10 @@ def of(name: str, **options: Any) -> Callable[[Any], Any]:
     ],
 )
 def test_a_loss_is_told_by_its_value_and_reach(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any], told: dict[str, Any]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any], message: dict[str, Any]
 ) -> None:
     monkeypatch.setenv("HARNESS_PROBE_DIR", str(tmp_path))
-    (event,) = proven(tmp_path, of(name, **options), told)
+    (event,) = proven(tmp_path, of(name, **options), message)
     assert name in event["computed"]
     assert event["positions"] == 8
 

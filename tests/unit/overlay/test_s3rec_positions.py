@@ -26,7 +26,7 @@ def test_places_leave_seen_items_out_and_take_the_middle_of_ties() -> None:
 
 
 class Net(torch.nn.Module):
-    """Answers with the embedding of the item itself: the best next item is the one just had, which is left out."""
+    """Answers with the embedding of the item itself: the best next item is the last one, which is excluded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Net(torch.nn.Module):
 
 
 def test_counts_by_hand() -> None:
-    """Scores grow with the item's number, so a user's next item is in the place that larger unseen ones leave."""
+    """Scores grow with the item's number, so a next item's rank is the number of larger unseen ones plus 1."""
 
     class Data(torch.utils.data.Dataset):  # type: ignore[misc]
         user_seq = ([4, 3, 2], [1, 2, 4])

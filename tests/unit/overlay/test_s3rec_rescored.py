@@ -61,12 +61,12 @@ def test_the_weights_lie_where_the_script_looks_and_it_trains_nothing(tmp_path: 
     file = tmp_path / "S3Rec-LastFM-150-BCE.pt"
     torch.save({"a": torch.ones(2)}, file)
     words = ["--checkpoint", str(file), "--model", "s3rec", "--output_dir", str(tmp_path), "--data_name", "LastFM"]
-    options, told = rescored.prepared([*words, "--no_cuda"])
+    options, message = rescored.prepared([*words, "--no_cuda"])
     assert options.checkpoint == str(file)
     assert (tmp_path / "Finetune_full-LastFM-0.pt").is_file()
-    assert told[-1] == "--no_cuda"
+    assert message[-1] == "--no_cuda"
     for pair in (("--epochs", "0"), ("--ckp", "0"), ("--model", "sasrec"), ("--model_name", "Finetune_full")):
-        assert told[told.index(pair[0]) + 1] == pair[1]
+        assert message[message.index(pair[0]) + 1] == pair[1]
 
 
 def test_an_unknown_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Training that stops on its own loss: what the script is handed, what the probe is told, what is masked."""
+"""Training that stops on its own loss: arguments of the script, reports to the probe, masking."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_masking_reaches_every_batch_and_is_told_once(tmp_path: Path, monkeypatc
     seen = events[-1]["seen"]
     assert (masked[0]["share"], masked[0]["of"], masked[0]["asked"]) == (0.5, 2000, seen[0][1])
     assert all(hidden == asked and 900 < asked < 1100 for hidden, asked in seen)
-    assert len({tuple(s) for s in seen}) > 1  # drawn anew in each epoch
+    assert len({tuple(s) for s in seen}) > 1  # drawn again in each epoch
     assert events[-1]["words"] == ["--seed=5"]
 
 

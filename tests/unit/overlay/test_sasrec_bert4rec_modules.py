@@ -19,7 +19,7 @@ NAMED = {"col_user": "user_id", "col_item": "item_id", "col_prediction": "predic
 
 
 def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Four users, of whom one has no list: their items are in place 1, in place 3 (a tie keeps the order), nowhere."""
+    """Four users, of whom one has no list: their items have rank 1, rank 3 (a tie keeps the order), and none."""
     truth = pd.DataFrame({"user_id": [1, 2, 3, 4], "item_id": [10, 20, 30, 40], "rating": 1})
     rows = [(1, 10, 0.9), (1, 11, 0.8), (2, 7, 0.5), (2, 21, 0.1), (2, 20, 0.1), (3, 1, 0.2)]
     return truth, pd.DataFrame(rows, columns=["user_id", "item_id", "prediction"])
@@ -100,7 +100,7 @@ def test_ranks_leave_out_what_the_batch_holds_of_a_history(tmp_path: Path, monke
     assert collector.n_repeated == 1
     with np.load(tmp_path / "ranks-test.npz") as found:
         assert found["user"].tolist() == [7, 8, 9]
-        # user 7: row 0 is a candidate, since nothing is padded; user 8: it is not; user 9 had its item before
+        # user 7: row 0 is a candidate, since nothing is padded; user 8: it is not; user 9 has its item in the history
         assert found["above_printed"].tolist() == [1, 1, 2]
         assert found["candidates_printed"].tolist() == [2, 2, 3]
         assert found["above_unseen"].tolist() == [0, 1, 0]

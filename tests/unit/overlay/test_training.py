@@ -1,4 +1,4 @@
-"""What the probe says of a whole training: whether its losses were finite, and whether any weight moved."""
+"""The probe's report of a training: whether its losses were finite, and whether any weight changed."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_the_first_batch_s_loss_is_told_where_it_is_no_number(events: Callable[[
     from overlay.proof import in_torch
 
     hidden = torch.ones(1, 2, 3, requires_grad=True)
-    for loss, told in ((hidden.sum() * float("nan"), "is nan"), (torch.tensor(1.0), "carries no gradient")):
-        with pytest.raises(ValueError, match=told):
+    for loss, message in ((hidden.sum() * float("nan"), "is nan"), (torch.tensor(1.0), "carries no gradient")):
+        with pytest.raises(ValueError, match=message):
             in_torch.first_batch(loss, hidden, torch.ones(4, 3), torch.ones(1, 2, dtype=torch.int64))
         assert events()[-1]["event"] == "fault"
-        assert f"probe: the loss of the first batch {told}" in events()[-1]["reason"]
+        assert f"probe: the loss of the first batch {message}" in events()[-1]["reason"]

@@ -1,4 +1,4 @@
-"""Weights that authors released: pinned by content, one for each cell that loads one, every mistake told at once."""
+"""Weights that authors released: pinned by content, one for each cell that loads one, all mistakes reported at once."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def test_all_mistakes_in_the_files_are_told_at_once(tmp_path: Path) -> None:
     text = TEXT.replace("    large: {deep/bce", "    lrage: {net/bce: {path: x.pt, sha256: " + SHA + "}, depe/bce")
     with pytest.raises(RecipeError) as caught:
         recipe(tmp_path, text)
-    for told in (
+    for message in (
         "checkpoints: unknown dataset 'lrage' (did you mean 'large'?",
         "unknown system 'depe/bce' (did you mean 'deep/bce'",
         "net/bce has a file but no `checkpoint: true`",
         "large: no file for deep/bce",
     ):
-        assert told in str(caught.value)
+        assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("margin", [{}, {"relative": 0.1, "absolute": 0.1}, {"absolute": 0}, {"relative": 1.5}])
@@ -109,7 +109,7 @@ def test_the_committed_recipes_name_no_file_twice(name: str) -> None:
 
 
 def test_a_pre_training_that_does_not_depend_on_the_seed_is_refused() -> None:
-    """One file of weights would stand for all seeds."""
+    """One file of weights would be shared by all seeds."""
     with pytest.raises(ValueError, match=r"no word of its command has \{seed\}"):
         Pretraining(model="net", command=("python", "pretrain.py"), produces="{dataset}.pt")
     assert Pretraining(model="net", command=("python", "pretrain.py", "--seed={seed}"), produces="{dataset}.pt")

@@ -33,5 +33,5 @@ def test_printed_values_deny_a_claim_that_they_do_not_bear_out() -> None:
     cells = list(ClaimText(better="b", worse="a", metrics=("HIT@10",)).cells(METRICS, DATASETS))
     values = {("b", "HIT@10", "d"): 0.0735, ("a", "HIT@10", "d"): 0.0746, ("b", "HIT@10", "e"): 0.5}
     assert list(contradicted(cells, values)) == ["b > a (HIT@10 on d), but the paper prints 0.0735 against 0.0746"]
-    assert list(contradicted(cells, {**values, ("b", "HIT@10", "d"): 0.0746}))  # equal is no gain either
+    assert list(contradicted(cells, {**values, ("b", "HIT@10", "d"): 0.0746}))  # equality is not a gain
     assert not list(contradicted(cells, {**values, ("b", "HIT@10", "d"): 0.08}))

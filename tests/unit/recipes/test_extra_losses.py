@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def recipe(hosts: Sequence[str] = ("net/ce-all", "deep/bce")) -> Recipe:
-    """The small recipe with places for losses of one's own."""
+    """The small recipe with hosts for custom losses."""
     command = [*recipe_texts.raw()["command"], "--loss_options={loss_options}"]
     return recipe_texts.recipe(own_loss=list(hosts), command=command)
 
@@ -160,7 +160,7 @@ UNPATCHED = TOY.model_copy(update={"own_loss": False})
 
 
 @pytest.mark.parametrize(
-    ("asked", "more", "told"),
+    ("asked", "more", "message"),
     [
         (["gbc"], {}, "'gbc' is neither a known loss nor a Python file\n  fix: write --loss mine.py:my_loss"),
         (["mine:focal"], {}, "'mine' is neither a known loss nor a Python file"),
@@ -186,8 +186,8 @@ UNPATCHED = TOY.model_copy(update={"own_loss": False})
         (["ssm"], {"loss": ("focal",)}, "unknown loss 'focal'"),
     ],
 )
-def test_what_cannot_be_put_in_is_told(asked: list[str], more: dict[str, Any], told: str) -> None:
-    assert told in refused(*asked, **more)
+def test_what_cannot_be_put_in_is_told(asked: list[str], more: dict[str, Any], message: str) -> None:
+    assert message in refused(*asked, **more)
 
 
 def test_functions_of_one_name_cannot_stand_side_by_side(folder: Path) -> None:

@@ -41,7 +41,7 @@ def test_every_claim_counts_in_every_part_and_on_every_metric(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"claims": [{"better": "net/ce", "worse": "net/bce"}]}, "unknown system 'net/ce'"),
         ({"differs": {"length": {"one": "50"}}}, "length: says one, expected one, other"),
@@ -50,10 +50,10 @@ def test_every_claim_counts_in_every_part_and_on_every_metric(tmp_path: Path) ->
         ({"upstream": "toy"}, "upstream"),
     ],
 )
-def test_mistakes_are_told_with_their_place(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+def test_mistakes_are_told_with_their_place(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(RecipeError, match=r"two\.joined\.yaml") as caught:
         load(tmp_path, **changes)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_joined_table_is_no_recipe(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The catalogue of losses: what it promises is what the overlay has, and what it cannot take is told."""
+"""The catalogue of losses: it equals the overlay's, and invalid options are reported."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_reserved_rows_are_treated_as_the_overlay_treats_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "told"),
+    ("name", "options", "message"),
     [
         ("gbce", {}, []),
         ("gbce", {"k": 1, "t": 1, "exclude": "target", "form": "naive", "reserved": "in"}, []),
@@ -79,15 +79,15 @@ def test_reserved_rows_are_treated_as_the_overlay_treats_them() -> None:
         ("ce-all", {"average": 3}, ["ce-all: average: unknown value '3' (known: positions, sequences)"]),
     ],
 )
-def test_what_a_loss_cannot_take_is_told(name: str, options: dict[str, Any], told: list[str]) -> None:
+def test_what_a_loss_cannot_take_is_told(name: str, options: dict[str, Any], message: list[str]) -> None:
     found = list(CATALOGUE.faults(name, options))
-    assert len(found) == len(told)
-    for text, beginning in zip(found, told, strict=True):
+    assert len(found) == len(message)
+    for text, beginning in zip(found, message, strict=True):
         assert text.startswith(beginning)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("options: {k: 256, t: 0.75,", "options: {k: 0, t: 0.75,", "gbce: k: 0 is below 1"),
         ("weighting: summed,", "waiting: summed,", "bce: waiting: unknown (did you mean 'weighting'"),
@@ -95,7 +95,7 @@ def test_what_a_loss_cannot_take_is_told(name: str, options: dict[str, Any], tol
         ("title: sampled softmax", "title: 7", "losses.ssm.title: "),
     ],
 )
-def test_mistakes_in_the_file_are_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_mistakes_in_the_file_are_told(tmp_path: Path, old: str, new: str, message: str) -> None:
     text = (ROOT / loss_catalogue.PATH).read_text(encoding="utf-8")
     assert old in text
     path = tmp_path / loss_catalogue.PATH
@@ -103,7 +103,7 @@ def test_mistakes_in_the_file_are_told(tmp_path: Path, old: str, new: str, told:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(RecipeError) as caught:
         loss_catalogue.read(tmp_path)
-    assert told in caught.value.what
+    assert message in caught.value.what
 
 
 def test_the_committed_upstreams_offer_what_the_catalogue_has() -> None:

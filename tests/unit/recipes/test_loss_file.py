@@ -1,4 +1,4 @@
-"""A loss of one's own, looked over before anything runs: every way in which it could not be called is told."""
+"""Static check of a custom loss: every way in which it cannot be called is reported."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_options_are_of_the_type_of_their_default_and_in_the_function_s_order() 
 
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize(
-    ("function", "texts", "told"),
+    ("function", "texts", "message"),
     [
         (
             "focl",
@@ -101,12 +101,12 @@ def test_options_are_of_the_type_of_their_default_and_in_the_function_s_order() 
         ("_hidden", {}, "takes 0 positional arguments, expected the 4 tensors: _hidden()"),
     ],
 )
-def test_what_a_function_cannot_be_called_with_is_told(function: str, texts: dict[str, str], told: str) -> None:
-    assert told in refused("mine.py", function, **texts)
+def test_what_a_function_cannot_be_called_with_is_told(function: str, texts: dict[str, str], message: str) -> None:
+    assert message in refused("mine.py", function, **texts)
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("def focal(hidden, targets, mask, *, generator): ...", "takes 3 positional arguments, expected the 4"),
         ("def focal(hidden, item_embeddings, targets, mask): ...", "takes no generator"),
@@ -121,9 +121,9 @@ def test_what_a_function_cannot_be_called_with_is_told(function: str, texts: dic
         ("", "has no function 'focal'"),
     ],
 )
-def test_what_is_no_loss_is_told(path: Path, line: str, told: str) -> None:
+def test_what_is_no_loss_is_told(path: Path, line: str, message: str) -> None:
     path.write_text(line)
-    assert told in refused("mine.py")
+    assert message in refused("mine.py")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_what_cannot_be_read_is_told(path: Path) -> None:
 
 
 def test_a_careless_string_in_the_file_is_no_business_of_ours(path: Path) -> None:
-    """Python warns of "\\d" when it parses; whoever imports the file says so."""
+    """Python warns of "\\d" when it parses; the warning appears when the file is imported."""
     path.write_text(GOOD + 'pattern = "\\d"\n')
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -69,23 +69,25 @@ def test_a_recipe_without_a_paper_has_no_numbers(tmp_path: Path) -> None:
     assert published_numbers(write(tmp_path), recipe_texts.recipe(published="")) == ()
 
 
-@pytest.mark.parametrize(("name", "told"), [("paper#tabel", "did you mean 'table'"), ("other#table", "No such file")])
-def test_a_missing_artifact_or_paper_is_told(tmp_path: Path, name: str, told: str) -> None:
-    with pytest.raises(RecipeError, match=told):
+@pytest.mark.parametrize(
+    ("name", "message"), [("paper#tabel", "did you mean 'table'"), ("other#table", "No such file")]
+)
+def test_a_missing_artifact_or_paper_is_told(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
         published_numbers(write(tmp_path), recipe_texts.recipe(published=name))
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("value: 0.50", "value: much", r"values\[0\].value: .*got 'much'"),
         ("value: 0.6, decimals: 4", "value: 0.6", r"values\[1\].decimals: is missing"),
         (PRINTED, "", "no artifact 'table'"),
     ],
 )
-def test_faulty_numbers_are_told_with_their_place(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_faulty_numbers_are_told_with_their_place(tmp_path: Path, old: str, new: str, message: str) -> None:
     write(tmp_path, printed=PRINTED.replace(old, new))
-    with pytest.raises(RecipeError, match=told):
+    with pytest.raises(RecipeError, match=message):
         published_numbers(tmp_path, recipe_texts.recipe())
 
 
@@ -106,10 +108,10 @@ def test_points_of_a_grid_are_told_apart_by_calibration() -> None:
 
 
 def test_a_row_with_another_calibration_is_another_row() -> None:
-    told = PublishedAs(model="gSASRec", loss="gbce", negatives=1, t=1.0)
+    message = PublishedAs(model="gSASRec", loss="gbce", negatives=1, t=1.0)
     row = {"dataset": "small", "model": "gSASRec", "loss": "gbce", "negatives": 1, "metric": "NDCG@10"}
-    assert names(told, PrintedValue(**row, t=1, value=0.158, decimals=3))
-    assert not names(told, PrintedValue(**row, t=0, value=0.126, decimals=3))
+    assert names(message, PrintedValue(**row, t=1, value=0.158, decimals=3))
+    assert not names(message, PrintedValue(**row, t=0, value=0.126, decimals=3))
 
 
 @pytest.mark.parametrize("artifact", ["port", "port-released"])

@@ -1,4 +1,4 @@
-"""Recipes and datasets: the committed ones load, and every mistake in a written one is told."""
+"""Recipes and datasets: the committed ones load, and every mistake in a file is reported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def refused(root: Path, text: str) -> list[str]:
-    """What is told of a faulty recipe, line by line."""
+    """The reported problems of a faulty recipe, line by line."""
     write(root, recipe=text)
     with pytest.raises(RecipeError) as caught:
         recipes.load_recipe(root, "paper/table", {})
@@ -30,7 +30,7 @@ def refused(root: Path, text: str) -> list[str]:
     return [line.strip() for line in caught.value.what.splitlines()]
 
 
-SAYS_NOTHING = (  # drawn, or set beside quoted numbers
+SAYS_NOTHING = (  # figures, or compared with quoted numbers
     "klenitskiy2023/fig1", "petrov2023/fig1", "petrov2023/fig2", "petrov2023/table4",
 )  # fmt: skip
 
@@ -74,7 +74,7 @@ def test_a_recipe_as_a_person_writes_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stated", "told"),
+    ("stated", "message"),
     [
         ("split: leave-one-out, ranking: full, seen: kept, cold: items without training come last", ""),
         ("split: leave-one-out", "lacks ranking: full or sampled; lacks seen"),
@@ -88,13 +88,13 @@ def test_a_recipe_as_a_person_writes_it(tmp_path: Path) -> None:
         ("split: leave-one-out, ranking: full, seen: ' '", "seen is empty"),
     ],
 )
-def test_a_protocol_with_which_nothing_could_be_compared_is_refused(tmp_path: Path, stated: str, told: str) -> None:
+def test_a_protocol_with_which_nothing_could_be_compared_is_refused(tmp_path: Path, stated: str, message: str) -> None:
     """A mistyped or missing word was compared with no run, without a word."""
     text = RECIPE.replace("split: leave-one-out, ranking: full, seen: left out", stated)
-    if told:
+    if message:
         (line,) = refused(tmp_path, text)[1:]
         assert line.startswith("protocol: ")
-        assert told in line
+        assert message in line
     else:
         write(tmp_path, recipe=text)
         assert recipes.load_recipe(tmp_path, "paper/table", {}).protocol["seen"] == "kept"
@@ -108,42 +108,42 @@ def test_metrics_of_sampled_ranks_say_so(tmp_path: Path) -> None:
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
-    """Claims, profiles and commands used to be looked at only once every key and type was right."""
+    """Regression: claims, profiles and commands were checked only after every key and type was right."""
     text = RECIPE.replace("title: A table", "tittle: A table\nmargin: {relative: 5}")
     text = text.replace("seeds: [1, 2]", "seeds: [1, two]").replace("quick: {epochs: 3}", "quick: {epoch: 3}")
     text = text.replace("better: net/ce-all", "better: net/ce-al").replace("metrics: [NDCG@10]", "metrics: [NDGC@10]")
     lines = refused(tmp_path, text.replace("{lr}", "{lrs}"))
     assert lines[0] == "7 problem(s)"
-    told = "\n".join(lines)
+    message = "\n".join(lines)
     assert "title: is missing" in lines
-    assert "tittle: unknown key (did you mean 'title'? known: artifact, " in told
+    assert "tittle: unknown key (did you mean 'title'? known: artifact, " in message
     assert "margin.relative: Input should be less than 1, got 5" in lines
     assert any(line.startswith("seeds[1]: ") and line.endswith("got 'two'") for line in lines)
-    assert "profiles: quick: unknown option 'epoch' (did you mean 'epochs'? known: epochs, lr, mode)" in told
-    assert "command: unknown variable {lrs} in '--lr={lrs}' (did you mean 'lr'? known: " in told
-    assert "claims: unknown system 'net/ce-al' (did you mean 'net/ce-all'" in told
-    assert "unknown metric 'NDGC@10' (did you mean 'NDCG@10'" in told
+    assert "profiles: quick: unknown option 'epoch' (did you mean 'epochs'? known: epochs, lr, mode)" in message
+    assert "command: unknown variable {lrs} in '--lr={lrs}' (did you mean 'lr'? known: " in message
+    assert "claims: unknown system 'net/ce-al' (did you mean 'net/ce-all'" in message
+    assert "unknown metric 'NDGC@10' (did you mean 'NDCG@10'" in message
 
 
 def test_an_unknown_key_deep_in_a_file_gets_the_keys_of_its_place(tmp_path: Path) -> None:
     text = RECIPE.replace("label: Net,", "lable: Net,").replace("published: {model: Net,", "published: {modle: Net,", 1)
-    told = "\n".join(refused(tmp_path, text))
-    assert "systems.net/bce.lable: unknown key (did you mean 'label'? known: about, arguments, checkpoint, " in told
+    message = "\n".join(refused(tmp_path, text))
+    assert "systems.net/bce.lable: unknown key (did you mean 'label'? known: about, arguments, checkpoint, " in message
     assert (
         "systems.net/bce.published.modle: unknown key (did you mean 'model'? known: label, loss, model, negatives, t)"
-        in told
+        in message
     )
 
 
 def test_claims_wait_for_faulty_systems_instead_of_blaming_them(tmp_path: Path) -> None:
-    told = refused(tmp_path, RECIPE.replace("label: Net,", ""))
-    assert told == ["1 problem(s)", "systems.net/bce.label: is missing"]
+    message = refused(tmp_path, RECIPE.replace("label: Net,", ""))
+    assert message == ["1 problem(s)", "systems.net/bce.label: is missing"]
 
 
 @pytest.mark.parametrize("place", ["count.py", "--all", "--no_cuda", "train.py"])
 def test_an_unknown_variable_is_found_wherever_a_command_stands(tmp_path: Path, place: str) -> None:
-    told = "\n".join(refused(tmp_path, RECIPE.replace(place, '"{epoch}"')))
-    assert "unknown variable {epoch} in '{epoch}' (did you mean 'epochs'? " in told
+    message = "\n".join(refused(tmp_path, RECIPE.replace(place, '"{epoch}"')))
+    assert "unknown variable {epoch} in '{epoch}' (did you mean 'epochs'? " in message
 
 
 @pytest.mark.parametrize("word", ["{data", "data}", "{}", "{0}", "{data.name}"])
@@ -153,12 +153,12 @@ def test_a_word_that_format_cannot_fill_in_is_quoted(tmp_path: Path, word: str) 
 
 def test_an_option_may_not_hide_what_the_harness_fills_in(tmp_path: Path) -> None:
     """`options: {seed: 7}` would train every seed of a record with 7."""
-    told = refused(tmp_path, RECIPE.replace("mode: full", "seed: 7"))
-    assert any("'seed' is filled in by the harness" in line for line in told)
+    message = refused(tmp_path, RECIPE.replace("mode: full", "seed: 7"))
+    assert any("'seed' is filled in by the harness" in line for line in message)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("seeds: [1, 2]", "seeds: [1, 2, 1]", "seeds: 1 is a duplicate"),
         ("seeds: [1, 2]", "seeds: []", "seeds: is empty"),
@@ -166,8 +166,8 @@ def test_an_option_may_not_hide_what_the_harness_fills_in(tmp_path: Path) -> Non
         ("datasets: [small, large]", "datasets: [small, small]", "datasets: small is a duplicate"),
     ],
 )
-def test_what_would_count_twice_or_never_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
-    assert any(line.startswith(told) for line in refused(tmp_path, RECIPE.replace(old, new)))
+def test_what_would_count_twice_or_never_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert any(line.startswith(message) for line in refused(tmp_path, RECIPE.replace(old, new)))
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_all_unknown_datasets_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         (f"epochs: 7, sha256: {SHA}", "epochs: 7", "Small.pt: give either sha256 or blob"),
         (f"epochs: 7, sha256: {SHA}", f"epochs: 7, sha256: {SHA}, blob: {'a' * 40}", "give either sha256 or blob"),
@@ -225,10 +225,10 @@ def test_all_unknown_datasets_are_told_at_once(tmp_path: Path) -> None:
         ("checkpoint: {path", "checkpoint: {pth: 1, path", "datasets.small.checkpoint.pth: unknown key (did you mean"),
     ],
 )
-def test_faulty_datasets_are_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_faulty_datasets_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert DATA.count(old) == 1
     write(tmp_path, data=DATA.replace(old, new))
-    with pytest.raises(RecipeError, match=re.escape(told)):
+    with pytest.raises(RecipeError, match=re.escape(message)):
         recipes.load_datasets(tmp_path, recipe_texts.recipe())
 
 
@@ -264,35 +264,35 @@ def test_mistakes_in_options_of_losses_are_told_with_all_others(tmp_path: Path) 
     text = OPTIONS.replace("{k: 4, weighting: summed}", "{kk: 4, weighting: sumed}").replace("label: Deep", "label: 7")
     text = text.replace("net/ce-all: {model: net,", "net/ce-all: {model: net, loss_options: {k: 4},")
     lines = refused(with_catalogue(tmp_path), text)
-    assert lines[0] == "1 problem(s)"  # a faulty label stops pydantic before the systems are looked at together
-    told = "\n".join(refused(tmp_path, text.replace("label: 7", "label: Deep").replace("title: A", "tittle: A")))
-    assert "3 problem(s)" in told
-    assert "systems: net/bce: bce has no option 'kk' (did you mean 'k'? known: average, " in told
-    assert "net/bce: bce: weighting: unknown value 'sumed' (did you mean 'summed'? " in told
-    assert "net/ce-all: ce-all has no option 'k' (known: average, form, reserved)" in told
+    assert lines[0] == "1 problem(s)"  # a faulty label stops pydantic before the systems are checked together
+    message = "\n".join(refused(tmp_path, text.replace("label: 7", "label: Deep").replace("title: A", "tittle: A")))
+    assert "3 problem(s)" in message
+    assert "systems: net/bce: bce has no option 'kk' (did you mean 'k'? known: average, " in message
+    assert "net/bce: bce: weighting: unknown value 'sumed' (did you mean 'summed'? " in message
+    assert "net/ce-all: ce-all has no option 'k' (known: average, form, reserved)" in message
 
 
 def test_options_of_losses_need_a_word_that_hands_them_on(tmp_path: Path) -> None:
-    told = refused(with_catalogue(tmp_path), OPTIONS.replace(' "--loss_options={loss_options}",', ""))
-    assert told[1].startswith("command: net/bce has loss_options, and no word of its command has {loss_options}")
+    message = refused(with_catalogue(tmp_path), OPTIONS.replace(' "--loss_options={loss_options}",', ""))
+    assert message[1].startswith("command: net/bce has loss_options, and no word of its command has {loss_options}")
 
 
 def test_a_seeded_system_needs_a_word_that_hands_on_the_seed(tmp_path: Path) -> None:
     """Without one, three seeds shared a key: one record gave ±0.0000 and "supported"."""
-    told = refused(tmp_path, RECIPE.replace(' "--seed={seed}",', ""))
-    assert told[1].startswith(
+    message = refused(tmp_path, RECIPE.replace(' "--seed={seed}",', ""))
+    assert message[1].startswith(
         "command: net/bce is seeded, and no word of its command has {seed}; if it is deterministic"
     )
-    assert "net/ce-all is seeded" in told[1]
-    assert "deep/bce is seeded" in told[1]
-    assert "popularity" not in told[1]
+    assert "net/ce-all is seeded" in message[1]
+    assert "deep/bce is seeded" in message[1]
+    assert "popularity" not in message[1]
     own = RECIPE.replace("label: Net+, ", "label: Net+, command: [python, train.py], ")
     (only,) = refused(tmp_path, own)[1:]
     assert only.startswith("command: net/ce-all is seeded")
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("own_loss: [net/ceall]", "own_loss: unknown system 'net/ceall' (did you mean 'net/ce-all'"),
         ("own_loss: [popularity]", "popularity does not train"),
@@ -300,13 +300,13 @@ def test_a_seeded_system_needs_a_word_that_hands_on_the_seed(tmp_path: Path) -> 
         ("own_loss: [net/ce-all, net/ce-all]", "own_loss: net is a duplicate"),
     ],
 )
-def test_places_that_cannot_take_another_loss_are_refused(tmp_path: Path, line: str, told: str) -> None:
-    assert told in "\n".join(refused(with_catalogue(tmp_path), OPTIONS + line + "\n"))
+def test_places_that_cannot_take_another_loss_are_refused(tmp_path: Path, line: str, message: str) -> None:
+    assert message in "\n".join(refused(with_catalogue(tmp_path), OPTIONS + line + "\n"))
 
 
 def test_a_place_whose_command_names_no_loss_is_refused(tmp_path: Path) -> None:
-    told = "\n".join(refused(tmp_path, RECIPE + "own_loss: [net/ce-all]\n"))
-    assert "own_loss: net/ce-all: no word of its command has {loss_options}" in told
+    message = "\n".join(refused(tmp_path, RECIPE + "own_loss: [net/ce-all]\n"))
+    assert "own_loss: net/ce-all: no word of its command has {loss_options}" in message
 
 
 def test_losses_that_a_recipe_takes_from_an_overlay_file_are_pinned_by_its_hash() -> None:
@@ -326,8 +326,8 @@ def test_losses_that_a_recipe_takes_from_an_overlay_file_are_pinned_by_its_hash(
 
 def test_every_point_of_the_logs_behind_figure_1_has_its_systems() -> None:
     recipe = recipes.load_recipe(ROOT, "li2023/fig1", {})
-    told = [p for p in published.published_numbers(ROOT, recipe) if p.beside == "log" and p.metric == "HIT@10"]
+    message = [p for p in published.published_numbers(ROOT, recipe) if p.beside == "log" and p.metric == "HIT@10"]
     systems = {key for key in recipe.systems if key != "popularity" and "mlm" not in key}  # no log of mlm-ce
-    assert {p.system for p in told} == systems
-    assert len(told) == len(systems) == 27
-    assert next(p.value for p in told if p.system == "sasrec/bpr-100-as-published") == 0.0132
+    assert {p.system for p in message} == systems
+    assert len(message) == len(systems) == 27
+    assert next(p.value for p in message if p.system == "sasrec/bpr-100-as-published") == 0.0132

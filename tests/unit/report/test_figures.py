@@ -109,8 +109,14 @@ def test_the_signature_travels_with_every_file(found: dict[str, bytes]) -> None:
 
 def test_texts_can_be_searched_and_names_are_as_they_are(found: dict[str, bytes]) -> None:
     text = said(found["agreement-d.svg"])
-    for told in (r"A_1 & 50% #2 $x$ {y} ~z^2 \w | *q* <b>", "Größe-é + loss", "C, never run", "Popularity", "HIT@10"):
-        assert "".join(told.split()) in text
+    for message in (
+        r"A_1 & 50% #2 $x$ {y} ~z^2 \w | *q* <b>",
+        "Größe-é + loss",
+        "C, never run",
+        "Popularity",
+        "HIT@10",
+    ):
+        assert "".join(message.split()) in text
     assert "notrun" in text
     assert "?inconclusive" in text
     assert "Popularity(floor)" in text
@@ -125,17 +131,17 @@ def test_what_a_name_may_hold_beyond_the_font_and_xml() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ({"signature": {"profile": "quick"}}, "NOTAREPRODUCTION"),
         ({"demonstration": True}, "DEMONSTRATION"),
     ],
 )
-def test_what_is_no_reproduction_says_so_twice_in_every_figure(more: dict[str, object], told: str) -> None:
+def test_what_is_no_reproduction_says_so_twice_in_every_figure(more: dict[str, object], message: str) -> None:
     made = files(awkward_data(**more))
     svgs = [content for name, content in made.items() if name.endswith(".svg")]
     assert len(svgs) == 5
-    assert [said(svg).count(told) for svg in svgs] == [2] * 5
+    assert [said(svg).count(message) for svg in svgs] == [2] * 5
 
 
 def test_options_set_by_hand_are_told_in_every_figure() -> None:

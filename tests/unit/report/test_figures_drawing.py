@@ -211,8 +211,8 @@ def test_a_model_with_many_losses_gives_each_a_colour_and_shape_and_fills_what_w
 
 
 def test_cost_puts_the_points_of_papers_beside_ours() -> None:
-    told = [("HIT@10", 0.5), ("training_time", 8.0), ("gpu_memory", 6400.0)]
-    papers = [Published("d", system, metric, value, 4, beside="log") for system in "ab" for metric, value in told]
+    message = [("HIT@10", 0.5), ("training_time", 8.0), ("gpu_memory", 6400.0)]
+    papers = [Published("d", system, metric, value, 4, beside="log") for system in "ab" for metric, value in message]
     papers += [Published("d", "a", "HIT@10", 0.7, 4)]  # without a time
     runs = [run("a", 1, hits(10, 100), seconds=10.0, peak_memory_mb=400.0)]
     found = replace(data(spec(), runs, papers), published=tuple(papers))
@@ -224,7 +224,7 @@ def test_cost_puts_the_points_of_papers_beside_ours() -> None:
     assert "log, crossed out" in " ".join(t.get_text() for t in texts(figure))
     systems = tuple(replace(s, published_label="" if s.is_floor else "Net, x") for s in spec().systems)
     one = replace(found, table=replace(found.table, spec=replace(found.table.spec, systems=systems)))
-    assert [p.system for p in cost.published_costs(one, "d")] == ["b"]  # one number for both: it stands for the last
+    assert [p.system for p in cost.published_costs(one, "d")] == ["b"]  # one number for both: it is drawn for the last
 
 
 def test_cost_draws_each_run_and_areas_are_memory() -> None:
@@ -242,9 +242,9 @@ def test_cost_draws_each_run_and_areas_are_memory() -> None:
 def test_cost_tells_what_it_cannot_place() -> None:
     runs = [run("a", 1, hits(10, 100), seconds=3.0), run("b", 1, hits(60, 100))]
     (figure,) = drawn(cost.draw, data(spec(), runs))
-    told = " ".join(" ".join(t.get_text().split()) for t in texts(figure))
-    assert "Not drawn, since no counted run has a time: B." in told
-    assert "Peak memory unknown: A." in told
+    message = " ".join(" ".join(t.get_text().split()) for t in texts(figure))
+    assert "Not drawn, since no counted run has a time: B." in message
+    assert "Peak memory unknown: A." in message
     assert len(points(figure.axes[0], "mean")) == 1
     assert lines_of(figure.axes[0], "memory") == []
     assert drawn(cost.draw, data(spec(), runs[1:])) == []

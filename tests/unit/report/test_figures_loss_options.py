@@ -56,7 +56,7 @@ def test_systems_that_differ_in_options_of_their_loss_belong_together() -> None:
     assert [f.names for f in loss_options.families(lines().table.spec.systems)] == [("k",)] * 4
     alone = [SystemSpec("a", "A", model="net", loss="gbce", options={"k": 1.0})]
     assert loss_options.families([*alone, SystemSpec("b", "B", model="net", loss="bce")]) == []
-    assert loss_options.families([*alone, replace(alone[0], key="b")]) == []  # told apart by something else
+    assert loss_options.families([*alone, replace(alone[0], key="b")]) == []  # distinguished by something else
     corners = [s for s in grid().table.spec.systems if s.key != "net/4-0.5"]
     assert loss_options.families(corners) == []  # a grid with a hole in it is none
 
@@ -74,10 +74,10 @@ def test_each_point_of_a_grid_has_our_mean_with_its_sign_and_the_papers_number()
     assert [t.get_text() for t in axes.texts if "paper" in t.get_label()] == ["0.500"]
     assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "4", "16"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("k", "t")
-    told = " ".join(" ".join(t.get_text().split()) for t in texts(figure))
-    assert "∗ better than Net: paired t-test over users, p < 0.05 after Bonferroni's correction." in told
-    assert "↓ worse than Net" in told
-    assert "No counted run: Net (1, 0)." in told
+    message = " ".join(" ".join(t.get_text().split()) for t in texts(figure))
+    assert "∗ better than Net: paired t-test over users, p < 0.05 after Bonferroni's correction." in message
+    assert "↓ worse than Net" in message
+    assert "No counted run: Net (1, 0)." in message
 
 
 def test_a_grid_is_the_deeper_the_better() -> None:

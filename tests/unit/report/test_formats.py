@@ -54,8 +54,8 @@ def test_the_golden_ones_hold_what_must_not_be_missed(table: Table) -> None:
     for text in (markdown.render(table), latex.render(table), printed(table, 110)):
         plain = " ".join(text.replace("\\", "").split())
         assert "out of memory_limit & more" in plain or "out of memory_limit &amp; more" in plain
-        for told in ("printed 0.5", "not run", "Größe-é", "t over users and seeds", "Holm", "commit:0123abcd"):
-            assert told in plain
+        for message in ("printed 0.5", "not run", "Größe-é", "t over users and seeds", "Holm", "commit:0123abcd"):
+            assert message in plain
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,9 @@ def test_the_bare_tabular_has_every_dataset_metric_and_verdict() -> None:
     text = latex.tabular(table)
     assert [text.count(rf"\emph{{Data \& more, {metric}}}") for metric in ("HIT@10", "NDCG@10")] == [1, 1]
     rows = [line for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
-    told = [c.verdict for row in table.rows for c in row.cells if c.verdict != "unpublished"]
+    message = [c.verdict for row in table.rows for c in row.cells if c.verdict != "unpublished"]
     assert sorted(line.split(" & ")[4].removesuffix(r" \\") for line in rows[1:] if " & --" not in line) == sorted(
-        verdict.replace("by users only", "(u)") for verdict in told if verdict not in ("not run", "failed")
+        verdict.replace("by users only", "(u)") for verdict in message if verdict not in ("not run", "failed")
     )
 
 

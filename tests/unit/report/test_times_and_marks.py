@@ -1,4 +1,4 @@
-"""Minutes of training and a paper's marks of significance, beside ours, in every format."""
+"""Minutes of training and a paper's marks of significance, compared with ours, in every format."""
 
 from __future__ import annotations
 

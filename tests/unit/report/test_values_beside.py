@@ -1,4 +1,4 @@
-"""A table whose judged numbers stand in a log, with the paper's beside them: every format shows both, by name."""
+"""A table judged by numbers of a log, with the paper's as reference: every format shows both, by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def table(log: float, margin: float = 0.0002) -> Table:
-    """A and B, each with one run and nothing random; A hits 20 of 100 users, its log says `log`, the paper 0.3333."""
+    """A and B, each with one deterministic run; A hits 20 of 100 users, its log says `log`, the paper 0.3333."""
     made = spec(
         margin_relative=0.0, margin_absolute=margin, published_in="log", beside=("paper",), systems=spec().systems[:2]
     )
@@ -46,7 +46,7 @@ def test_numbers_beside_are_neither_judged_nor_part_of_a_claim() -> None:
     assert cell.published.value == 0.2
     assert [p.value for p in cell.beside if p] == [0.3333]
     assert claim.paper_gain == pytest.approx(0.7)
-    assert claim.verdict == "supported"  # of these very files, in which nothing is random: no seed can change it
+    assert claim.verdict == "supported"  # of exactly these files, deterministic: no seed can change it
     assert [cell.verdict for cell in made.rows[0].cells] == ["reproduced"] * 2
     assert exit_code(made) == 0
 

@@ -30,7 +30,7 @@ from harness.upstreams.patches import series as patches
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = "cpu-linux-x86_64-py311"  # of the machine that the records were made on
-GAPS = {  # cells whose files nobody has, or that were left out to save time
+GAPS = {  # cells with unavailable files, or excluded to save time
     "li2023/released/full": 16,
     "li2023/fig1/dataset=lastfm,loss=bpr,epochs=100,inherit": 2,
     "li2023/fig1/dataset=beauty-s3,loss=bpr,profile=quick,inherit": 2,
@@ -72,12 +72,12 @@ def test_a_committed_table_needs_no_training(name: str) -> None:
     missing = [run for run in asked.runs if asked.store.read(run.key) is None]
     assert len(missing) == GAPS.get(name, 0), [run.label for run in missing]
     assert asked.folder == ROOT / "results/tables" / name
-    told = gaps.read(asked.folder)
-    assert set(told) <= {run.key for run in missing}
+    message = gaps.read(asked.folder)
+    assert set(message) <= {run.key for run in missing}
     table = asked.folder / "table.md"
     if table.is_file():  # of one folder only drawings are kept
         text = table.read_text(encoding="utf-8")
-        assert text.count("the mirror lacks") == len(told)  # a fresh clone has no mirror, and renders the same line
+        assert text.count("the mirror lacks") == len(message)  # a fresh clone has no mirror, and renders the same line
         assert set(re.findall(r"runs/([0-9a-f]{20})\)", text)) == {run.key for run in asked.runs}
 
 
@@ -88,7 +88,7 @@ def test_every_committed_record_is_in_a_table() -> None:
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project as a clone has it that turns every line end into CRLF, whatever .gitattributes says."""
+    """The project in a clone that converts every line end to CRLF, ignoring .gitattributes."""
     root = tmp_path_factory.mktemp("converted")
     for part in ("harness.toml", "patches", "recipes", "dockerfiles"):
         for path in [ROOT / part, *(ROOT / part).rglob("*")]:
@@ -123,7 +123,7 @@ def forms() -> Iterator[TableRequest]:
 
 
 def replan_runs(asked: TableRequest, overlay: Overlay) -> Sequence[Run]:
-    """The runs of a table, had the project this overlay."""
+    """The runs of a table if the project had this overlay."""
     pinned = dataclasses.replace(asked.workspace.pinned, overlay=overlay)
     return plan_runs(asked.recipe, asked.data, pinned, asked.settings)
 

@@ -71,7 +71,7 @@ def test_a_module_that_two_entries_share_stays_good_for_the_one_that_applies_lat
 
 
 def test_an_entry_that_applies_later_leaves_what_took_its_module_s_name() -> None:
-    """What stands there by then is the older form of another module: without it, two runs would share a key."""
+    """The remaining entry is the older form of another module: without it, two runs would share a key."""
     edited, folded = entry({"a": "2"}, {"a": "1"}), entry({"a": "1", "shared": "1"}, {"old_a": "1"})
     renamed = entry({"shared": "1"}, {"helper": "1"}), entry({"z": "1"}, {"shared": "0"})
     assert applied(edited, folded, *renamed, a="2", shared="1")["overlay"] == hashes(helper="1", old_a="1")
@@ -154,7 +154,7 @@ def test_entries_come_from_the_project_s_file_and_none_where_there_is_no_file(tm
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (block(evidence=""), r"equivalent\[0\].evidence: is missing"),
         (block(evidence='evidence = " "'), "evidence: is empty: say what showed"),
@@ -168,8 +168,8 @@ def test_entries_come_from_the_project_s_file_and_none_where_there_is_no_file(tm
         (block() + block("3", "2") + block("1", "3"), "is declared as an older form of itself"),
     ],
 )
-def test_mistakes_are_refused(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_mistakes_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         written(tmp_path, text)
 
 

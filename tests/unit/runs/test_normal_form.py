@@ -122,7 +122,7 @@ def test_any_mixture_keeps_its_tree(lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"x = \n", "line 1: invalid syntax"),
         (b"x = '\xff'\n", "is not readable"),
@@ -130,8 +130,8 @@ def test_any_mixture_keeps_its_tree(lines: list[str]) -> None:
         (b"x = 1\0\n", "null bytes"),
     ],
 )
-def test_what_is_no_python_is_refused_with_its_place(content: bytes, told: str) -> None:
-    with pytest.raises(PatchError, match=told) as caught:
+def test_what_is_no_python_is_refused_with_its_place(content: bytes, message: str) -> None:
+    with pytest.raises(PatchError, match=message) as caught:
         form(content)
     assert caught.value.where == "a.py"
 

@@ -139,11 +139,11 @@ CHANGES: dict[str, tuple[Callable[[], Run], str]] = {
 
 @pytest.mark.parametrize("part", CHANGES)
 def test_a_key_changes_with_each_of_its_inputs_and_says_so(part: str) -> None:
-    make, told = CHANGES[part]
+    make, message = CHANGES[part]
     changed = make()
     assert changed.system == "net/bce"
     assert changed.key != one().key
-    assert key_changes(one().inputs, changed.inputs) == [told]
+    assert key_changes(one().inputs, changed.inputs) == [message]
 
 
 def test_the_device_changes_the_key() -> None:
@@ -181,7 +181,7 @@ def test_words_of_a_dataset_are_not_in_the_key() -> None:
 
 
 def test_a_run_knows_what_else_its_table_calls_it() -> None:
-    """A record that was made under one of these names is no damaged one."""
+    """A record made under one of these names is not damaged."""
     recipe = recipe_texts.recipe()
     twin = recipe.systems["net/bce"].model_copy(update={"label": "Again", "published": None})
     named = recipe.model_copy(update={"systems": {**recipe.systems, "net/again": twin}})
@@ -211,7 +211,7 @@ def test_a_patch_s_header_is_not_in_the_key_and_its_effect_is() -> None:
 
 
 def test_the_key_of_given_inputs_never_moves_unnoticed() -> None:
-    """A changed key runs everything anew: if this fails on purpose, say so in the changelog."""
+    """A changed key repeats all runs: if this fails on purpose, add it to the changelog."""
     assert content_key({"command": ["python", "a.py"], "threads": 1}) == "247c9c2e1a2d2ab6f7d2"
     assert set(one().inputs) == {
         "upstream", "patches", "overlay", "environment", "data", "checkpoint", "command", "device", "threads",
@@ -259,7 +259,7 @@ def test_several_changes_are_all_told() -> None:
 
 
 def test_a_renamed_module_that_changed_is_told_once() -> None:
-    """Its record has the oldest name; what it was split into stands for it."""
+    """Its record has the oldest name, represented by the modules it was split into."""
     old = {"overlay": {"losses.py": "1", "probe.py": "1"}}
     new = {"overlay": {"losses/in_torch.py": "2", "losses/checks.py": "2", "probe.py": "1", "own.py": "1"}}
     names = {"losses/in_torch.py": {"losses.py"}, "losses/checks.py": {"losses.py"}}
@@ -271,8 +271,8 @@ def test_a_renamed_module_that_changed_is_told_once() -> None:
 
 def test_words_of_a_command_in_another_order_are_told_as_such() -> None:
     """It used to say "(nothing) became (nothing)"."""
-    told = key_changes({"command": ["a", "b"]}, {"command": ["b", "a"]})
-    assert told == ["command changed: its words in another order or number"]
+    message = key_changes({"command": ["a", "b"]}, {"command": ["b", "a"]})
+    assert message == ["command changed: its words in another order or number"]
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_an_option_set_by_hand_wins_over_the_profile_and_keeps_its_type() -> Non
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"where": {"datset": ("small",)}}, "--where: unknown key 'datset'\n  fix: did you mean 'dataset'"),
         ({"where": {"dataset": ("smal",)}}, "--where: unknown dataset 'smal'\n  fix: did you mean 'small'"),
@@ -325,10 +325,10 @@ def test_an_option_set_by_hand_wins_over_the_profile_and_keeps_its_type() -> Non
         ({"device": "cudo"}, "--device: unknown device 'cudo'\n  fix: did you mean 'cuda'"),
     ],
 )
-def test_what_is_unknown_ends_with_code_2_and_a_near_miss(settings: dict[str, Any], told: str) -> None:
+def test_what_is_unknown_ends_with_code_2_and_a_near_miss(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         planned(**settings)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
     assert caught.value.exit_code == 2
 
 

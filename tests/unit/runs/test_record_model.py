@@ -54,7 +54,7 @@ def test_every_committed_record_is_typed_hashes_to_its_key_and_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
         ("status", "maybe", "status: Input should be 'finished' or 'failed', got 'maybe'"),
         ("status", "failed", "is failed without a fault"),
@@ -82,7 +82,7 @@ def test_every_committed_record_is_typed_hashes_to_its_key_and_counts() -> None:
     ],
 )
 def test_a_value_that_no_run_leaves_is_a_failed_run_with_its_reason(
-    store: Store, key: str, value: object, told: str
+    store: Store, key: str, value: object, message: str
 ) -> None:
     """It used to end the harness somewhere, or to be believed."""
     rewritten(store, lambda content: content.update({key: value}))
@@ -91,13 +91,13 @@ def test_a_value_that_no_run_leaves_is_a_failed_run_with_its_reason(
     found = store.result(RUN)
     assert (found.status, found.ranks) == ("failed", None)
     assert found.reason.startswith("damaged record: ")
-    assert told in found.reason
+    assert message in found.reason
     assert "\n" not in found.reason
 
 
 @pytest.mark.parametrize("raw", [b"", b"[1]", b"\x00\x00", b"<<<<<<< HEAD", b"[" * 100_000, b'{"seed": ' + b"9" * 5000])
 def test_a_record_that_is_no_json_is_a_failed_run(store: Store, raw: bytes) -> None:
-    """One of them stopped the whole table."""
+    """Regression: one of them stopped the entire table."""
     (store.folder(RUN.key) / "record.json").write_bytes(raw)
     found = store.look_up(RUN)
     assert (found.status, found.kept) == ("failed", False)
@@ -192,7 +192,7 @@ def test_a_record_of_format_1_is_still_read(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "of", "told"),
+    ("columns", "of", "message"),
     [
         ({"above_printed": [0, 9, 3, -1]}, RUN, "ranks outside the number of candidates"),
         ({"above_printed": [0, 9, 3, 20]}, RUN, "ranks outside the number of candidates"),
@@ -204,12 +204,12 @@ def test_a_record_of_format_1_is_still_read(store: Store) -> None:
         ({}, run(proof="ce-all"), "asked for loss ce-all, the first batch was trained with bce"),
     ],
 )
-def test_a_stored_run_is_judged_as_one_that_ends(store: Store, columns: dict[str, Any], of: Run, told: str) -> None:
+def test_a_stored_run_is_judged_as_one_that_ends(store: Store, columns: dict[str, Any], of: Run, message: str) -> None:
     """Ranks that were damaged later: the table said failed, `status` said finished, --retry-failed did nothing."""
     write_ranks(RunFolder(store.folder(RUN.key)), **columns)
     found = store.look_up(of)
     assert found.status == "failed"
-    assert told in found.reason
+    assert message in found.reason
     assert not found.kept
 
 
@@ -229,7 +229,7 @@ def with_peers(store: Store, tmp_path: Path, users: list[int]) -> list[Run]:
 def test_a_run_of_other_users_fails_beside_the_others(store: Store, tmp_path: Path) -> None:
     """The table said failed, while every look-up of one run said finished."""
     runs = with_peers(store, tmp_path, [1, 2, 3, 9])
-    assert store.look_up(RUN).status == "finished"  # by itself nothing shows it
+    assert store.look_up(RUN).status == "finished"  # alone it is not detectable
     judged = store.look_up_all(runs)
     assert [judged.runs[of.key].status for of in runs] == ["failed", "finished", "finished"]
     assert judged.runs[RUN.key].reason == "its users are not those of the other runs"

@@ -1,4 +1,4 @@
-"""Source trees of real repositories: an upstream with another repository beside it."""
+"""Source trees of real repositories: an upstream with another repository next to it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def repository(folder: Path, **files: str) -> str:
 
 
 def tree(root: Path) -> SourceTree:
-    """The tree of `toy`, beside which `tool` lies."""
+    """The tree of `toy`, with `tool` next to it."""
     commits = {f"{name}_commit": repository(root / name, main=f"this = '{name}'\n") for name in ("toy", "tool")}
     (root / "harness.toml").write_text(TOML.format(toy=root / "toy", tool=root / "tool", **commits))
     (root / "patches" / "toy").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The store: records whole or not at all, also under kill -9; logs without this machine; lookups."""
+"""The store: atomic records, even under kill -9; logs without this machine; lookups."""
 
 from __future__ import annotations
 

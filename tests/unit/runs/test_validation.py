@@ -97,7 +97,7 @@ def test_another_network_than_asked_for(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("proof", "told"),
+    ("proof", "message"),
     [
         ([{"event": "loss", "computed": ["ce-all", "ce-last"]}], "ce-all or ce-last"),
         ([{"event": "loss", "computed": []}], "no known loss"),
@@ -105,9 +105,9 @@ def test_another_network_than_asked_for(folder: RunFolder) -> None:
         ([], "nothing"),
     ],
 )
-def test_another_loss_than_asked_for(folder: RunFolder, proof: list[dict[str, Any]], told: str) -> None:
+def test_another_loss_than_asked_for(folder: RunFolder, proof: list[dict[str, Any]], message: str) -> None:
     write_events(folder, without("loss", *proof))
-    assert fault(folder) == Fault("patch", f"asked for loss bce, the first batch was trained with {told}")
+    assert fault(folder) == Fault("patch", f"asked for loss bce, the first batch was trained with {message}")
 
 
 def test_a_floor_needs_no_proof_of_a_loss(folder: RunFolder) -> None:
@@ -172,7 +172,7 @@ def test_missing_ranks(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         ({"above_printed": [0, 9, math.nan, 10]}, "above_printed is float64, expected integers"),
         ({"tied_printed": [1, 1, 1]}, "its columns differ in length"),
@@ -183,10 +183,10 @@ def test_missing_ranks(folder: RunFolder) -> None:
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
-def test_ranks_that_cannot_be_used(folder: RunFolder, columns: dict[str, Any], told: str) -> None:
+def test_ranks_that_cannot_be_used(folder: RunFolder, columns: dict[str, Any], message: str) -> None:
     """A NaN among ranks used to become the smallest integer with a warning."""
     write_ranks(folder, **columns)
-    with pytest.raises(MetricsError, match=told):
+    with pytest.raises(MetricsError, match=message):
         read_ranks(folder.ranks("test"))
     assert fault(folder).kind == "metrics"
 
@@ -229,7 +229,7 @@ def test_ranks_of_another_protocol_have_words_of_their_own(folder: RunFolder) ->
 
 
 @pytest.mark.parametrize(
-    ("words", "columns", "told"),
+    ("words", "columns", "message"),
     [
         (SAMPLED_WORDS, SAMPLED_COLUMNS, ""),
         (SAMPLED_WORDS, {}, "its recipe asks for sampled ranks, it has none"),
@@ -248,12 +248,12 @@ def test_ranks_of_another_protocol_have_words_of_their_own(folder: RunFolder) ->
     ],
 )
 def test_a_recipe_with_sampled_metrics_needs_sampled_ranks(
-    folder: RunFolder, words: dict[str, str], columns: dict[str, Any], told: str
+    folder: RunFolder, words: dict[str, str], columns: dict[str, Any], message: str
 ) -> None:
     write_ranks(folder, protocol=json.dumps({**PROTOCOL, **words}), **columns)
     of = run(protocols={"sampled": {"split": "leave-one-out", "ranking": "sampled", "seen": "come last"}})
     found = validate_run(of, folder, DONE).fault
-    assert (found.reason if found else "") == told
+    assert (found.reason if found else "") == message
 
 
 def test_printed_metrics_that_do_not_follow_from_the_ranks_are_flagged(folder: RunFolder) -> None:
@@ -360,8 +360,8 @@ def test_a_record_says_what_went_in_and_how_it_ended(folder: RunFolder) -> None:
 
 
 def test_what_the_overlay_says_of_a_loss_is_told_before_all_that_follows_from_it(folder: RunFolder) -> None:
-    told = {"event": "fault", "reason": "mine.py:focal returned nan\n on the first batch"}
-    write_events(folder, [EVENTS[0], told])
+    message = {"event": "fault", "reason": "mine.py:focal returned nan\n on the first batch"}
+    write_events(folder, [EVENTS[0], message])
     expected = Fault("training", "mine.py:focal returned nan on the first batch")
     assert fault(folder, Outcome(1, 5.0)) == expected
     assert fault(folder, Outcome(-9, 5.0, timed_out=True)) == expected
@@ -369,7 +369,7 @@ def test_what_the_overlay_says_of_a_loss_is_told_before_all_that_follows_from_it
 
 
 @pytest.mark.parametrize(
-    ("asked", "used", "told"),
+    ("asked", "used", "message"),
     [
         ({"t": "0.75"}, {"k": 256, "t": 0.75}, ""),
         ({"t": "1"}, {"t": 1.0}, ""),
@@ -382,11 +382,11 @@ def test_what_the_overlay_says_of_a_loss_is_told_before_all_that_follows_from_it
     ],
 )
 def test_options_of_the_loss_are_those_asked_for(
-    folder: RunFolder, asked: dict[str, str], used: dict[str, Any] | None, told: str
+    folder: RunFolder, asked: dict[str, str], used: dict[str, Any] | None, message: str
 ) -> None:
     write_events(folder, without("loss", {"event": "loss", "computed": ["bce"], "options": used}))
     found = validate_run(run(loss_options=asked), folder, DONE).fault
-    assert (found.kind == "patch" and told in found.reason) if told and found else (found is None and not told)
+    assert (found.kind == "patch" and message in found.reason) if message and found else (found is None and not message)
 
 
 LOADED = {"__init__.py": "i", "probe.py": "p", "losses.py": "l"}
@@ -405,7 +405,7 @@ def test_a_run_that_loaded_what_its_key_names_counts(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "message"),
     [
         (modules(probe="p", other="o"), "loaded other.py of the overlay, which its key does not cover: import it by"),
         (modules(a="", b="", c="", d="", e=""), "loaded a.py, b.py, c.py and 2 more of the overlay, which"),
@@ -417,11 +417,11 @@ def test_a_run_that_loaded_what_its_key_names_counts(folder: RunFolder) -> None:
         ({"event": "modules", "files": 3}, "the probe did not report which modules"),
     ],
 )
-def test_a_run_that_loaded_another_module_failed(folder: RunFolder, event: dict[str, Any], told: str) -> None:
+def test_a_run_that_loaded_another_module_failed(folder: RunFolder, event: dict[str, Any], message: str) -> None:
     write_events(folder, [*EVENTS, event])
     found = fault(folder, of=run(modules=LOADED))
     assert found.kind == "patch"
-    assert found.reason.startswith(told)
+    assert found.reason.startswith(message)
 
 
 def test_a_run_that_may_not_load_the_probe_need_not_report_modules(folder: RunFolder) -> None:
@@ -443,7 +443,7 @@ def test_a_renamed_command_is_kept_beside_the_one_that_was_hashed(folder: RunFol
 
 
 @pytest.mark.parametrize(
-    ("reported", "told"),
+    ("reported", "message"),
     [
         ({"split": "leave-one-out", "ranking": "full"}, ""),
         ({"split": "test", "ranking": "full", "seen": "in its own words"}, ""),
@@ -453,15 +453,17 @@ def test_a_renamed_command_is_kept_beside_the_one_that_was_hashed(folder: RunFol
     ],
 )
 def test_ranks_of_another_protocol_than_the_recipe_s_fail(
-    folder: RunFolder, reported: dict[str, str], told: str
+    folder: RunFolder, reported: dict[str, str], message: str
 ) -> None:
     """Sampled ranks stood under the signature `ranking:full`."""
     write_ranks(folder, protocol=json.dumps(reported))
     of = run(protocol={"split": "leave-one-out", "ranking": "full", "seen": "zeroed, as the code base does"})
     validated = validate_run(of, folder, DONE)
     found = validated.fault
-    assert (found.kind == "metrics" and told in found.reason) if told and found else (found is None and not told)
-    assert build_record(of, of.protocol, DONE, validated, {})["status"] == "finished"  # for a recipe that says so
+    assert (
+        (found.kind == "metrics" and message in found.reason) if message and found else (found is None and not message)
+    )
+    assert build_record(of, of.protocol, DONE, validated, {})["status"] == "finished"  # for a recipe with this protocol
 
 
 @pytest.mark.parametrize(("n_constant", "fails"), [(4, True), (3, False), (0, False)])

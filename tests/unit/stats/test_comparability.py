@@ -1,4 +1,4 @@
-"""Which runs of one dataset can be compared: by users and protocol, whatever part of the table was asked for."""
+"""Which runs of one dataset can be compared: by users and protocol, for any requested part of the table."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ def ranks(users: Sequence[int] = OURS, **protocol: str) -> Ranks:
 
 
 @pytest.mark.parametrize(
-    ("odd", "runs"),
+    ("invalid", "runs"),
     [
         ([], {("a", 1): ranks(), ("a", 2): ranks(users=[4, 3, 2, 1]), ("pop", None): ranks()}),
         ([("a", 2)], {("a", 1): ranks(), ("a", 2): ranks(OTHERS), ("a", 3): ranks()}),
         ([("a", 1), ("a", 2)], {("a", 1): ranks(OTHERS), ("a", 2): ranks(OTHERS), ("pop", None): ranks()}),
         ([("pop", None)], {("pop", None): ranks(OTHERS), ("a", 1): ranks(), ("b", 1): ranks()}),
         (
-            [("a", 1), ("a", 2), ("a", 3)],  # three seeds of one system are no majority
+            [("a", 1), ("a", 2), ("a", 3)],  # three seeds of one system are not a majority
             {**{("a", n): ranks(OTHERS) for n in (1, 2, 3)}, ("b", 1): ranks(), ("c", 1): ranks()},
         ),
     ],
 )
-def test_runs_of_other_users_are_apart(odd: list[Place], runs: dict[Place, Ranks]) -> None:
-    assert apart(runs) == dict.fromkeys(odd, USERS)
+def test_runs_of_other_users_are_apart(invalid: list[Place], runs: dict[Place, Ranks]) -> None:
+    assert apart(runs) == dict.fromkeys(invalid, USERS)
 
 
 def test_a_trained_run_under_another_protocol_is_apart_and_a_baseline_may_treat_seen_items_in_its_own_way() -> None:
     runs: dict[Place, Ranks] = {(name, 1): ranks() for name in "abc"}
-    runs |= {("odd", 1): ranks(seen="zeroed"), ("pop", None): ranks(seen="left out")}
-    assert apart(runs) == {("odd", 1): PROTOCOL}
+    runs |= {("invalid", 1): ranks(seen="zeroed"), ("pop", None): ranks(seen="left out")}
+    assert apart(runs) == {("invalid", 1): PROTOCOL}
 
 
 def test_no_runs_are_no_fault() -> None:

@@ -115,7 +115,7 @@ def test_the_number_of_threads_changes_no_digit() -> None:
 def test_means_over_seeds_are_compared_like_any_values() -> None:
     a, b = (mean_values(system, "HIT@10") for system in PAIRS[1])
     found = compare(a, b, FAST)
-    assert found.mcnemar is None  # fifths are no hits
+    assert found.mcnemar is None  # fifths are not hits
     assert found.t.p == pytest.approx(scipy.stats.ttest_rel(a, b).pvalue, rel=1e-8)
 
 

@@ -49,8 +49,8 @@ def test_by_hand_and_for_none() -> None:
     assert all(corrections.adjust([], method) == [] for method in corrections.METHODS)
 
 
-@pytest.mark.parametrize("odd", [-0.1, 1.1, math.nan])
-def test_what_is_no_p_value_is_refused(odd: float) -> None:
+@pytest.mark.parametrize("invalid", [-0.1, 1.1, math.nan])
+def test_what_is_no_p_value_is_refused(invalid: float) -> None:
     for method in corrections.METHODS:
         with pytest.raises(MetricsError, match="not in"):
-            corrections.adjust([0.5, odd], method)
+            corrections.adjust([0.5, invalid], method)

@@ -131,7 +131,7 @@ def test_rounding_of_the_printed_number_is_on_top_of_the_margin() -> None:
 
 
 def test_start_up_stays_cheap() -> None:
-    """A finished table is rerun in less than two seconds, so reports may not drag in scipy.stats or statsmodels."""
+    """A finished table is rerun in less than two seconds, so reports must not import scipy.stats or statsmodels."""
     import subprocess
     import sys
 

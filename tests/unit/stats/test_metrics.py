@@ -119,7 +119,7 @@ def test_printed_metrics_agree_to_their_own_digits() -> None:
     ],
 )
 def test_every_spelling_of_a_printed_metric_is_checked(name: str) -> None:
-    """Only our own spelling was: hit@10 could be printed as 0.99 whatever the ranks said."""
+    """Regression: only our spelling was checked; hit@10 could be printed as 0.99 with any ranks."""
     (line,) = metrics.agrees_with_printed(ranks([50, 60]), {name: "0.99"})
     assert line == f"{name}: upstream printed 0.99, its ranks give 0.000000"
     assert metrics.agrees_with_printed(ranks([50, 60]), {name: "0.00"}) == []
@@ -133,10 +133,10 @@ def test_every_printed_number_of_one_metric_is_checked() -> None:
 
 
 def test_a_printed_metric_that_could_not_be_checked_is_told_beside_one_that_could() -> None:
-    told, odd = "printed, and not checked against the ranks: ", {"Precision@5": "0.1", "recall_20": "1"}
-    assert metrics.unchecked({"hit@10": "0.5", "valid_ndcg@10": "0.1"}) == f"{told}valid_ndcg@10"
-    assert metrics.unchecked({"hit@10": "0.5", **odd}) == f"{told}Precision@5, recall_20"
-    assert metrics.unchecked({"hit@10": "0.5", "HitRatio": "0.1"}) == f"{told}HitRatio"
+    message, invalid = "printed, and not checked against the ranks: ", {"Precision@5": "0.1", "recall_20": "1"}
+    assert metrics.unchecked({"hit@10": "0.5", "valid_ndcg@10": "0.1"}) == f"{message}valid_ndcg@10"
+    assert metrics.unchecked({"hit@10": "0.5", **invalid}) == f"{message}Precision@5, recall_20"
+    assert metrics.unchecked({"hit@10": "0.5", "HitRatio": "0.1"}) == f"{message}HitRatio"
     assert metrics.unchecked({"hit@10": "0.5", "minutes to converge": "3", "training_time": "9"}) == ""
 
 
@@ -185,7 +185,7 @@ def test_a_sampled_metric_is_made_from_sampled_ranks_and_no_other_metric_is() ->
 
 
 def test_a_sampled_rank_gives_no_full_metric_and_a_full_one_no_sampled_metric() -> None:
-    """A sampled rank that stands where full ones do would make every system look many times better."""
+    """A sampled rank in place of full ones would make every system look many times better."""
     with pytest.raises(MetricsError, match="ranking 'sampled' cannot give HIT@10"):
         metrics.per_user(replace(ranks([1]), protocol=SAMPLED), "HIT@10")
     with pytest.raises(MetricsError, match="ranking 'full' cannot give sampled-HIT@10"):
@@ -210,7 +210,7 @@ def test_sampled_ranks_must_be_of_the_same_users() -> None:
 
 
 def test_ranks_that_are_sampled_throughout_give_sampled_metrics_only() -> None:
-    """An upstream may rank no other way; what it prints is then of these ranks, under whatever name."""
+    """An upstream may have only this ranking; then its printed metrics are of these ranks, under any name."""
     sampled = replace(ranks([0, 4]), protocol={"ranking": "sampled"})
     assert metrics.per_user(sampled, "sampled-HIT@1").tolist() == [1.0, 0.0]
     with pytest.raises(MetricsError, match="cannot give HIT@1"):

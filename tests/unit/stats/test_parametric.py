@@ -105,6 +105,6 @@ def test_equally_many_wins_and_losses_have_nothing_to_tell() -> None:
 
 
 def test_mcnemar_refuses_what_is_no_hit() -> None:
-    for odd in ([0.5, -0.5], [1.0, 0.2]):
+    for invalid in ([0.5, -0.5], [1.0, 0.2]):
         with pytest.raises(MetricsError, match="other than 0 and 1"):
-            parametric.mcnemar(paired_counts.counted(np.array(odd)))
+            parametric.mcnemar(paired_counts.counted(np.array(invalid)))

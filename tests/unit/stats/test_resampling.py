@@ -21,7 +21,7 @@ METRICS = ("HIT@10", "NDCG@10", "MRR")
 
 
 def of(pair: tuple[str, str], metric: str, n: int | None = None) -> tuple[paired_counts.Differences, Floats]:
-    """A real pair, of the first `n` users, as counts and as it is."""
+    """A real pair, of the first `n` users, as counts and as values."""
     x = (values(pair[0], metric) - values(pair[1], metric))[:n]
     return paired_counts.counted(x), x
 

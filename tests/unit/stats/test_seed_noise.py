@@ -36,7 +36,7 @@ def test_noise_is_the_variance_of_means_and_at_least_the_share_of_users() -> Non
     assert turned is not None
     assert turned.variance == pytest.approx(rest_variance(np.array([[1.0, 0], [0, 1]])) / 2)
     assert noise_of([one]) is None
-    assert noise_of([one, one, one]) is None  # no spread seen is no spread known
+    assert noise_of([one, one, one]) is None  # an observed variance of 0 is not an estimate
 
 
 def test_without_seeds_it_is_the_paired_t_test() -> None:
@@ -142,7 +142,7 @@ def test_without_a_seed_effect_only_users_count() -> None:
     d = np.tile(default_rng(1).random(50), (3, 1))
     found, over_users = over_users_and_seeds(d), paired_t(d[0])
     assert (found.low, found.high) == pytest.approx((over_users.low, over_users.high))
-    assert found.basis == "users"  # no spread seen is no spread known
+    assert found.basis == "users"  # an observed variance of 0 is not an estimate
 
 
 def test_one_seed_and_no_spread_at_all_have_the_interval_over_users() -> None:

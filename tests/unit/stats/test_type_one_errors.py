@@ -84,7 +84,7 @@ def redrawn(d: Differences, n_sets: int, mean: float) -> Iterator[Differences]:
 
 
 def rates(what: str, names: tuple[str, ...], sets: Iterator[Differences]) -> dict[str, float]:
-    """For each test the share of data sets in which it finds a difference; told where pytest shows output."""
+    """For each test the share of data sets in which it finds a difference; printed if pytest shows output."""
     found = dict.fromkeys(names, 0)
     n = 0
     for n, d in enumerate(sets, start=1):
@@ -149,7 +149,7 @@ def test_tost_at_the_boundary_errs_in_5_percent(metric: str) -> None:
         share = 100 * wrong[edge] / each
         sys.stdout.write(f"\n| truth on the {edge} edge | sasrec/ce-all | {metric} | TOST | {share:.2f} % |")
     mean = sum(wrong.values()) / (2 * each)
-    assert nominal(mean) or (metric == "MRR" and 0.05 < mean < 0.06)  # the skewest metric; docs/statistics.md says so
+    assert nominal(mean) or (metric == "MRR" and 0.05 < mean < 0.06)  # the most skewed metric; see docs/statistics.md
     assert wrong["upper"] > wrong["lower"]
 
 

@@ -148,7 +148,7 @@ def value_tests(draw: Draw, n: int, systems: int, cv: float, off: float | None, 
 @pytest.mark.parametrize("n", [3, 5, 10])
 @pytest.mark.parametrize("systems", [1, 2, 3, 6])
 def test_one_more_training_of_the_same_code_seldom_differs(systems: int, n: int) -> None:
-    """The paper's number is one training of the very same code, printed with four decimals."""
+    """The paper's number is one training of the same code, printed with four decimals."""
     draws, rates = 5_000, {}
     for kind, draw in KINDS.items():
         by_cv = [

@@ -342,7 +342,7 @@ def test_lookups_name_the_near_misses() -> None:
 
 
 def test_comparisons_of_losses_put_in_leave_the_claims_as_they_were() -> None:
-    """Holm's correction covers each family by itself."""
+    """Holm's correction covers each family separately."""
     alone = build_table(spec(), three_seeds())
     own = (Claim("a", "pop", "HIT@10", own=True), Claim("b", "pop", "HIT@10", own=True))
     table = build_table(spec(claims=(*own, *spec().claims)), three_seeds())
@@ -438,13 +438,13 @@ def test_a_cut_off_beyond_all_candidates_is_told_to_be_trivial() -> None:
     (note,) = notes(table, "trivial")
     assert (note.metric, note.values) == ("HIT@21", (("a", 0.25),))
     assert note_line(spec(), note).endswith("so few candidates: A 25 % of the users.")
-    last = run("a", 3, replace(few, candidates=np.full(100, 500)))  # the last seed alone was looked at
+    last = run("a", 3, replace(few, candidates=np.full(100, 500)))  # regression: only the last seed was checked
     table = build_table(spec(metrics=("HIT@21",), claims=()), [*runs[:2], last])
     assert [note.values for note in notes(table, "trivial")] == [(("a", 0.25),)]
 
 
 def test_systems_that_rank_different_numbers_of_items_are_told() -> None:
-    """Item ids with gaps gave a code base more candidates than the baseline beside it, in silence."""
+    """Regression: item ids with gaps silently gave a code base more candidates than the baseline."""
 
     def ranking(n_baseline: int, n_trained: int) -> list[Note]:
         runs = [replace(r, ranks=replace(r.ranks, items=n_trained)) for r in three_seeds() if r.ranks]

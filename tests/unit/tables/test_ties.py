@@ -30,7 +30,7 @@ def lines(table: Table, *kinds: str) -> list[str]:
 
 
 def test_bounds_stand_where_ties_change_a_printed_digit() -> None:
-    """Constant scores gave 0.0000 or 1.0000, by a rule that nobody saw."""
+    """Regression: constant scores gave 0.0000 or 1.0000 without a note."""
     found = lines(judged_table(spec(), runs(30, 40)), "ties")
     assert found[0] == (
         "‡ HIT@10: tied scores would change a printed digit of B (0.3200 with the held-out item last among equals, "

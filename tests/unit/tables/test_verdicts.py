@@ -47,7 +47,7 @@ def test_one_or_two_seeds_speak_by_users_only(n: int) -> None:
 
 
 def test_a_number_that_one_more_training_may_give_does_not_differ() -> None:
-    """The paper's number was treated as exact; the more seeds we had, the surer it differed."""
+    """The paper's number was treated as exact; with more seeds it differed more significantly."""
     assert verdicts(judged([30, 40, 35, 45, 25] * 2, [50, 51] * 5, 0.42, 0.505)) == ["inconclusive", "reproduced"]
 
 
@@ -94,7 +94,7 @@ def test_gaps_and_unpublished_values_have_verdicts_of_their_own() -> None:
         ([60, 12, 11], [10, 10, 10], "opposite direction"),
         ([10, 10, 10], [10, 12, 10], "inconclusive"),
         ([10, 10, 10], [10, 10, 10], "inconclusive"),
-        ([10], [40], "supported by users only"),  # nobody knows what another seed would say
+        ([10], [40], "supported by users only"),  # the result of another seed is unknown
         ([40], [10], "contradicted by users only"),
     ],
 )
@@ -108,7 +108,7 @@ def test_exit_code_is_zero_only_where_all_holds() -> None:
     assert exit_code(good) == 0
     assert exit_code(judged([20, 21, 20, 20, 20], [40, 41, 40, 40, 40], 0.202, 0.5)) == 1
     assert exit_code(judged([20, 21, 20, 20, 20], [21, 20, 20, 20, 20])) == 1
-    assert exit_code(judged([20], [40], 0.2, 0.4)) == 1  # one seed, whatever its word
+    assert exit_code(judged([20], [40], 0.2, 0.4)) == 1  # one seed, for any verdict
     rows = tuple(replace(r, cells=tuple(replace(c, disagrees=True) for c in r.cells)) for r in good.rows)
     assert exit_code(replace(good, rows=rows)) == 1
 
@@ -155,7 +155,7 @@ def test_a_loss_that_was_put_in_supports_nothing_and_contradicts_nothing(
 
 
 def constant(better: int, worse: int, n_users: int, n_seeds: int) -> Table:
-    """Every user is at one place with one system and at another with the other, whatever the seed."""
+    """Every user has one rank with one system and another with the other, for all seeds."""
     runs = [
         run(s, seed, ranks([place] * n_users, tied=[seed] * n_users))
         for seed in range(1, n_seeds + 1)
@@ -172,7 +172,7 @@ DATA = spec().datasets[0]
 
 @pytest.mark.parametrize("n_seeds", [1, 2, 5])
 def test_two_users_support_nothing_however_sure_a_spread_of_zero_seems(n_seeds: int) -> None:
-    """Two users and two seeds were "supported" with p < 0.001, beside exact tests that say 0.50."""
+    """Two users and two seeds were "supported" with p < 0.001, despite exact tests with 0.50."""
     table = constant(1, 100, 2, n_seeds)
     (row,) = table.claims
     assert row.comparison is not None
@@ -245,7 +245,7 @@ def test_open_verdicts_say_how_many_seeds_would_settle_them() -> None:
 
 
 def test_released_weights_are_one_training_although_nothing_is_random() -> None:
-    """Two files of weights gave an unqualified "supported", which says nothing of other trainings."""
+    """Two files of weights gave an unqualified "supported", which does not generalise to other trainings."""
     runs = [run("a", None, hits(10, 100)), run("b", None, hits(60, 100))]
     exact = judge_table(build_table(spec(), runs))
     assert [row.verdict for row in exact.claims] == ["supported"]

@@ -1,4 +1,4 @@
-"""Clones, checkouts and single files of real repositories, whole and damaged, local and served."""
+"""Clones, checkouts and single files of real repositories, complete and damaged, local and served."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_content_and_counts_are_held_to_what_is_stated(tmp_path: Path, pin: dict
 
 
 @pytest.mark.parametrize(
-    ("text", "where", "told"),
+    ("text", "where", "message"),
     [
         ("1 1 2 3\n2 2 3\n", "own.txt:2", "user 2 has 2 item(s)"),
         ("1 1 2 3\n2 3\n", "own.txt:2", "user 2 has 1 item(s)"),
@@ -101,7 +101,7 @@ def test_content_and_counts_are_held_to_what_is_stated(tmp_path: Path, pin: dict
     ],
 )
 def test_own_sequences_that_would_be_ranked_wrongly_are_refused_by_file_and_line(
-    tmp_path: Path, text: str, where: str, told: str
+    tmp_path: Path, text: str, where: str, message: str
 ) -> None:
     """Item 0 and gaps gave a baseline other candidates than the code base, short users a run that ended with 1."""
     rows = [line.split()[1:] for line in text.splitlines()]
@@ -110,18 +110,18 @@ def test_own_sequences_that_would_be_ranked_wrongly_are_refused_by_file_and_line
     dataset = Dataset.model_validate(
         {"upstream": "toy", "name": "toy", "label": "Toy", **facts, "sequences": "own.txt", "files": [file]}
     )
-    if not told:
+    if not message:
         assert (data_fetch.materialise(made(tmp_path), dataset, lambda _: text.encode()) / "own.txt").is_file()
         return
     with pytest.raises(DatasetError) as caught:
         data_fetch.materialise(made(tmp_path), dataset, lambda _: text.encode())
     assert caught.value.where == where
-    assert told in caught.value.what
+    assert message in caught.value.what
     assert caught.value.fix
 
 
 @pytest.mark.parametrize(
-    ("text", "where", "told"),
+    ("text", "where", "message"),
     [
         ("8 1\n8 2\n9 1\n9 2\n9 3\n", "own.txt:2", "user 8 has 2 item(s)"),
         ("8 1\n8 2\n8 3\n9 1\n", "own.txt:4", "user 9 has 1 item(s)"),
@@ -129,7 +129,7 @@ def test_own_sequences_that_would_be_ranked_wrongly_are_refused_by_file_and_line
     ],
 )
 def test_users_of_own_pairs_from_whom_nothing_can_be_held_out_are_refused(
-    tmp_path: Path, text: str, where: str, told: str
+    tmp_path: Path, text: str, where: str, message: str
 ) -> None:
     """A code base failed on them once it ran, or left them out in silence."""
     rows = [line.split() for line in text.splitlines()]
@@ -137,9 +137,9 @@ def test_users_of_own_pairs_from_whom_nothing_can_be_held_out_are_refused(
     file = {"name": "own.txt", "url": URL, "sha256": sha256_bytes(text.encode())}
     facts = {"upstream": "toy", "name": "toy", "label": "Toy", "sequences": "own.txt", "layout": "pairs"}
     dataset = Dataset.model_validate({**facts, **counts, "files": [file]})
-    if not told:
+    if not message:
         data_fetch.materialise(made(tmp_path), dataset, lambda _: text.encode())
         return
     with pytest.raises(DatasetError) as caught:
         data_fetch.materialise(made(tmp_path), dataset, lambda _: text.encode())
-    assert (caught.value.where, caught.value.what) == (where, told)
+    assert (caught.value.where, caught.value.what) == (where, message)

@@ -39,13 +39,13 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def plain(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The upstream as it is."""
+    """The unmodified upstream."""
     return checkout(bare, tmp_path_factory.mktemp("plain") / "tree")
 
 
 @pytest.fixture(scope="module")
 def patched(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The upstream with the whole series and the overlay."""
+    """The upstream with the complete series and the overlay."""
     tree = checkout(bare, tmp_path_factory.mktemp("patched") / "tree")
     for name in SERIES:
         apply(tree, name)
@@ -117,7 +117,7 @@ def test_the_commit_is_the_constant_and_holds_the_shipped_files(bare: Path) -> N
 
 def test_the_commit_does_not_depend_on_who_makes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hostile = (
-        "[init]\n\tdefaultBranch = odd\n\tdefaultObjectFormat = sha256\n[core]\n\tautocrlf = true\n\tfileMode = false\n"
+        "[init]\n\tdefaultBranch = x\n\tdefaultObjectFormat = sha256\n[core]\n\tautocrlf = true\n\tfileMode = false\n"
     )
     (tmp_path / ".gitconfig").write_text(
         hostile + "[user]\n\tuseConfigOnly = true\n[i18n]\n\tcommitEncoding = latin1\n"

@@ -231,7 +231,7 @@ LINT = {
     "up inside": (lambda text: text.replace("train.py", "a/../../x"), "leaves the tree"),
     "absolute": (lambda text: text.replace("train.py", "/etc/x"), "path '/etc/x' leaves the tree"),
     "git's own": (lambda text: text.replace("train.py", ".git/hooks/x"), r"path '\.git/hooks/x'"),
-    "git's own, odd": (lambda text: text.replace("train.py", "a/.GIT/config"), r"path 'a/\.GIT/config'"),
+    "git's own, in the middle": (lambda text: text.replace("train.py", "a/.GIT/config"), r"path 'a/\.GIT/config'"),
     "backslash": (lambda text: text.replace("train.py", "a\\\\b"), "leaves the tree"),
     "submodule": (lambda text: text.replace(" 100644", " 160000"), "mode 160000"),
     "symlink": (lambda text: text.replace(" 100644", " 120000"), "mode 120000"),
@@ -344,7 +344,7 @@ def test_a_new_file_behind_a_link_of_the_upstream_is_refused(toy: Toy, tmp_path:
 
 
 def test_a_file_that_is_a_link_in_the_upstream_is_not_patched(toy: Toy, tmp_path: Path) -> None:
-    """What it leads to has the very content that the patch is made for."""
+    """Its target has exactly the content that the patch is made for."""
     (tmp_path / "outside.py").write_text(TRAIN)
     toy = linked(toy, "train.py", tmp_path / "outside.py")
     toy.write("0001-one.patch", section("train.py", TRAIN, 3, "one"))
@@ -530,7 +530,7 @@ def test_a_place_is_found_only_where_it_is_one_place() -> None:
 
 def test_parse_and_render_agree_on_text_of_any_kind(toy: Toy) -> None:
     body = section("train.py", TRAIN, 3, "@@ -1 +1 @@", "diff --git a/x b/x", "+plus", "-minus", " ü\t\x0c", "")
-    path = toy.write("0001-odd.patch", body)
+    path = toy.write("0001-invalid.patch", body)
     patch = parse(path)
     assert patch.problems == ()
     assert render(patch.header, patch.files) == path.read_text()
@@ -553,4 +553,4 @@ def test_the_series_of_the_real_upstream(tmp_path: Path) -> None:
     ours = {line[1:].strip() for patch in series.patches for line in patch.path.read_text().splitlines()}
     theirs = {line.strip() for path in series.paths for line in read_blob(bare, pin, path).decode().splitlines()}
     shared = {line for line in ours & theirs if len(line) > 30 and not line.startswith("def ")}
-    assert shared == set(), "lines of the upstream stand in our patches"  # but for the head of an overriding method
+    assert shared == set(), "lines of the upstream are in our patches"  # except the head of an overriding method
