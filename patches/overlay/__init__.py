@@ -1,1 +1,1 @@
-"""What patched upstreams import: losses, models and the probe, written once for all of them."""
+"""Code that patched upstreams import: losses, models and the probe, shared by all of them."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def training_parser(description: str, *, models: Sequence[str], data: str, dataset: str) -> argparse.ArgumentParser:
-    """A parser for one system on one data set; limits that differ between the code bases are for the caller to add.
+    """A parser for one system on one data set; the caller adds limits that differ between the code bases.
 
     Args:
         data, dataset: help texts of the two arguments.

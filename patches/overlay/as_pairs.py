@@ -2,7 +2,7 @@
 
     python -m harness_overlay.as_pairs --data FILE --out FILE [--users 1000 --seed 1]
 
-FILE has lines `user item item ...` or `user item`, a user's items oldest first. With `--users`, so many are drawn by
+FILE has lines `user item item ...` or `user item`, a user's items oldest first. With `--users`, this number is drawn by
 the seed, without replacement from the sorted ids, for smoke tests. Lines keep their order, users and items their ids.
 """
 
@@ -32,10 +32,10 @@ def read(path: str) -> list[Row]:
 
 
 def drawn(rows: list[Row], n_users: int, seed: int) -> list[Row]:
-    """The rows of so many users.
+    """The rows of this number of users.
 
     Raises:
-        ValueError: there are not so many, or an id is no whole number.
+        ValueError: there are fewer users, or an id is not a whole number.
     """
     users = sorted({user for user, _ in rows}, key=int)
     if not 0 < n_users <= len(users):
@@ -45,7 +45,7 @@ def drawn(rows: list[Row], n_users: int, seed: int) -> list[Row]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read, draw if asked to, write; see `read` and `drawn`."""
+    """Read, draw if requested, write; see `read` and `drawn`."""
     parser = argparse.ArgumentParser(description="a line `user item` for each interaction")
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", required=True)

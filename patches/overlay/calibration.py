@@ -1,6 +1,6 @@
-"""How well predicted probabilities match what users took next, over the first places of their lists.
+"""Calibration: predicted probabilities compared with the users' next items, over the first ranks of their lists.
 
-Petrov and Macdonald 2023, section 6.2.2: of the first K places of each user's list, K up to PLACES, the share that is
+Petrov and Macdonald 2023, section 6.2.2: of the first K ranks of each user's list, K up to PLACES, the share that is
 the test item (precision), and the mean predicted probability.
 """
 
@@ -18,10 +18,10 @@ Floats = NDArray[np.float64]
 
 
 class Calibration:
-    """Counts of the first places, user by user.
+    """Counts at the first ranks, user by user.
 
     Attributes:
-        precision, probability: shape (n_places,), sums over users of the means over the first 1, 2, ... places.
+        precision, probability: shape (n_places,), sums over users of the means over the first 1, 2, ... ranks.
     """
 
     def __init__(self, n_places: int) -> None:
@@ -31,8 +31,8 @@ class Calibration:
         """Count the lists of some users.
 
         Args:
-            chances: shape (n_users, n), the predicted probabilities of the first n places; n is at most n_places.
-            hits: the same shape, whether the item in a place is the test item.
+            chances: shape (n_users, n), the predicted probabilities at the first n ranks; n is at most n_places.
+            hits: the same shape, whether the item at a rank is the test item.
         """
         n = chances.shape[1]
         width = np.arange(1, n + 1)
@@ -54,7 +54,7 @@ def report_user(user: Any, chances: Floats, total: float, n_items: int) -> None:
     """Write the event with one user's predicted probabilities.
 
     Args:
-        chances: shape (n,), of the first n places.
+        chances: shape (n,), at the first n ranks.
         total: the sum over all items.
     """
     listed = [float(f"{p:.8g}") for p in chances]

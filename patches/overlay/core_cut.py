@@ -1,11 +1,11 @@
-"""A small, dense part of a data set, for smoke tests: users and items with enough interactions among themselves.
+"""A small, dense part of a data set, for smoke tests: users and items with enough mutual interactions.
 
     python -m harness_overlay.core_cut --data FILE --least 10 --out FILE [--renumber]
 
-FILE has a line `user item` per interaction, a user's lines together, oldest first. Users and items with fewer than so
-many interactions are removed, repeatedly, until none has fewer; what is left keeps its order and its ids, or with
-`--renumber` gets the ids 1, 2, ... by increasing id, for code that takes the largest id for the number of items.
-Nothing is drawn.
+FILE has a line `user item` per interaction, a user's lines together, oldest first. Users and items with fewer
+interactions are removed, repeatedly, until none has fewer. The rest keeps its order and ids, or with
+`--renumber` gets the ids 1, 2, ... by increasing id, for code that uses the largest id as the number of items.
+Nothing is random.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def renumbered(rows: list[Row]) -> list[Row]:
     """The rows with users and items numbered from 1 by increasing id.
 
     Raises:
-        ValueError: an id that is no whole number.
+        ValueError: an id that is not a whole number.
     """
     users, items = (
         {name: str(n) for n, name in enumerate(sorted(set(c), key=int), 1)} for c in zip(*rows, strict=True)

@@ -1,14 +1,14 @@
-"""The popularity baseline: every user gets the items that all users had most often. A floor for every table.
+"""The popularity baseline: every user gets the most frequent items of all users. A floor for every table.
 
     python -m harness_overlay.popularity --data FILE --name DATASET
 
 FILE has a line `user item item ...` per user, oldest first, all integers. Leave-one-out: the last item is held out for
 the test, everything before it is the user's history, validation item included, because the systems in the same table
 are tested with it too. An item's score is the number of times it occurs in the histories of all users.
-Candidates ('printed') are the items of the file that the user's history lacks, plus the test item; 'all' keeps the seen
-ones. Counts tie often: the printed metrics take the middle of the tied places, 1 + above + (tied - 1) / 2.
-Nothing is drawn and nothing is trained. User ids are the file's, or with `--users rows` 0 for the first line, 1 for the
-next, as in upstreams that drop the file's ids: the ids must be those of the systems that it is paired with.
+Candidates ('printed') are the items of the file that are not in the user's history, plus the test item; 'all' keeps the
+seen ones. Counts are often tied: the printed metrics use the mean of the tied ranks, 1 + above + (tied - 1) / 2.
+There are no random numbers and no training. User ids are the file's, or with `--users rows` 0 for the first line, 1 for
+the next, as in upstreams that drop the file's ids: the ids must be those of the systems that it is paired with.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def popularity_ranks(sequences: Sequence[Integers]) -> dict[str, Triple]:
     above = len(items) - np.searchsorted(ordered, own, side="right")
     tied = len(items) - above - np.searchsorted(ordered, own, side="left")
     every = np.stack([above, tied, np.full(len(rows), len(items))], axis=1)
-    # 3. The seen ones among these, which the view 'printed' leaves out.
+    # 3. The seen ones among these, which the view 'printed' excludes.
     seen = np.array([seen_places(row, counts) for row in rows])
     return {"printed": triple(every - seen), "all": triple(every)}
 
@@ -75,7 +75,7 @@ def popularity_ranks(sequences: Sequence[Integers]) -> dict[str, Triple]:
 def seen_places(row: Integers, counts: Integers) -> tuple[int, int, int]:
     """Of one user's seen items: how many are counted more often than the last item, as often, and at all.
 
-    The last item itself is never among them, also where the user had it before: it stays a candidate.
+    The last item itself is never among them, even if it is in the user's history: it remains a candidate.
     """
     seen = np.unique(row[:-1])
     seen = seen[seen != row[-1]]
@@ -90,7 +90,7 @@ def triple(columns: Integers) -> Triple:
 
 
 def metrics_text(above: NDArray[np.int32], tied: NDArray[np.int32]) -> dict[str, str]:
-    """HIT@k and NDCG@k over all users, rounded to 4 decimals, as text; a tie counts as its middle place."""
+    """HIT@k and NDCG@k over all users, rounded to 4 decimals, as text; a tie has its mean rank."""
     rank = 1 + above + (tied - 1) / 2
     metrics = {}
     for k in CUTOFFS:

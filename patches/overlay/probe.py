@@ -1,12 +1,12 @@
-"""The probe: what a patched upstream reports about its run, for the harness to read.
+"""The probe: a patched upstream's reports about its run, read by the harness.
 
 Standard library and NumPy only, Python 3.7 or later. It writes into the folder that HARNESS_PROBE_DIR names and is
-silent where that is not set, so a patched upstream still runs by hand. It draws no random numbers, changes no result
+silent if that is not set, so a patched upstream can still be run by hand. It draws no random numbers, changes no result
 and computes no metric: ranks are the data.
 
 `events.jsonl` has one JSON object per line with `event` and `t` (seconds since the probe was imported):
-  model    name, parameters, and whatever shows that the right one was built
-  loss     the proof of the loss: name and value on the first batch, number of positions, rows in the softmax
+  model    name, parameters, and further facts that identify the network
+  loss     the verification of the loss: name and value on the first batch, number of positions, rows in the softmax
   epoch    epoch (from 0), train_s, valid_s, loss, metric, value
   printed  split and the metrics as the upstream printed them, as text
   end      epochs run, best_epoch, peak_memory_mb
@@ -33,7 +33,7 @@ FORMAT = 1
 
 
 def folder() -> str | None:
-    """The folder to write to, None where the variable is not set."""
+    """The folder to write to, None if the variable is not set."""
     return os.environ.get("HARNESS_PROBE_DIR") or None
 
 
@@ -49,7 +49,7 @@ def event(kind: str, **facts: object) -> None:
 
 
 def plain(value: object) -> object:
-    """A value that JSON can hold; a number that is not finite becomes text, so that nobody reads it as one."""
+    """A value that JSON can hold; a number that is not finite becomes text, so that it is not read as a number."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):
@@ -82,7 +82,7 @@ def peak_memory_mb() -> float:
 
 
 def refuse(reason: str) -> None:
-    """Report why a run cannot count, and end with it.
+    """Report why a run is not valid, and end it.
 
     Raises:
         ValueError: always.
@@ -103,16 +103,16 @@ def count_ranks(
     Returns:
         above, tied, n_candidates: three int32 arrays of shape (n_users,); tied includes the item itself.
     Raises:
-        ValueError: if the score of a held-out item or of a candidate is not a number; the run reports it as its fault.
+        ValueError: if the score of a held-out item or of a candidate is not a number; the run reports this fault.
     """
-    # 1. The held-out item's own score, one a row, to compare the row with.
+    # 1. The score of the held-out item: one per row, compared with all scores of the row.
     scores = np.asarray(scores)
     answers = np.asarray(answers).reshape(-1)
     rows = np.arange(len(scores))
     own = scores[rows, answers][:, None]
     if np.isnan(own).any():
         refuse("the score of a held-out item is not a number")
-    # 2. The candidates; the held-out item is one even where the caller left it out, as with an item seen before.
+    # 2. The candidates; the held-out item is always one, even if the caller excluded it as seen.
     if allowed is None:
         allowed = np.ones(scores.shape, dtype=bool)
     else:
@@ -127,7 +127,7 @@ def count_ranks(
 
 
 class Ranks:
-    """Collects the ranks of one split, batch by batch, under several ways to treat seen items."""
+    """Collects the ranks of one split, batch by batch, under several treatments of seen items."""
 
     def __init__(self) -> None:
         self.users: list[np.ndarray] = []
@@ -155,14 +155,14 @@ class Ranks:
 def write_ranks(
     split: str, users: np.ndarray, views: Mapping[str, Sequence[np.ndarray]], protocol: dict[str, str]
 ) -> None:
-    """Write the ranks of a split, whole or not at all.
+    """Write the ranks of a split atomically.
 
     Args:
         split: 'test' or 'valid'.
         users: shape (n_users,), the upstream's own user ids.
         views: name -> (above, tied, n_candidates), each of shape (n_users,). The view 'printed' is the one that the
-            upstream's own metrics are made from; others ('all', 'unseen') treat seen items in another way.
-        protocol: dict that says how: split, ranking (full or sampled), seen (what happens to seen items).
+            upstream's own metrics are made from; others ('all', 'unseen') treat seen items differently.
+        protocol: dict with split, ranking (full or sampled), seen (treatment of seen items).
     """
     where = folder()
     if where is None:

@@ -1,4 +1,4 @@
-"""What the probe reports of a PyTorch model: which network it is, where it runs, how much memory it took."""
+"""Reports a PyTorch model to the probe: network, device and memory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from . import probe
 
 
 def describe(model: torch.nn.Module, name: str, checkpoint: str | None = None) -> None:
-    """Report the network that was really built.
+    """Report the network that was built.
 
     Args:
-        name: what the run calls it.
+        name: its name in the run.
         checkpoint: path of the file that its weights were loaded from, None for none.
     """
     digest = None
@@ -40,7 +40,7 @@ def weights(model: torch.nn.Module) -> Iterator[NDArray[np.uint8]]:
 
 
 def peak_memory_mb() -> float:
-    """Peak memory of the accelerator where one was used, of the process otherwise, in MB of 2**20 bytes."""
+    """Peak memory of the accelerator if one was used, else of the process, in MB of 2**20 bytes."""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return round(torch.cuda.max_memory_allocated() / 2**20, 1)
     return probe.peak_memory_mb()

@@ -1,4 +1,4 @@
-"""Modules that stand in for packages which an upstream imports but an environment cannot install; in memory only."""
+"""Substitute modules for packages which an upstream imports but an environment cannot install; in memory only."""
 
 from __future__ import annotations
 

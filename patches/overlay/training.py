@@ -1,9 +1,9 @@
-"""What the probe sees of a whole training: whether its losses were finite, and whether any weight moved.
+"""Observes a complete training for the probe: whether its losses were finite, and whether any weight changed.
 
-After each epoch it writes the event `training`, which speaks of all epochs so far:
-  nonfinite  how many had a mean training loss that is no finite number, so that the loss of a batch was none
-  moved      whether any weight differs from what it was before the first batch
-It looks at weights and changes none.
+After each epoch it writes the event `training`, about all epochs so far:
+  nonfinite  number of epochs whose mean training loss is not finite, because of some batch
+  moved      whether any weight differs from its value before the first batch
+It reads weights and changes none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Weights = Iterable[NDArray[Any]]
 
 
 class Training:
-    """Looks at one training.
+    """Observes one training.
 
     Args:
         weights: before the first batch.
@@ -32,7 +32,7 @@ class Training:
         self.nonfinite, self.moved = 0, False
 
     def epoch_ends(self, loss: float, weights: Weights) -> None:
-        """Report an epoch: the mean loss of its batches, and the weights after it, which are read if need be."""
+        """Report an epoch: the mean loss of its batches, and the weights after it, which are read if needed."""
         if probe.folder() is None:
             return
         self.nonfinite += not np.isfinite(loss)

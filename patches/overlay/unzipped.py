@@ -1,4 +1,4 @@
-"""The one file of a ZIP archive: data that an upstream ships compressed.
+"""Unpacks a ZIP archive with a single file: data that an upstream has in compressed form.
 
 python -m harness_overlay.unzipped --archive FILE --out FILE
 """
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Unpack.
 
     Raises:
-        ValueError: the archive does not hold one file.
+        ValueError: the archive does not contain exactly one file.
     """
     parser = argparse.ArgumentParser(description="the one file of a ZIP archive")
     parser.add_argument("--archive", required=True)

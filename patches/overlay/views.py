@@ -1,4 +1,4 @@
-"""How the view `items` of the ranks is made, which is the same for every code base that has it."""
+"""The protocol of the view `items` of the ranks, which is the same for every code base with it."""
 
 ITEMS_PROTOCOL = {
     "items.split": "leave-one-out", "items.ranking": "full", "items.seen": "excluded",

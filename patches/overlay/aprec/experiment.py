@@ -1,4 +1,4 @@
-"""What experiments of both code bases need: every user in the test, and a note of an exception that is only printed."""
+"""Shared parts of experiments of both code bases: all users in the test, and notes of printed exceptions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def result_path(folder: str) -> str:
 
 
 def raised_path(folder: str) -> str:
-    """Where a caught exception is noted."""
+    """The file for a caught exception."""
     return os.path.join(folder, "raised.txt")
 
 
@@ -46,7 +46,7 @@ def note_exceptions(
     built: Any, folder: str, methods: Iterable[str] = ("rebuild_model", "recommend_batch"),
     describe: Callable[[BaseException], str] = plain,
 ) -> None:  # fmt: skip
-    """Have methods of a recommender leave a note of what they raise, which the code base only prints.
+    """Make methods of a recommender write down exceptions, which the code base only prints.
 
     Args:
         describe: an exception in one line.
@@ -58,7 +58,7 @@ def note_exceptions(
 def noted(
     function: Callable[..., Any], path: str, describe: Callable[[BaseException], str] = plain
 ) -> Callable[..., Any]:
-    """The function, leaving a note of what it raises."""
+    """The function, with a note of its exceptions."""
 
     def call(*arguments: Any, **options: Any) -> Any:
         try:

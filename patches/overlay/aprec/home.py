@@ -1,6 +1,6 @@
-"""Makes a checkout importable as `aprec`, the name that both code bases have for themselves, and settles TensorFlow.
+"""Makes a checkout importable as `aprec`, the package name of both code bases, and configures TensorFlow.
 
-Keras 2 is asked for (TF_USE_LEGACY_KERAS), because the models pass `training` on in a way that Keras 3 refuses.
+Keras 2 is requested (TF_USE_LEGACY_KERAS), because the models pass `training` in a way that Keras 3 refuses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def importable(tree: str) -> None:
     """Load the checkout as package `aprec`.
 
     Raises:
-        FileNotFoundError: `tree` is no checkout of the code base.
+        FileNotFoundError: `tree` is not a checkout of the code base.
     """
     start = os.path.join(tree, "__init__.py")
     if not os.path.isfile(start):

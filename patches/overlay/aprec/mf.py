@@ -5,7 +5,7 @@
 Rendle et al. 2009, trained as LightFM documents it: AdaGrad with rate 0.05, no regularisation, start values uniform in
 (-0.5, 0.5) divided by the number of components, a negative drawn from the items of all interactions (so popular items
 are drawn more often) and skipped where the user has it. One difference: triples are taken in batches of 256, whose
-steps are added up, so the result does not depend on threads; LightFM with several threads differs from run to run.
+steps are summed, so the result does not depend on threads; LightFM with several threads differs from run to run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RATE = 0.05
 
 
 class LightFM:
-    """What the code base uses of LightFM's class of this name."""
+    """The part of LightFM's class of this name that the code base uses."""
 
     default_seed = 0  # the code base passes none
 
@@ -51,7 +51,7 @@ class LightFM:
         # 1. Users, their items, and one negative each, drawn from the items of all interactions.
         u, i = self.users[rows], self.items[rows]
         j = self.items[self.random.integers(len(self.items), size=len(rows))]
-        # 2. Keep the triples whose pair (user, negative) is not among the sorted pairs that were had.
+        # 2. Keep the triples whose pair (user, negative) is not among the sorted pairs of the training data.
         pairs = u * self.n_items + j
         fresh = self.had[np.searchsorted(self.had[:-1], pairs)] != pairs
         u, i, j = u[fresh], i[fresh], j[fresh]

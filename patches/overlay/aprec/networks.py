@@ -1,6 +1,6 @@
-"""What the networks of both code bases share: another loss in the place of their own, and a spy that they report to.
+"""Shared parts of the networks of both code bases: another loss instead of their own, and a spy that they report to.
 
-Each network is a subclass: where no loss was chosen, it does what the code base does, to the last bit.
+Each network is a subclass: without a chosen loss it behaves like the code base, to the last bit.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class WatchedNetwork:
     """A network whose `call` is the loss of a batch, above the code base's own class.
 
     Attributes:
-        chosen: the loss in place of the code base's, None for its own.
-        spy: looks at the first batch, or None.
+        chosen: the loss instead of the code base's, None for its own.
+        spy: observes the first batch, or None.
     """
 
     chosen: Chosen | None = None
@@ -50,7 +50,7 @@ class WatchedNetwork:
             """Hidden states of a batch, (B, L, D)."""
 
         def parts(self, inputs: Any) -> dict[str, Any]:
-            """What a batch is made of: targets, mask, seen items, item table, reserved and excluded rows, bias."""
+            """The parts of a batch: targets, mask, seen items, item table, reserved and excluded rows, bias."""
 
     def watched(self, states: Tensor) -> Tensor:
         """The states that scores are computed from."""
@@ -84,7 +84,7 @@ class WatchedMaskedLM(WatchedNetwork):
     """BERT4Rec with the softmax over the whole table of Hugging Face's BERT, reserved rows and a bias included.
 
     Attributes:
-        n_reserved: rows at the end of the table that are no items.
+        n_reserved: rows at the end of the table that are not items.
     """
 
     n_reserved: int
@@ -102,7 +102,7 @@ class WatchedMaskedLM(WatchedNetwork):
         return self.bert.mlm.predictions.transform(found.hidden_states[-1])
 
     def parts(self, inputs: Any) -> dict[str, Any]:
-        """What a batch is made of."""
+        """The parts of a batch."""
         n_rows = self.bert.config.vocab_size
         bias = self.bert.mlm.predictions.bias if self.chosen is None else None
         return {

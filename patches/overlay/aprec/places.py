@@ -1,6 +1,6 @@
-"""Places of a test item among the items that a system of either code base scored, and how scores pass by.
+"""Ranks of a test item among the items that a system of either code base scored, and hooks that receive scores.
 
-An item that nobody had in training has no score: it can never be recommended, so it is put last. NumPy only.
+An item without training interactions has no score: it can never be recommended, so it is ranked last. NumPy only.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def place(scores: Array, own: int | None, allowed: Array) -> Place:
 
 
 def listed(everything: Place, unseen: Place, asked: int) -> Place:
-    """The place of a test item in a list made of the best `asked` items without the seen ones.
+    """The rank of a test item in a list of the best `asked` items without the seen ones.
 
     Args:
         everything, unseen: (above, tied, candidates) among all items, and among those that the user has not seen.
@@ -56,7 +56,7 @@ def listed(everything: Place, unseen: Place, asked: int) -> Place:
 
 
 def among_items(unseen: Place, own: int | None, n_unscored: int) -> Place:
-    """The place of a test item among all items of a data set that its user has not had.
+    """The rank of a test item among all items of a data set that are not in its user's history.
 
     Args:
         unseen: its place among those that have a score.
@@ -75,7 +75,7 @@ def columns_of(items: Iterable[str], columns: Columns) -> list[int]:
 
 
 def pass_counts(system: Any, listener: Listener) -> None:
-    """Have a system that ranks by popularity tell a listener of each user that it is asked for."""
+    """Make a system that ranks by popularity call a listener with each requested user."""
     columns = {item: place for place, item in enumerate(system.item_scores)}
     counts = np.array(list(system.item_scores.values()), dtype=np.float64)
     call_first(system, lambda user: listener(user, columns, counts))
@@ -93,7 +93,7 @@ def predicted(system: Any, user: str) -> Array:
 
 
 def call_first(system: Any, listener: Callable[[str], None]) -> None:
-    """Have `recommend` call the listener with each user that it is asked for."""
+    """Make `recommend` call the listener with each requested user."""
     recommend = system.recommend
 
     def call(user: str, *arguments: Any, **options: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Runs of the bert4rec_repro code base: TensorFlow, and for BERT4Rec-VAE the PyTorch code that lies beside it."""
+"""Runs of the bert4rec_repro code base: TensorFlow, and for BERT4Rec-VAE the PyTorch code next to it."""

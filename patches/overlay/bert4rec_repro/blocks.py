@@ -1,7 +1,7 @@
-"""Scores of users in blocks: the code base asks for one user at a time, and computes a whole batch for each.
+"""Scores of users in blocks: the code base requests one user at a time, and computes an entire batch for each.
 
-What is asked for next is known: users are ranked in the order of the test, once for the full ranking and once for the
-sampled one. So a block of users is scored when the first of them is asked for. NumPy only.
+The order of requests is known: users are ranked in the order of the test, once for the full ranking and once for the
+sampled one. So a block of users is scored when the first of them is requested. NumPy only.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Blocks:
     """Scores by user, computed for as many users at once as a block has.
 
     Args:
-        users: in the order in which they will be asked for; others are scored alone.
+        users: in the order of requests; others are scored alone.
         size: users in a block. The last block is filled up with its own first user: a network of this code base
-            computes its batch size whatever it is given.
+            always computes its full batch size.
     """
 
     def __init__(self, score: Score, users: Sequence[str], size: int) -> None:

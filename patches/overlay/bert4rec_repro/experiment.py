@@ -1,6 +1,6 @@
 """The configuration of one system, from arguments, and the run of the code base's experiment code on it.
 
-What makes two runs the same: `random` is seeded before the code base draws its validation users, and all generators
+Reproducibility: `random` is seeded before the code base draws its validation users, and all generators
 where the system is built. The items of the sampled ranking are drawn in between, by a generator that the code base
 seeds itself, so they are the same for every run. No framework is imported here.
 """
@@ -36,7 +36,7 @@ RATINGS = "ml-20m/ratings.csv"
 
 
 class Evaluator(evaluate_recommender.RecommendersEvaluator):
-    """The code base's evaluator; asks for no more recommendations than there are items that a user has not seen."""
+    """The code base's evaluator; requests at most as many recommendations as a user has unseen items."""
 
     watch: Watch
     recommendations_limit: int
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def rebind(options: argparse.Namespace, watch: Watch) -> None:
-    """Rebind names of the code base: where data are, what is written and started beside results."""
+    """Rebind names of the code base: data folder, extra output files and processes."""
     bert4rec_datasets.download_file = lambda *_: options.data
     bert4rec_datasets.VALID_DATASETS.add(options.dataset)
     movielens20m.prepare_data = lambda: None
@@ -78,7 +78,7 @@ def rebind(options: argparse.Namespace, watch: Watch) -> None:
 
 
 def reader(options: argparse.Namespace) -> Callable[[], Any]:
-    """What reads a data set, by the code base's own parsers."""
+    """The reader of a data set, by the code base's own parsers."""
     if options.dataset != "ml-20m":
         return lambda: bert4rec_datasets.get_bert4rec_dataset(options.dataset)
 
@@ -92,7 +92,7 @@ def reader(options: argparse.Namespace) -> Callable[[], Any]:
 
 
 def configuration(options: argparse.Namespace, watch: Watch, file: Any) -> Any:
-    """What the code base expects of a configuration file."""
+    """The attributes that the code base expects of a configuration file."""
     return types.SimpleNamespace(
         DATASET=options.dataset,
         USERS_FRACTIONS=[1.0],

@@ -1,12 +1,12 @@
-"""Makes the bert4rec_repro code base importable, with stand-ins for packages that an environment lacks.
+"""Makes the bert4rec_repro code base importable, with substitutes for packages that an environment lacks.
 
-Stand-ins, all in memory; nothing is written:
+Substitutes, in memory only:
     lightfm                          published as source only; see `aprec.mf`
     recommenders.svd, .recbole_...   modules of the code base that need scikit-learn and RecBole; no run here uses them
-    ...b4vae_bert4rec                where TensorFlow runs: it needs PyTorch
-    tensorflow, pandas, requests ... where PyTorch runs: imported beside what BERT4Rec-VAE needs
-    b4rvae.datasets                  it downloads and reads data, which the code base hands over by itself
-    torch.utils.tensorboard          its writer of event files, which nobody reads
+    ...b4vae_bert4rec                under TensorFlow: it needs PyTorch
+    tensorflow, pandas, requests ... under PyTorch: imported but not needed by BERT4Rec-VAE
+    b4rvae.datasets                  it downloads and reads data, which the code base passes directly
+    torch.utils.tensorboard          its writer of event files, which are not used
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ UNUSED = ("dateutil", "dateutil.parser", "mmh3", "pandas", "pytz", "requests", "
 
 
 class NoWriter:
-    """A writer of event files that writes none."""
+    """A writer of event files that writes nothing."""
 
     def __init__(self, *_arguments: Any, **_options: Any) -> None:
         pass
@@ -35,10 +35,10 @@ class NoWriter:
 
 
 def prepare(tree: str, model: str) -> None:
-    """Everything above, for the checkout `tree`; to be called before a framework is imported.
+    """Install everything above for the checkout `tree`; must be called before a framework is imported.
 
     Raises:
-        FileNotFoundError: `tree` is no checkout of the code base.
+        FileNotFoundError: `tree` is not a checkout of the code base.
     """
     home.settle_environment()
     stand_ins.install({"lightfm": {"LightFM": mf.LightFM}, **(beside_torch() if model == VAE else beside_tf())})
@@ -46,7 +46,7 @@ def prepare(tree: str, model: str) -> None:
 
 
 def beside_tf() -> dict[str, dict[str, Any]]:
-    """Names and contents of the modules that stand in where TensorFlow runs."""
+    """Names and contents of the substitute modules under TensorFlow."""
     return {
         "aprec.recommenders.svd": {"SvdRecommender": object},
         f"{REPRO}.recbole_bert4rec": {"RecboleBERT4RecRecommender": object},
@@ -55,7 +55,7 @@ def beside_tf() -> dict[str, dict[str, Any]]:
 
 
 def beside_torch() -> dict[str, dict[str, Any]]:
-    """Names and contents of the modules that stand in where PyTorch runs; a user's hash keeps every user."""
+    """Names and contents of the substitute modules under PyTorch; a user's hash keeps every user."""
     found: dict[str, dict[str, Any]] = {name: {} for name in UNUSED}
     found["mmh3"]["hash"] = lambda _text: 0
     found["b4rvae.datasets"] = {"dataset_factory": None}

@@ -1,8 +1,8 @@
-"""The networks of this code base under TensorFlow, which can take another loss, and report to a spy.
+"""The networks of this code base under TensorFlow, which support another loss, and report to a spy.
 
-Each is a subclass: where no loss was chosen, it does what the code base does, to the last bit. SASRec's own loss is
-computed from two scores a position outside the network, by `OwnLoss`; BERT4Rec's, and any loss of the overlay, inside.
-The code base trains without a graph, so the spy looks on as the first batch is computed.
+Each is a subclass: without a chosen loss it behaves like the code base, to the last bit. SASRec's own loss is
+computed from two scores per position outside the network, by `OwnLoss`; BERT4Rec's, and any loss of the overlay,
+inside. The code base trains without a graph, so the spy observes the computation of the first batch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..proof.in_tf import Spy
 
 
 class EagerSpy(Spy):
-    """Looks at the first batch of a training without a graph."""
+    """Observes the first batch of a training without a graph."""
 
     def hidden(self, states: Tensor) -> Tensor:
         """The same states, watched until the first batch has been reported."""
@@ -55,12 +55,12 @@ class EagerSpy(Spy):
 
 
 class Telling:
-    """A network that tells whether a batch is trained with, or looked at for another reason."""
+    """A network that reports whether a batch is used for training or otherwise."""
 
     telling: Callable[[bool], None]
 
     def call(self, inputs: Any, **options: Any) -> Tensor:
-        """What the network computes of a batch."""
+        """The network's output for a batch."""
         self.telling(bool(options.get("training")))
         return super().call(inputs, **options)  # type: ignore[misc]
 
@@ -96,7 +96,7 @@ class OurSASRec(WatchedNetwork, OwnSasrecModel):
         return self.get_seq_embedding(inputs[0], training)
 
     def parts(self, inputs: Any) -> dict[str, Any]:
-        """What a batch is made of; no score of the code base has the padding row."""
+        """The parts of a batch; no score of the code base has the padding row."""
         n, targets = self.num_items, inputs[1][:, :, 0]
         mask = tf.not_equal(targets, n)
         return {
@@ -112,7 +112,7 @@ class OurBERT(WatchedMaskedLM, BERT4RecModel):
 
 
 class OwnLoss(BCELoss):
-    """SASRec's loss of the code base, which tells a listener of every batch that is trained with it."""
+    """SASRec's loss of the code base, which calls a listener for every training batch."""
 
     def __init__(self, heard: Callable[[Tensor], None], spy: Spy) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class OwnLoss(BCELoss):
 
 
 class InnerLoss(MeanPredLoss):
-    """The loss that a network has computed itself, which tells a listener of every batch that is trained with it."""
+    """The loss that a network has computed itself, which calls a listener for every training batch."""
 
     def __init__(self, heard: Callable[[Tensor], None]) -> None:
         super().__init__()

@@ -1,10 +1,10 @@
-"""Ranks of a test of this code base, full and sampled, from the very scores that it sorts.
+"""Ranks of a test of this code base, full and sampled, from the scores that it sorts.
 
-It asks for as many items more than it lists as a user has seen and drops these, so its list is that of the best unseen
-items; for BERT4Rec-VAE two rows that are no items drop out of the list as well. A test item that the user had before is
-never recommended and comes last, and so does one that nobody had in training. In the sampled ranking the candidates are
-the test item and others drawn by popularity; what the user has seen, and what nobody had in training, has the score
-minus infinity there. NumPy only.
+It requests as many extra items as a user has seen and removes these, so its list contains the best unseen
+items; for BERT4Rec-VAE two rows that are not items are also removed. A test item in the user's history is
+never recommended and ranked last, and so is one without training interactions. In the sampled ranking the candidates
+are the test item and others drawn by popularity; items that the user has seen, and items without training interactions,
+have the score minus infinity there. NumPy only.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ VIEWS = ("all", "unseen", "items", "printed", "sampled")
 
 
 class RankCollector:
-    """Ranks of the users of a test, as their scores pass by.
+    """Ranks of the users of a test, collected from their scores.
 
     Args:
-        seen: items that each user had in training.
+        seen: training items of each user.
         test_actions: of the test, one for each user.
-        limit: how many recommendations the code base lists for a user.
-        special: columns of scores that are no items.
+        limit: number of recommendations that the code base lists for a user.
+        special: columns of scores that are not items.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RankCollector:
         probe.write_ranks("test", np.array([int(user) for user in users]), views, self.protocol())
 
     def protocol(self) -> dict[str, str]:
-        """How the views were ranked; what is said of a view other than `printed` has its name before it."""
+        """The protocol of the views; words about a view other than `printed` have its name as prefix."""
         return {
             "split": "leave-one-out", "ranking": "full", "seen": "excluded", "listed": str(self.limit),
             "cold": "test items that no training has come last",

@@ -3,10 +3,10 @@
     python -m harness_overlay.bert4rec_repro.run --data FILE --dataset ID --out FOLDER --model sasrec --loss bce
 
 Runs in the source tree of the code base. Its configurations are Python files that train one system after the other in
-one process, go on after an exception, and end with status 0; here one process has one system. FILE is what the code
-base would download for ID: `user item` a line in time order, or GroupLens' archive for `ml-20m`. BERT4Rec-VAE is other
-people's PyTorch code, a package `b4rvae` beside the code base, and needs an environment with PyTorch; TensorFlow is not
-imported then. No socket is opened, and nothing is written but below FOLDER.
+one process, continue after an exception, and end with status 0; here one process has one system. FILE is what the code
+base would download for ID: `user item` a line in time order, or GroupLens' archive for `ml-20m`. BERT4Rec-VAE is
+third-party PyTorch code, a package `b4rvae` next to the code base, and needs an environment with PyTorch; TensorFlow is
+not imported then. No socket is opened, and files are written only below FOLDER.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, test and report; the process ends with status 1 where the code base caught an exception and went on."""
+    """Train, test and report; the process ends with status 1 if the code base caught an exception and continued."""
     options = parsed(arguments)
     options.data, options.out = os.path.abspath(options.data), os.path.abspath(options.out)
     home.prepare(os.getcwd(), options.model)

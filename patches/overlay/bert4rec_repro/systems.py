@@ -1,8 +1,8 @@
 """The systems of this code base under TensorFlow, through its own builders, with limits, seeds and a chosen loss.
 
-SASRec with `bce` and BERT4Rec with `mlm-ce` are the code base's own where no option of the loss is given; every other
-loss, and every option such as `form=naive`, asks for that of the overlay. SASRec with `ce-all` is li2023's: the change
-of the network that it takes was never released, so it is made from the equation.
+SASRec with `bce` and BERT4Rec with `mlm-ce` are the code base's own without loss options; every other
+loss, and every option such as `form=naive`, selects the overlay's. SASRec with `ce-all` is li2023's: the required
+change of the network was not released, so it is implemented from the equation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OWN = {"sasrec": ("bce", {"k": 1, "weighting": "normalised"}), "bert4rec-hf": ("
 def build(options: argparse.Namespace, watch: Watch) -> Any:
     """The system as the code base's own recommender, which reports to `watch`.
 
-    Ends the process if the loss cannot be used.
+    Ends the process if the loss is not valid.
     """
     tf.keras.utils.set_random_seed(options.seed)
     if options.model == "popularity":
@@ -104,22 +104,22 @@ def limited(built: Any, options: argparse.Namespace) -> None:
 
 
 class Listening:
-    """What is heard of a training: batches, epochs, the end.
+    """Observes a training: batches, epochs, the end.
 
     Attributes:
-        training: whether the batch at hand is trained with, and not validated.
-        trained: when the last batch of the present epoch was done.
+        training: whether the current batch is for training, not validation.
+        trained: when the last batch of the current epoch ended.
     """
 
     def __init__(self, watch: Watch) -> None:
         self.watch, self.training, self.trained = watch, False, 0.0
 
     def network(self, kind: Any, chosen: chosen_tf.Chosen | None, spy: EagerSpy) -> Any:
-        """The class of a network with this loss and spy, which tells whether it is trained."""
+        """The class of a network with this loss and spy, which reports training batches."""
         return type(kind.__name__, (Telling, kind), {"chosen": chosen, "spy": spy, "telling": self.tell})
 
     def tell(self, training: bool) -> None:
-        """Whether the next batch is trained with."""
+        """Whether the next batch is for training."""
         self.training = training
 
     def batch(self, value: Any) -> None:
@@ -158,7 +158,7 @@ def described(built: Any, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def pass_scores(built: Any, options: argparse.Namespace, listener: Listener, users: Sequence[str]) -> None:
-    """Have the scores of every user passed to a listener, computed in blocks or one by one."""
+    """Pass the scores of every user to a listener, computed in blocks or one by one."""
 
     def score(asked: Sequence[str]) -> Array:
         sessions = [vector(built, user) for user in asked]
@@ -177,14 +177,14 @@ def pass_scores(built: Any, options: argparse.Namespace, listener: Listener, use
 
 
 def vector(built: Any, user: str) -> Array:
-    """A user's history as the code base hands it to the network."""
+    """A user's history as passed to the network by the code base."""
     actions = built.user_actions[built.users.get_id(user)]
     found: Array = built.pred_history_vectorizer([(0, action[1]) for action in actions])
     return found
 
 
 def peak_memory_mb() -> float:
-    """Largest memory so far: of the GPU where there is one, else of this process."""
+    """Peak memory so far: of the GPU if there is one, else of this process."""
     if tf.config.list_physical_devices("GPU"):
         peak: float = tf.config.experimental.get_memory_info("GPU:0")["peak"]
         return round(peak / 2**20, 1)

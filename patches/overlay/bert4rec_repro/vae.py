@@ -1,6 +1,6 @@
-"""BERT4Rec-VAE: other people's PyTorch code, which the code base calls as the package `b4rvae`; none of it is changed.
+"""BERT4Rec-VAE: third-party PyTorch code, which the code base calls as the package `b4rvae`; it is not changed.
 
-It trains a fixed number of epochs and keeps the weights of the best one by its own validation: NDCG@10 of every user's
+It trains a fixed number of epochs and keeps the best weights by its own validation: NDCG@10 of every user's
 last training item among 100 random ones. The code base fixes its seed at 0; here it is the run's. The loss is a softmax
 over all rows of the output layer with a bias, at masked positions: `mlm-ce`.
 """
@@ -33,7 +33,7 @@ BEST = "NDCG@10"
 def build(options: argparse.Namespace, watch: Watch) -> Any:
     """The system as the code base's own recommender, which reports to `watch`.
 
-    Ends the process if another loss is asked for.
+    Ends the process if another loss is requested.
     """
     if options.loss != "mlm-ce" or options.loss_options:
         refuse(LossError(f"BERT4Rec-VAE has mlm-ce without options only, got {options.loss} {options.loss_options}"))
@@ -61,7 +61,7 @@ def build(options: argparse.Namespace, watch: Watch) -> Any:
 
 
 def listened_to(trainer: Any, watch: Watch) -> Any:
-    """The trainer, which tells `watch` of its batches and epochs, and has the loss of its first batch proven."""
+    """The trainer, which reports its batches and epochs to `watch`, and the loss of its first batch to the probe."""
     loss_of, train, validate, log = (
         trainer.calculate_loss, trainer.train_one_epoch, trainer.validate, trainer.logger_service.log_val,
     )  # fmt: skip
@@ -94,7 +94,7 @@ def listened_to(trainer: Any, watch: Watch) -> Any:
 
     def validated(*arguments: Any) -> None:
         validate(*arguments)
-        if watch.started:  # the first validation comes before the first epoch
+        if watch.started:  # the first validation is before the first epoch
             watch.epoch_ends(BEST, float(found[BEST]), times[0], time.time() - times[1], less_is_better=False)
 
     trainer.calculate_loss, trainer.train_one_epoch = calculate_loss, train_one_epoch
@@ -106,7 +106,7 @@ def prove(value: Tensor, hidden: Tensor, layer: Any, labels: Tensor) -> None:
     """Report which losses the first batch agrees with; a label of 0 does not count.
 
     Args:
-        hidden: (B, L, D), what the output layer is given.
+        hidden: (B, L, D), input of the output layer.
         layer: the output layer, with (V, D) weights and a bias.
         labels: (B, L).
     Raises:
@@ -117,7 +117,7 @@ def prove(value: Tensor, hidden: Tensor, layer: Any, labels: Tensor) -> None:
         raise ValueError(f"probe: the loss of the first batch is {number!r}, with gradient: {value.requires_grad}")
     targets = labels.cpu().numpy()
     states, table, bias = wide(hidden), wide(layer.weight), wide(layer.bias)
-    states = np.concatenate([states, np.ones_like(states[..., :1])], -1)  # a bias is one more dimension
+    states = np.concatenate([states, np.ones_like(states[..., :1])], -1)  # a bias is a further dimension
     known = references(states, np.concatenate([table, bias[:, None]], -1), targets, targets > 0, None, (), {})
     pulled = reached(value, hidden)
     computed = recognised(known, number, pulled, targets, None)
@@ -133,13 +133,13 @@ def wide(tensor: Tensor) -> Array:
 def described(built: Any, options: argparse.Namespace) -> dict[str, Any]:
     """Name and size of the network."""
     parameters = sum(parameter.nelement() for parameter in built.model.parameters())
-    items, users = built.item_id.size() - 1, built.user_id.size()  # the padding is no item
+    items, users = built.item_id.size() - 1, built.user_id.size()  # the padding is not an item
     return {"name": options.model, "class": type(built.model).__name__, "parameters": parameters, "items": items,
             "users": users, "device": built.args.device}  # fmt: skip
 
 
 def pass_scores(built: Any, options: argparse.Namespace, listener: Listener, users: Sequence[str]) -> None:
-    """Have the scores of every user passed to a listener, computed in blocks or one by one."""
+    """Pass the scores of every user to a listener, computed in blocks or one by one."""
 
     def score(asked: Sequence[str]) -> Array:
         with torch.no_grad():

@@ -1,6 +1,6 @@
-"""What the probe reports of a run of this code base: epochs, network, ranks, printed metrics, why training stopped.
+"""Reports a run of this code base to the probe: epochs, network, ranks, printed metrics, why training stopped.
 
-No framework is imported here: `System` says what differs between TensorFlow, PyTorch and systems without a network.
+No framework is imported here: `System` has the differences between TensorFlow, PyTorch and systems without a network.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .ranks import RankCollector
 
 @dataclass
 class System:
-    """What differs between systems.
+    """The differences between systems.
 
     Attributes:
         described: name and size of the network, called after training.
-        pass_scores: has the scores of every user passed to a listener, once that user is ranked; its second argument
+        pass_scores: passes the scores of every user to a listener when that user is ranked; its second argument
             are the users in the order of the test.
         special: columns of scores that are no items, called after training.
         memory_mb: largest memory so far.
@@ -39,17 +39,17 @@ class System:
 
 @dataclass
 class Watch:
-    """Listens to one system.
+    """Observes one system.
 
     Attributes:
-        seen: items that each user had in training.
+        seen: training items of each user.
         test: the actions of the test.
-        listed: how many recommendations the code base lists for a user.
+        listed: number of recommendations that the code base lists for a user.
         started: when training began; 0 before.
         epochs, best, best_value, converged_s: epochs so far, the best of them, its value, and the seconds until then.
-        stopped_by: what ended the training: patience, limit_s or epochs; "" where nothing trains by epochs.
-        losses: of the batches of the present epoch.
-        training: looks at losses and weights; None before the first epoch.
+        stopped_by: the rule that ended the training: patience, limit_s or epochs; "" without epochs.
+        losses: of the batches of the current epoch.
+        training: observes losses and weights; None before the first epoch.
     """
 
     options: argparse.Namespace
@@ -64,17 +64,17 @@ class Watch:
     training: Training | None = None
 
     def begin(self, seen: Mapping[str, set[str]], test: Sequence[Any], listed: int) -> None:
-        """The data are split: what each user had in training, and the test."""
+        """The split data: training items of each user, and the test."""
         self.seen, self.test, self.listed = seen, test, listed
 
     def training_begins(self) -> None:
-        """An epoch begins; what was heard before the first one, where a network was built, does not count."""
+        """An epoch begins; batches before the first one, while a network was built, are ignored."""
         self.losses, self.started = [], self.started or time.time()
         if self.training is None and self.system is not None:
             self.training = Training(self.system.weights())
 
     def epoch_ends(self, metric: str, value: float, seconds: float, valid_s: float, less_is_better: bool) -> None:
-        """An epoch and its validation are done."""
+        """An epoch and its validation have ended."""
         known = self.best_value
         better = known is None or (value < known if less_is_better else value > known)
         if better:
@@ -89,7 +89,7 @@ class Watch:
         self.epochs, self.losses = self.epochs + 1, []
 
     def training_ends(self) -> None:
-        """No further epoch: say which rule ended the training, in the order in which the code base asks."""
+        """No further epoch: record the rule that ended the training, in the code base's order."""
         waited = self.epochs - 1 - (self.best or 0)
         if self.best is not None and waited >= self.options.patience:
             self.stopped_by = "patience"
@@ -99,7 +99,7 @@ class Watch:
             self.stopped_by = "epochs"
 
     def watched(self, evaluate: Callable[..., Any]) -> Callable[..., Any]:
-        """The code base's test of a system, listened to."""
+        """The code base's test of a system, observed."""
 
         def call(recommender: Any, test_actions: Any, *arguments: Any, **options: Any) -> Any:
             assert self.system is not None, "a system is built before it is tested"
@@ -135,5 +135,5 @@ class Watch:
 
 
 def metric_name(name: str, listed: int) -> str:
-    """How the harness names a metric; a reciprocal rank counts in a list of `listed`, 0 for all candidates."""
+    """The harness's name of a metric; a reciprocal rank counts in a list of `listed`, 0 for all candidates."""
     return f"MRR@{listed}" if name == "MRR" and listed else name.replace("ndcg", "NDCG")

@@ -1,9 +1,9 @@
 """The configuration of one system, from arguments, and the run of the code base's experiment code on it.
 
-What makes two runs the same: `random` is seeded before the code base draws its validation users, all generators at the
-start of the process that trains, and `random` again for each epoch's order of users, which one separate process draws
-in place of eight that race. One run has one system, so it is trained in this very process, where the code base forks
-one for each: TensorFlow has its threads by then, and a fork of it may wait forever.
+Reproducibility: `random` is seeded before the code base draws its validation users, all generators at the
+start of the training process, and `random` again for each epoch's order of users, which one separate process draws
+instead of eight concurrent ones. One run has one system, so it is trained in this process, where the code base forks
+one for each system: TensorFlow has threads by then, and a fork of it may wait forever.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from ..losses import chosen_tf
 from . import systems
 from .watch import Watch
 
-UNFILTERED = ("gowalla",)  # the code base's own configuration leaves seen items in there
-EXTRA = 200  # what FilterSeenRecommender asks for beyond the limit
+UNFILTERED = ("gowalla",)  # the code base's own configuration keeps seen items there
+EXTRA = 200  # number of items that FilterSeenRecommender requests beyond the limit
 
 
 class InProcess:
-    """In place of a process that the code base forks: its target is called in this one, at once."""
+    """Instead of a process that the code base forks: its target is called directly in this one."""
 
     def __init__(self, target: Callable[..., Any], args: tuple[Any, ...] = ()) -> None:
         self.target, self.args = target, args
@@ -56,7 +56,7 @@ class InProcess:
 
 
 class Evaluator(evaluate_recommender.RecommendersEvaluator):
-    """The code base's evaluator; asks for no more recommendations than there are items, and writes no event files."""
+    """The code base's evaluator; requests at most as many recommendations as items, and writes no event files."""
 
     watch: Watch | None = None
     recommendations_limit: int
@@ -90,17 +90,17 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def rebind(options: argparse.Namespace, watch: Watch | None) -> None:
-    """Rebind names of the code base: where data are, what is written beside results, what runs in another process."""
+    """Rebind names of the code base: data folder, extra output files, use of other processes."""
     DatasetsRegister.get_dataset_file = staticmethod(lambda name: os.path.join(options.out, name + ".pickle"))
     bert4rec_datasets.download_file = lambda *_: options.data
     gowalla.prepare_data = lambda: gowalla_text(options)
     bert4rec_datasets.VALID_DATASETS.add(options.dataset)
     DatasetsRegister._all_datasets = {**DatasetsRegister._all_datasets, options.dataset: reader(options.dataset)}
-    Recommender.save = lambda *_: None  # a checkpoint of gigabytes that nobody loads
+    Recommender.save = lambda *_: None  # a checkpoint of gigabytes that is never loaded
     evaluate_recommender.compress_async = lambda *_: None
     evaluate_recommender.ForkProcess = InProcess
     evaluate_recommender.ForkContext = lambda: types.SimpleNamespace(Queue=queue.Queue)
-    ModelTrainer.log = ModelTrainer.log_to_console  # epochs go to the log and nowhere else
+    ModelTrainer.log = ModelTrainer.log_to_console  # epochs are only logged
     lightfm.LightFM.default_seed = options.seed
     Evaluator.watch = watch
     run_experiment.RecommendersEvaluator = Evaluator
@@ -111,7 +111,7 @@ def rebind(options: argparse.Namespace, watch: Watch | None) -> None:
 
 
 def reader(dataset: str) -> Callable[[], Any]:
-    """What reads a data set, by the code base's own parsers."""
+    """The reader of a data set, by the code base's own parsers."""
     if dataset == "gowalla":
         found: Callable[[], Any] = DatasetsRegister._all_datasets["gowalla_warm5"]
         return found
@@ -119,7 +119,7 @@ def reader(dataset: str) -> Callable[[], Any]:
 
 
 def gowalla_text(options: argparse.Namespace) -> str:
-    """The check-ins, unpacked below the output folder; the code base unpacks beside the file, which is read-only."""
+    """The check-ins, unpacked below the output folder; the code base unpacks next to the file, which is read-only."""
     path = os.path.join(options.out, "gowalla.txt")
     with gzip.open(options.data) as packed, open(path, "wb") as plain:
         shutil.copyfileobj(packed, plain)
@@ -127,7 +127,7 @@ def gowalla_text(options: argparse.Namespace) -> str:
 
 
 def configuration(options: argparse.Namespace, watch: Watch | None) -> Any:
-    """What the code base expects of a configuration file."""
+    """The attributes that the code base expects of a configuration file."""
     common.SEQUENCE_LENGTH = options.sequence
     return types.SimpleNamespace(
         DATASET=options.dataset,
@@ -152,6 +152,6 @@ def recommender(options: argparse.Namespace, watch: Watch | None) -> Any:
 
 
 def described(error: BaseException, options: argparse.Namespace) -> str:
-    """An exception in one line; a custom loss is named where the error comes from its file."""
+    """An exception in one line; with the custom loss if the error comes from its file."""
     file, _, name = options.loss.rpartition(":")
     return chosen_tf.described(error, f"{os.path.basename(file)}:{name}", file)

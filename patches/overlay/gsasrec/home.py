@@ -1,7 +1,7 @@
-"""Makes the gsasrec code base importable, with stand-ins for packages that do not install.
+"""Makes the gsasrec code base importable, with substitutes for packages that cannot be installed.
 
-Stand-ins, all in memory; nothing is written:
-    tensorboard.program       the code base starts a server on all network interfaces with it; here none is started
+Substitutes, in memory only:
+    tensorboard.program       the code base uses it to start a server on all network interfaces; here none is started
     faiss                     imported at the top of a module, used for approximate search only, which no run here does
     multiprocessing_on_dill   published as source only; the standard library's forks do the same for these objects
     lightfm                   published as source only; see `aprec.mf`
@@ -18,21 +18,21 @@ from ..aprec import home, mf
 
 
 class Board:
-    """A TensorBoard that listens nowhere."""
+    """A TensorBoard without a server."""
 
     def configure(self, argv: Any = None) -> None:
         """Take the arguments and do nothing."""
 
     def launch(self) -> str:
-        """What the code base prints as an address."""
+        """The text that the code base prints as an address."""
         return "nowhere (no server is started)"
 
 
 def prepare(tree: str) -> None:
-    """Everything above, for the checkout `tree`; to be called before TensorFlow is imported.
+    """Install everything above for the checkout `tree`; must be called before TensorFlow is imported.
 
     Raises:
-        FileNotFoundError: `tree` is no checkout of the code base.
+        FileNotFoundError: `tree` is not a checkout of the code base.
     """
     home.settle_environment()
     stand_ins.install(absent_packages())
@@ -40,7 +40,7 @@ def prepare(tree: str) -> None:
 
 
 def absent_packages() -> dict[str, dict[str, Any]]:
-    """Names and contents of the modules that stand in."""
+    """Names and contents of the substitute modules."""
     context = {"ForkProcess": multiprocessing.context.ForkProcess, "ForkContext": multiprocessing.context.ForkContext}
     program = types.ModuleType("tensorboard.program")
     program.__dict__["TensorBoard"] = Board

@@ -1,6 +1,6 @@
-"""The networks of the gsasrec code base, which can take another loss in place of their own, and report to a spy.
+"""The networks of the gsasrec code base, which support another loss instead of their own, and report to a spy.
 
-Each is a subclass: where no loss was chosen, it does what the code base does, to the last bit.
+Each is a subclass: without a chosen loss it behaves like the code base, to the last bit.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ..proof.in_tf import Spy
 
 
 def set_network(config: Any, chosen: Chosen | None, spy: Spy | None) -> None:
-    """Have a recommender's configuration build our network, where there is a loss or a spy for it."""
+    """Make a recommender's configuration build our network if there is a loss or a spy for it."""
     if chosen is None and spy is None:
         return
     kinds = {SASRecConfig: OurSASRec, SampleBERTConfig: OurSampledBERT, FullBERTConfig: OurFullBERT}
     known = type(config.model_config)
     network = type(kinds[known].__name__, (kinds[known],), {"chosen": chosen, "spy": spy})
-    # The code base builds the configuration anew from its attributes, so it must not have one more.
+    # The code base rebuilds the configuration from its attributes, so it must not have a further one.
     config.model_config.__class__ = type("Ours", (known,), {"get_model_architecture": lambda _self: network})
 
 
@@ -43,13 +43,13 @@ class OurSASRec(WatchedNetwork, SASRecModel):
         return self.watched(states), attentions
 
     def states(self, inputs: Any, training: Any = None, **_options: Any) -> Tensor:
-        """Hidden states of a batch; the table that items are scored with exists afterwards."""
+        """Hidden states of a batch; the table used for scoring exists afterwards."""
         states, _ = self.get_seq_embedding(inputs[0], bs=self.data_parameters.batch_size, training=training)
         self.get_target_embeddings(self.all_items[:1])
         return states
 
     def parts(self, inputs: Any) -> dict[str, Any]:
-        """What a batch is made of; no softmax and no draw of the code base has the two rows beyond the items."""
+        """The parts of a batch; no softmax and no sampling of the code base includes the two rows after the items."""
         n = self.data_parameters.num_items
         return {
             "targets": tf.nn.relu(inputs[1]), "mask": tf.not_equal(inputs[0], n), "seen": inputs[0],
@@ -77,7 +77,7 @@ class OurSampledBERT(WatchedNetwork, BERT4RecFTModel):
         return self.bert(inputs[0], position_ids=inputs[2])[0]
 
     def parts(self, inputs: Any) -> dict[str, Any]:
-        """What a batch is made of; draws are items, and the last three rows are not."""
+        """The parts of a batch; draws are items, and the last three rows are not."""
         n = self.data_parameters.num_items
         return {
             "targets": tf.nn.relu(inputs[1]), "mask": tf.not_equal(inputs[1], IGNORED), "seen": inputs[0],

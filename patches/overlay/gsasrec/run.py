@@ -5,7 +5,7 @@
 Runs in the source tree of the code base. Its configurations are Python files; here one is built from these arguments,
 with the code base's own builders, with limits for quick runs and with everything seeded. FILE is what the code base
 would download for ID: `beauty`, `ml-1m` and `steam` are in the BERT4Rec format, `user item` a line in time order;
-`gowalla` is the gzipped check-ins. No socket is opened, and nothing is written but below FOLDER.
+`gowalla` is the gzipped check-ins. No socket is opened, and files are written only below FOLDER.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, test and report; the process ends with status 1 where the code base caught an exception and went on."""
+    """Train, test and report; the process ends with status 1 if the code base caught an exception and continued."""
     options = parsed(arguments)
     options.data, options.out = os.path.abspath(options.data), os.path.abspath(options.out)
     home.prepare(os.getcwd())

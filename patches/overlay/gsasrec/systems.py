@@ -1,7 +1,7 @@
 """The systems of the gsasrec code base by name, through its own builders, with limits and seeds.
 
-A loss is the code base's own where it has it and no other option than `k` and `t` is given; any other option, such as
-`form=lean`, and any other loss ask for that of the overlay. What the code base has: SASRec with `bce`, `gbce`, `ssm`
+A loss is the code base's own if it has it and only the options `k` and `t` are given; any other option, such as
+`form=lean`, and any other loss select the overlay's. The code base has SASRec with `bce`, `gbce`, `ssm`
 and `ce-all`, BERT4Rec with `bce`, `ssm` and `mlm-ce`. Its `bce` is petrov2023 eq. 7, with the factor 1 / (k + 1).
 """
 
@@ -32,7 +32,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 def build(options: argparse.Namespace, watch: Watch | None = None) -> Any:
     """The system as the code base's own recommender, which reports to `watch`.
 
-    Ends the process if the loss cannot be used.
+    Ends the process if the loss is not valid.
     """
     if options.model == "popularity":
         return common.popularity()
@@ -56,12 +56,12 @@ def build(options: argparse.Namespace, watch: Watch | None = None) -> Any:
 
 
 def sampled(options: argparse.Namespace, chosen: chosen_tf.Chosen | None) -> bool:
-    """Whether the loss draws negatives; a custom loss gets the network and the batches of one that does."""
+    """Whether the loss draws negatives; a custom loss gets the network and batches of such a loss."""
     return options.loss in DRAWS or (chosen is not None and bool(chosen.path))
 
 
 def sequential(options: argparse.Namespace, used: dict[str, Any], whole: bool) -> Any:
-    """SASRec or BERT4Rec by the code base's builders; `whole` for those that score the whole catalogue."""
+    """SASRec or BERT4Rec by the code base's builders; `whole` for those that score the entire catalogue."""
     loss, k = SAMPLED.get(options.loss, "bce"), used.get("k", 1)
     if options.model == "sasrec":
         if whole:
@@ -75,7 +75,7 @@ def sequential(options: argparse.Namespace, used: dict[str, Any], whole: bool) -
 
 
 def limited(built: Any, options: argparse.Namespace) -> Any:
-    """The recommender with the limits of these options, and an order of users that the seed fixes."""
+    """The recommender with the limits of these options, and an order of users fixed by the seed."""
     config = built.config
     config.train_epochs, config.early_stop_epochs = options.epochs, options.patience
     config.max_batches_per_epoch = min(config.max_batches_per_epoch, options.batches)

@@ -1,9 +1,9 @@
-"""What the probe reports of a run of the gsasrec code base: epochs, network, ranks, calibration, printed metrics.
+"""Reports a run of the gsasrec code base to the probe: epochs, network, ranks, calibration, printed metrics.
 
-Ranks come from the very scores that the code base ranks in its test, as they pass by; nothing is scored twice. An item
-of the test that nobody had in training has no score there: it can never be recommended, so it is put last. So is one
-that the code base does not list: it asks for 200 items more than it lists and drops a user's seen items from these,
-however many there are, so the list of a user who has seen more than 200 of them ends early.
+Ranks are computed from the scores that the code base ranks in its test; nothing is scored twice. A test item
+without training interactions has no score there: it can never be recommended, so it is ranked last. So is one
+that the code base does not list: it requests 200 more items than it lists and removes a user's seen items from these,
+so the list of a user who has seen more than 200 of them is shorter.
 Predicted probabilities are the logistic function of a score, or for a loss that is a softmax over the catalogue the
 softmax over all items; `calibration` counts them.
 """
@@ -47,14 +47,14 @@ Array = NDArray[Any]
 
 
 class Watch:
-    """Listens to one system.
+    """Observes one system.
 
     Attributes:
-        seen: items that each user had in training.
-        listed: how many recommendations the code base lists for a user.
+        seen: training items of each user.
+        listed: number of recommendations that the code base lists for a user.
         start: when training began.
         epochs, best, converged: epochs so far, the best one of them, and the seconds until then.
-        training: looks at the weights, None before the first epoch has ended.
+        training: observes the weights, None before the end of the first epoch.
     """
 
     def __init__(self, options: argparse.Namespace) -> None:
@@ -65,7 +65,7 @@ class Watch:
         self.training: Training | None = None
 
     def spy(self, name: str, options: Mapping[str, Any], chosen: Chosen | None) -> Spy:
-        """What looks at the first batch."""
+        """The observer of the first batch."""
         return Spy(name, options, chosen)
 
     def begin(self, train: Iterable[Any], listed: int) -> None:
@@ -76,7 +76,7 @@ class Watch:
             self.seen.setdefault(action.user_id, set()).add(action.item_id)
 
     def log(self, trainer: Any, epoch: Any) -> None:
-        """An epoch ended; called in place of the code base's method, whose console lines remain."""
+        """An epoch ended; called instead of the code base's method, whose console lines are kept."""
         trainer.log_to_console(epoch)
         self.epochs, self.best = trainer.current_epoch + 1, trainer.best_epoch
         self.converged = trainer.time_to_converge
@@ -92,12 +92,12 @@ class Watch:
             valid_loss=float(epoch.val_result.val_loss),
             best=trainer.best_epoch == trainer.current_epoch,
         )
-        if self.training is None:  # the code base keeps the weights that its training began with, and never uses them
+        if self.training is None:  # the code base keeps its initial weights, which it never uses
             self.training = Training(trainer.last_no_nan_weights)
         self.training.epoch_ends(loss, (weight.numpy() for weight in trainer.recommender.model.weights))
 
     def watched(self, evaluate: Callable[..., Any]) -> Callable[..., Any]:
-        """The code base's test of a system, listened to."""
+        """The code base's test of a system, observed."""
 
         def call(recommender: Any, test_actions: Any, *arguments: Any, **options: Any) -> Any:
             trained = time.time() - self.start
@@ -123,7 +123,7 @@ class Watch:
 
 
 def metric_name(name: str, listed: int) -> str:
-    """How the harness names a metric; a reciprocal rank counts in the list of recommendations only."""
+    """The harness's name of a metric; a reciprocal rank is computed within the list of recommendations only."""
     return f"MRR@{listed}" if name == "MRR" else name.replace("ndcg", "NDCG")
 
 
@@ -140,7 +140,7 @@ def described(system: Any) -> dict[str, Any]:
 
 
 def scores_of(system: Any) -> Callable[[Listener], None]:
-    """A function that has the scores of every user passed to a listener, once that user is ranked."""
+    """A function that passes the scores of every user to a listener when that user is ranked."""
     if hasattr(system, "config"):
         return lambda listener: setattr(
             system, "process_item_ranking_request", lambda user, row: listener(user, system.items.straight, row.numpy())
@@ -150,10 +150,11 @@ def scores_of(system: Any) -> Callable[[Listener], None]:
 
 
 class RankCollector:
-    """Ranks and predicted probabilities of the users of a test, as their scores pass by.
+    """Ranks and predicted probabilities of the users of a test, collected from their scores.
 
     Args:
-        extra: how many items more than it lists the code base asks for, to drop seen items; None where it drops none.
+        extra: number of items that the code base requests beyond its list, to remove seen items; None if it removes
+            none.
     """
 
     def __init__(self, watch: Watch, system: Any, test_actions: Iterable[Any], extra: int | None) -> None:
@@ -182,7 +183,7 @@ class RankCollector:
             self.calibrate(self.calibration, user, scores, views["unseen" if self.filtered else "all"], own)
 
     def calibrate(self, calibration: Calibration, user: str, scores: Array, allowed: Array, own: int | None) -> None:
-        """Count a user's first places."""
+        """Count a user's first ranks."""
         order = np.argsort(-np.where(allowed, scores, -np.inf), kind="stable")[:PLACES]
         chances = probabilities(scores.astype(np.float64), self.watch.options.loss)
         hits = np.zeros(len(order), dtype=bool) if own is None else order == own
@@ -191,7 +192,7 @@ class RankCollector:
             report_user(user, chances[order], float(chances.sum()), len(scores))
 
     def write(self) -> None:
-        """Write the ranks, and report what was counted of the first places."""
+        """Write the ranks, and report the counts at the first ranks."""
         users = sorted(self.rows, key=int)
         views = {
             name: [np.array([self.rows[user][name][i] for user in users], dtype=np.int32) for i in range(3)]
@@ -218,7 +219,7 @@ def probabilities(scores: Array, loss: str) -> Array:
 
 
 def peak_memory_mb() -> float:
-    """Largest memory so far: of the GPU where there is one, else of this process."""
+    """Peak memory so far: of the GPU if there is one, else of this process."""
     if tf.config.list_physical_devices("GPU"):
         peak: float = tf.config.experimental.get_memory_info("GPU:0")["peak"]
         return round(peak / 2**20, 1)

@@ -1,1 +1,1 @@
-"""Runs of gSASRec-pytorch, the authors' PyTorch port: data split, stand-ins, ranks and the proof of the loss."""
+"""Runs of gSASRec-pytorch, the authors' PyTorch port: data split, substitutes, ranks and verification of the loss."""

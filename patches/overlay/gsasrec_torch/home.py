@@ -1,12 +1,12 @@
-"""Makes the PyTorch port of gSASRec importable, with stand-ins for two packages, and gives it a folder to work in.
+"""Makes the PyTorch port of gSASRec importable, with substitutes for two packages, and gives it a working folder.
 
 The port reads `datasets/` and writes `models/` below the current folder, so the run's output folder becomes the current
-one, and the port's source tree stays as it is. Stand-ins, all in memory:
-    ir_measures   the three metrics that the port's configuration asks for, see `measures`
+one, and the port's source tree is not changed. Substitutes, in memory only:
+    ir_measures   the three metrics of the port's configuration, see `measures`
     torchinfo     the port prints a summary of its network with it. That runs the network once on numbers drawn from
-                  [0, 1), in evaluation mode, where nothing else is drawn. The stand-in draws as many numbers, so that
-                  training begins at the same point of the stream, and prints nothing
-Progress bars are switched off; the port's own lines for each epoch remain.
+                  [0, 1), in evaluation mode, where nothing else is random. The substitute draws the same number, so
+                  that training begins at the same point of the stream, and prints nothing
+Progress bars are switched off; the port's own lines for each epoch are kept.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from . import measures
 
 
 def prepare(tree: str, out: str) -> None:
-    """Everything above, for the checkout `tree`; to be called before anything of it is imported.
+    """Install everything above for the checkout `tree`; must be called before anything of it is imported.
 
     Raises:
-        FileNotFoundError: `tree` is no checkout of the port.
+        FileNotFoundError: `tree` is not a checkout of the port.
     """
     if not os.path.isfile(os.path.join(tree, "train_gsasrec.py")):
         raise FileNotFoundError(f"{tree}: no checkout of the port: train_gsasrec.py is missing")
@@ -34,7 +34,7 @@ def prepare(tree: str, out: str) -> None:
 
 
 def absent_packages() -> dict[str, dict[str, Any]]:
-    """Names and contents of the modules that stand in."""
+    """Names and contents of the substitute modules."""
     named = ("nDCG", "R", "ScoredDoc", "Qrel", "calc_aggregate")
     return {
         "ir_measures": {name: getattr(measures, name) for name in named},
@@ -43,7 +43,7 @@ def absent_packages() -> dict[str, dict[str, Any]]:
 
 
 def summary(_model: Any, input_size: tuple[int, ...], batch_dim: int | None = None) -> None:
-    """Draw what torchinfo draws for an input of this size.
+    """Draw the same random numbers as torchinfo for an input of this size.
 
     Raises:
         ValueError: for a call that the port does not make.

@@ -1,8 +1,8 @@
-"""The part of ir_measures that the PyTorch port of gSASRec uses: nDCG@k and R@k where each query has one relevant item.
+"""The part of ir_measures that the PyTorch port of gSASRec uses: nDCG@k and R@k with one relevant item per query.
 
 Written from its documentation. A query's list is sorted by score, and equal scores by item id, read as text, last
 first, as trec_eval does. Means are taken over the queries that have a relevant item; one without a list counts as 0.
-Refused: other grades than 1, a second relevant item, which these formulas do not know, and a measure without cut-off.
+Refused: other grades than 1, a second relevant item, and a measure without cut-off.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Measure(NamedTuple):
         return self.name if self.k is None else f"{self.name}@{self.k}"
 
     def of(self, place: int | None) -> float:
-        """The value of a query whose relevant item is in this place, from 1; None for nowhere."""
+        """The value of a query whose relevant item has this rank, from 1; None if absent."""
         if place is None or self.k is None or place > self.k:
             return 0.0
         return 1.0 if self.name == "R" else 1.0 / math.log2(place + 1)
@@ -55,7 +55,7 @@ def calc_aggregate(measures: Iterable[Measure], qrels: Iterable[Any], run: Itera
     """The mean of each measure over the queries of `qrels`.
 
     Raises:
-        ValueError: for what the module refuses.
+        ValueError: for input that the module refuses.
     """
     wanted_measures = list(measures)
     if uncut := [measure for measure in wanted_measures if measure.k is None]:
@@ -73,6 +73,6 @@ def calc_aggregate(measures: Iterable[Measure], qrels: Iterable[Any], run: Itera
 
 
 def place(scored: Iterable[tuple[float, str]], item: str) -> int | None:
-    """Where an item is in a list of scores and item ids, from 1; None for nowhere."""
+    """The rank of an item in a list of scores and item ids, from 1; None if absent."""
     ids = [name for _, name in sorted(scored, reverse=True)]
     return ids.index(item) + 1 if item in ids else None

@@ -1,10 +1,10 @@
-"""The proof of the loss for the PyTorch port of gSASRec: which loss was the first batch trained with?
+"""Verification of the loss for the PyTorch port of gSASRec: the loss that the first batch was trained with.
 
-A hook on the network sees its hidden states and, in the backward pass, the very gradient that training goes on with.
-The value that went backward is compared with every loss, recomputed in float64 NumPy; the option on the command line
-plays no part. The port cuts the probability of a target off at 1e-10 and 1 - 1e-10, that is, its score at 23.03 to
-either side. Its tables start from a standard normal distribution, so some scores of the first batch lie beyond, and the
-value is that of the published formula on scores cut off there. Both are tried; the event says how many were cut off.
+A hook on the network receives its hidden states and, in the backward pass, the gradient used in training.
+The value of the backward pass is compared with every loss, recomputed in float64 NumPy; the option of the command line
+is not used. The port clips the probability of a target to 1e-10 and 1 - 1e-10, that is, its score to ±23.03.
+Its tables start from a standard normal distribution, so some scores of the first batch are beyond this, and the
+value is that of the published formula on clipped scores. Both are tried; the event has the number of clipped scores.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ CUT = {"bce": references.bce, "gbce": references.gbce}
 
 
 class Spy:
-    """Looks at the first batch.
+    """Observes the first batch.
 
     Attributes:
-        name, used: the loss that was asked for and its options.
-        value: what the port last went backward by.
+        name, used: the requested loss and its options.
+        value: of the port's last backward pass.
     """
 
     def __init__(self, name: str, used: Mapping[str, Any], n_items: int) -> None:
@@ -43,24 +43,24 @@ class Spy:
         self.negatives: Tensor | None = None
 
     def watch(self, model: torch.nn.Module) -> None:
-        """Have a network report its hidden states."""
+        """Make a network report its hidden states."""
         self.model = model
         if probe.folder() is not None:
             self.hook = model.register_forward_hook(self.states)
 
     def batch(self, positives: Tensor, negatives: Tensor) -> None:
-        """What the port made of a batch: items, padding included, and what it drew."""
+        """A batch of the port: items with padding, and its negatives."""
         if self.hook is not None:
             self.positives, self.negatives = positives, negatives
 
     def states(self, model: torch.nn.Module, given: tuple[Any, ...], found: Any) -> None:
-        """Hidden states of a batch; those of a training batch are watched on their way back."""
+        """Hidden states of a batch; those of a training batch are observed in the backward pass."""
         if model.training and torch.is_grad_enabled():
             inputs, hidden = given[0], found[0]
             hidden.register_hook(lambda slope: self.report(inputs, hidden, slope))
 
     def report(self, inputs: Tensor, hidden: Tensor, slope: Tensor) -> None:
-        """Write the event, from inside the backward pass of the first batch: no table has been stepped yet."""
+        """Write the event, from inside the backward pass of the first batch: no table has been updated yet."""
         if self.hook is None:
             return
         if self.positives is None or self.negatives is None or self.value is None:
@@ -86,7 +86,7 @@ def cut_off(
     hidden: Array, table: Array, targets: Array, mask: Array, negatives: Array, excluded: tuple[int, ...],
     options: Mapping[str, Any],
 ) -> dict[str, tuple[float, Array]]:  # fmt: skip
-    """The port's losses on target scores cut off at the edge; arguments and result as `references.references`."""
+    """The port's losses on target scores clipped at the edge; arguments and result as `references.references`."""
     settings = {**references.DEFAULTS, **options, "n_items": len(table) - len(excluded)}
     share = references.weights(mask, "positions")
     found = {}

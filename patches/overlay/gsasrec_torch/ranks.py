@@ -1,8 +1,9 @@
-"""Ranks and predicted probabilities of a test of the PyTorch port of gSASRec, from the very scores that it ranks.
+"""Ranks and predicted probabilities of a test of the PyTorch port of gSASRec, from the scores that it ranks.
 
-The port leaves the items of a user's history out by the score -inf, also a test item that the user had before. Such an
-item is never recommended, so 'printed' puts it last; 'unseen' keeps it a candidate with its score. Rows 0 and n + 1 of
-the item table are no items. Predicted probabilities are the logistic function of a score; `calibration` counts them.
+The port excludes the items of a user's history by the score -inf, even a test item in the history. Such an
+item is never recommended, so 'printed' ranks it last; 'unseen' keeps it as a candidate with its score. Rows 0 and n + 1
+of the item table are not items. Predicted probabilities are the logistic function of a score; `calibration` counts
+them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Array = NDArray[Any]
 
 
 class TorchProxy:
-    """`torch`, as the port's network sees it in the test: a listener gets scores before and after seen items leave."""
+    """`torch` for the port's network in the test: a listener gets scores before and after removal of seen items."""
 
     def __init__(self, listener: Callable[[Array, Array], None]) -> None:
         self.listener = listener
@@ -32,20 +33,20 @@ class TorchProxy:
         return getattr(torch, name)
 
     def einsum(self, *arguments: Any) -> torch.Tensor:
-        """Scores of a batch, copied: the port goes on to write into them."""
+        """Scores of a batch, copied, since the port then modifies them."""
         found: torch.Tensor = torch.einsum(*arguments)
         self.scores = found.detach().cpu().numpy().copy()
         return found
 
     def topk(self, scores: torch.Tensor, *arguments: Any, **options: Any) -> Any:
-        """The first places of a batch."""
+        """The first ranks of a batch."""
         assert self.scores is not None, "the port scores a batch before it ranks it"
         self.listener(self.scores, scores.detach().cpu().numpy())
         return torch.topk(scores, *arguments, **options)
 
 
 class RankCollector:
-    """Ranks of the users of a test, in the order of the data set's file, as their scores pass by."""
+    """Ranks of the users of a test, in the order of the data set's file, collected from their scores."""
 
     def __init__(self, split: Split, user: int) -> None:
         self.split, self.ranks, self.n_done, self.n_repeated = split, probe.Ranks(), 0, 0
@@ -54,7 +55,7 @@ class RankCollector:
         self.calibration = Calibration(self.places)
 
     def add(self, scores: Array, left: Array) -> None:
-        """A batch: scores of all rows of the item table, (n_users, n_items + 2), and the same with items left out.
+        """A batch: scores of all rows of the item table, (n_users, n_items + 2), and the same with items excluded.
 
         Raises:
             ValueError: more users than the test has.
@@ -80,7 +81,7 @@ class RankCollector:
         self.n_done += len(users)
 
     def calibrate(self, left: Array, scores: Array, answers: Array) -> None:
-        """Count a batch's first places."""
+        """Count a batch's first ranks."""
         order = np.argsort(-left, axis=1, kind="stable")[:, : self.places]
         chances = np.exp(-np.logaddexp(0.0, -scores))
         first = np.take_along_axis(chances, order, axis=1)
@@ -91,7 +92,7 @@ class RankCollector:
             report_user(self.split.users[self.row], first[row], float(chances[row, 1 : n + 1].sum()), n)
 
     def write(self) -> None:
-        """Write the ranks, and report what was counted of the first places."""
+        """Write the ranks, and report the counts at the first ranks."""
         protocol = {"split": "leave-one-out", "ranking": "full", "seen": "excluded"}
         protocol["n_repeated"] = str(self.n_repeated)
         self.ranks.write("test", protocol)

@@ -3,9 +3,9 @@
     python -m harness_overlay.gsasrec_torch.run --data FILE --dataset NAME --out FOLDER --model sasrec --loss gbce
 
 Runs in the port's source tree. Its configurations are Python files; here one is made from these arguments, with the
-network of those that it ships for MovieLens-1M. train_gsasrec.py is run on it, then evaluate_gsasrec.py on the test
-split with the weights that the former saved last, its best; with `--checkpoint` there is no training, and those
-weights are tested. Everything is seeded, and nothing is written but below FOLDER. `bce` is the port's loss with t = 0,
+network of its configuration for MovieLens-1M. train_gsasrec.py is run on it, then evaluate_gsasrec.py on the test
+split with the best weights that the former saved; with `--checkpoint` there is no training, and those
+weights are tested. Everything is seeded, and files are written only below FOLDER. `bce` is the port's loss with t = 0,
 petrov2023 eq. 7; it has no other loss than gBCE.
 """
 
@@ -99,7 +99,7 @@ def train_and_test(options: argparse.Namespace, split: splits.Split, used: Mappi
 
 
 def configure(options: argparse.Namespace, used: Mapping[str, Any]) -> None:
-    """Have the port's scripts read a configuration with these options, whatever file they name."""
+    """Make the port's scripts read a configuration with these options, regardless of the given file."""
     import utils  # of the port
     from config import GSASRecExperimentConfig  # of the port
 
@@ -121,13 +121,13 @@ def seed(number: int) -> None:
 
 
 def script(tree: str, name: str, *words: str) -> dict[str, Any]:
-    """Run one of the port's scripts as `python NAME WORDS` would; the names that it leaves."""
+    """Run one of the port's scripts as `python NAME WORDS` would; return its global names."""
     sys.argv = [name, *words]
     return runpy.run_path(os.path.join(tree, name), run_name="__main__")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, test and report; what cannot be run ends the process with status 1 and one line."""
+    """Train, test and report; an invalid request ends the process with status 1 and one line."""
     options = parsed(arguments)
     options.data, options.out = os.path.abspath(options.data), os.path.abspath(options.out)
     options.checkpoint = options.checkpoint and os.path.abspath(options.checkpoint)

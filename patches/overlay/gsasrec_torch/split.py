@@ -1,11 +1,11 @@
-"""A data set as the PyTorch port of gSASRec expects it: split by its own rule, in its own files.
+"""A data set in the format of the PyTorch port of gSASRec: split by its rule, in its files.
 
 FILE has a line `user item` per interaction, a user's lines in time order. Users and items are numbered 1, 2, ... by
-increasing id, which changes nothing for MovieLens-1M, the one data set that the port comes with. Its rule: the last
+increasing id, which changes nothing for MovieLens-1M, the data set included in the port. Its rule: the last
 item of each user is the test; validation users are drawn by NumPy's RandomState(42), and the item before a validation
 user's last is the validation target. Training has all but the last two items of a user, all but the last three of a
-validation user: one item fewer than the TensorFlow code keeps, and than the port's README says. The port draws from 0
-to n - 1 and its users are 1 to n, so a drawn 0 is nobody, and user n never validates; that, too, is kept.
+validation user: one item fewer than in the TensorFlow code, and in the port's README. The port draws from 0
+to n - 1 and its users are 1 to n, so a drawn 0 is no user, and user n is never used for validation; this is kept, too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 
 class PortError(Exception):
-    """Why a run cannot begin: one line."""
+    """Why a run cannot start, in one line."""
 
 
 class Split(NamedTuple):
@@ -52,7 +52,7 @@ def read(path: str) -> tuple[list[int], list[list[int]]]:
 
 
 def split(users: list[int], sequences: list[list[int]], n_validation: int) -> Split:
-    """The data set, numbered, with so many validation users drawn.
+    """The data set, numbered, with this number of random validation users.
 
     Raises:
         PortError: more validation users than users, or none.

@@ -1,6 +1,6 @@
-"""What the probe reports of a run of the PyTorch port of gSASRec: loss, epochs, network, printed metrics, time.
+"""Reports a run of the PyTorch port of gSASRec to the probe: loss, epochs, network, printed metrics, time.
 
-Names of the port's modules are rebound before its scripts import them; what they compute is passed on as it is. Nothing
+Names of the port's modules are rebound before its scripts import them; their results are passed on unchanged. Nothing
 here draws a random number or changes a gradient.
 """
 
@@ -27,15 +27,15 @@ NAMES = {"nDCG": "NDCG", "R": "HIT"}
 
 
 class Watch:
-    """Listens to one system.
+    """Observes one system.
 
     Attributes:
-        spy: looks at the first batch.
-        losses: of the batches of the present epoch.
-        begun: when training began, None if it has not.
-        epoch_begun: when the present epoch began, None between epochs.
-        ranked: ranks of the test, None before it begins.
-        training: looks at the training, None before there is a network.
+        spy: observes the first batch.
+        losses: of the batches of the current epoch.
+        begun: start time of the training, None before.
+        epoch_begun: start time of the current epoch, None between epochs.
+        ranked: ranks of the test, None before the test.
+        training: observes the training, None before there is a network.
     """
 
     def __init__(self, options: argparse.Namespace, split: Split, used: Mapping[str, Any]) -> None:
@@ -115,22 +115,22 @@ class Watch:
         self.epochs, self.losses, self.epoch_begun = self.epochs + 1, [], None
 
     def test_begins(self) -> None:
-        """What is ranked from here on is the test."""
+        """From now on, rankings are of the test."""
         self.ranked = RankCollector(self.split, self.options.user)
         gsasrec.torch = TorchProxy(self.ranked.add)  # type: ignore[attr-defined]
 
     def printed(self, metrics: Mapping[str, float]) -> dict[str, str]:
-        """The test's metrics as text, with the time to the best weights where there was a training."""
+        """The test's metrics as text, with the time to the best weights after a training."""
         texts = {name: f"{value:.10f}" for name, value in metrics.items()}
         return texts if self.converged is None else {**texts, "minutes to converge": f"{self.converged / 60:.4f}"}
 
     def end(self) -> None:
-        """Everything is done."""
+        """The run has ended."""
         epochs = self.epochs if self.begun is not None else None
         probe.event("end", epochs=epochs, best_epoch=self.best, peak_memory_mb=probe_torch.peak_memory_mb())
 
 
 def metric_name(measure: Any) -> str:
-    """How the harness names a measure of the port: R@k with one relevant item is HIT@k."""
+    """The harness's name of a measure of the port: R@k with one relevant item is HIT@k."""
     name, _, k = repr(measure).partition("@")
     return f"{NAMES[name]}@{k}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-EXCLUDE = ("none", "target", "sequence")  # what a negative may not be
+EXCLUDE = ("none", "target", "sequence")  # what a negative must not be
 FORMS = ("lean", "naive")
 AVERAGES = ("positions", "sequences")
 
@@ -18,7 +18,7 @@ def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def check_exclude(exclude: str) -> None:
-    """Refuse an unknown way to draw, in the samplers' words.
+    """Refuse an unknown value of `exclude`.
 
     Raises:
         ValueError: `exclude` is none of EXCLUDE.
@@ -48,5 +48,5 @@ def check_k(k: int) -> None:
 
 
 def too_few(k: int, n_left: object, needed: int) -> str:
-    """The message where fewer rows than needed are left to draw from."""
+    """The message if too few rows are left to draw from."""
     return f"{k} negatives asked for, but only {n_left} of the rows may be drawn; expected at least {needed}"

@@ -1,6 +1,6 @@
-"""The loss that a run asks for, in TensorFlow: looked up or loaded once, then called in the graph of every batch.
+"""The loss requested by a run, in TensorFlow: looked up or loaded once, then called in the graph of every batch.
 
-A loss that cannot be used ends the run before the first batch, or on the batch that shows it, and says why.
+An invalid loss ends the run before the first batch, or on the batch where it fails, with a message.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from . import in_tf, named, samplers_tf
 from .named import DRAWS, LossError, NamedLoss
 
 Rows = tuple[int, ...]
-IN_GRAPH = "Graph execution error"  # begins the text of an error of a graph
-NOT_SAID = re.compile(rf"\s|{IN_GRAPH}|Detected at node|\d+ root error")  # how its lines begin that only say where
+IN_GRAPH = "Graph execution error"  # prefix of the text of a graph's error
+NOT_SAID = re.compile(rf"\s|{IN_GRAPH}|Detected at node|\d+ root error")  # prefixes of lines with only a place
 
 
 def choose(loss: str, given: Mapping[str, Any], seed: int = 0) -> Chosen:
     """The loss `loss`, a name of `in_tf.LOSSES` or `path/to/file.py:function`.
 
     Args:
-        given: its options, see `named.look_up`; reserved rows are out by default, whatever the loss.
+        given: its options, see `named.look_up`; reserved rows are excluded by default, for every loss.
         seed: of the generator that a custom loss draws from; losses of the harness draw from TensorFlow's own stream.
 
     Raises:
@@ -52,12 +52,12 @@ class Chosen:
     def draw(
         self, sampler: Callable[[], Tensor], inputs: Tensor, targets: Tensor, mask: Tensor, n_rows: int, reserved: Rows
     ) -> Tensor | None:
-        """The negatives of a batch; None for a loss that draws none, or draws by itself.
+        """The negatives of a batch; None for a loss without negatives, or one that draws them itself.
 
         Args:
             sampler: draws a position's own negatives from all items, (B, L, k): the code base's own.
             inputs: (B, L), which some losses do not draw.
-            reserved: rows of the item table that are no items.
+            reserved: rows of the item table that are not items.
         """
         if self.path or self.name not in DRAWS:
             return None
@@ -89,9 +89,9 @@ class Chosen:
         return reserved if not self.path and self.options["reserved"] == "out" else ()
 
     def checked(self, value: Any) -> Tensor:
-        """The value of a custom loss; ends the process if it is no scalar or not finite.
+        """The value of a custom loss; ends the process if it is not a scalar or not finite.
 
-        What a graph computes is known later: there a value that is not finite ends the training by an error.
+        The result of a graph is known later: there a value that is not finite ends the training by an error.
         """
         fault = ""
         if not tf.is_tensor(value):
@@ -107,14 +107,14 @@ class Chosen:
         return tf.debugging.check_numerics(value, f"{self.display_name} returned a value that is not finite")
 
     def recompute(self, hidden: Any, table: Any, targets: Any, mask: Any) -> float:
-        """The value of a custom loss on the first batch, computed once more with the same draws."""
+        """The value of a custom loss on the first batch, computed again with the same random numbers."""
         tensors = [tf.constant(hidden), tf.constant(table), tf.constant(targets), tf.constant(mask)]
         generator = tf.random.Generator.from_seed(self.seed)
         return float(self.function(*tensors, generator=generator, **self.options))
 
 
 def described(error: BaseException, display_name: str, path: str) -> str:
-    """An error in one line; where it comes from the file of a custom loss, with that loss and the line of the file.
+    """An error in one line; if it comes from the file of a custom loss, with that loss and the line of the file.
 
     The line is in the traceback, in what TensorFlow keeps of functions that it rewrote for a graph or, if that graph
     failed on a batch, in the text.
@@ -134,7 +134,7 @@ def described(error: BaseException, display_name: str, path: str) -> str:
 
 
 def said(error: BaseException) -> str:
-    """The text of an error in one line; that of a graph lists the calls that made an operation before it says more."""
+    """The text of an error in one line; a graph's error first lists the calls that created an operation."""
     text = str(error)
     if not text.startswith(IN_GRAPH):
         return " ".join(text.split())[:500]

@@ -1,7 +1,7 @@
-"""The loss that a run asks for, in PyTorch: looked up or loaded once, checked on its first batch, then called.
+"""The loss requested by a run, in PyTorch: looked up or loaded once, checked on its first batch, then called.
 
-A patch makes one with `loss_from_args`, calls it in place of the upstream's own loss, and hands it to the proof. A loss
-that cannot be used ends the run on its first batch, with a line that says why.
+A patch creates one with `loss_from_args`, calls it instead of the upstream's own loss, and passes it to the proof. An
+invalid loss ends the run on its first batch, with a one-line message.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Rows = tuple[int, ...]
 
 
 def loss_from_args(args: Any, reserved_rows: Rows) -> Chosen | None:
-    """The loss of an upstream's parsed arguments `loss`, `loss_options` and `seed`; made once and kept in them.
+    """The loss of an upstream's parsed arguments `loss`, `loss_options` and `seed`; created once and stored in them.
 
-    None for `bce` without options, which is the upstream's own. Ends the process if the loss cannot be used.
+    None for `bce` without options, which is the upstream's own. Ends the process if the loss is not valid.
     """
     if getattr(args, "harness_chosen", None) is None:
         loss, options = getattr(args, "loss", "bce"), getattr(args, "loss_options", "")
@@ -32,11 +32,11 @@ def loss_from_args(args: Any, reserved_rows: Rows) -> Chosen | None:
 
 
 def choose(loss: str, options: str = "", reserved_rows: Rows = (), seed: int = 0) -> Chosen:
-    """The loss `loss`, a name of `in_torch.LOSSES` or `path/to/file.py:function`; ends the process if there is none.
+    """The loss `loss`, a name of `in_torch.LOSSES` or `path/to/file.py:function`; ends the process if missing.
 
     Args:
         options: such as `k=256,t=0.75`, see `named.look_up`.
-        reserved_rows: rows of the item table that are no items (padding, mask token).
+        reserved_rows: rows of the item table that are not items (padding, mask token).
         seed: of the generator that the loss draws from.
     """
     try:
@@ -55,8 +55,8 @@ class Chosen:
         display_name: as messages name it.
         options: every option with its value.
         own: whether it is a custom loss.
-        before: state of the generator before the first batch, until the proof has seen that batch.
-        negatives: what was drawn for the first batch, until the proof has seen it; None where nothing is drawn.
+        before: state of the generator before the first batch, until the proof has checked that batch.
+        negatives: of the first batch, until the proof has checked it; None without negatives.
         first_value: the value of the first batch.
     """
 
@@ -72,9 +72,9 @@ class Chosen:
     def __call__(
         self, hidden: Tensor, table: Tensor, targets: Tensor, mask: Tensor, seen: Tensor | None = None
     ) -> Tensor:
-        """The loss of a batch, shapes as in `in_torch`; ends the process if the first one cannot be used.
+        """The loss of a batch, shapes as in `in_torch`; ends the process if the first one is not valid.
 
-        Of a custom loss every batch is looked at: an exception, or a value that is not finite, ends the process too.
+        For a custom loss every batch is checked: an exception, or a value that is not finite, ends the process too.
 
         Args:
             seen: (B, S) int64, the inputs of each sequence, which some losses do not draw.
@@ -104,22 +104,22 @@ class Chosen:
         except LossError as fault:
             named.refuse(fault)
             raise
-        except Exception as error:  # a custom loss may raise anything, also on the smaller batch at an epoch's end
+        except Exception as error:  # a custom loss may raise anything, even on the smaller batch at an epoch's end
             named.refuse(LossError(f"{self.display_name} raised {named.describe_error(error, self.path)}"))
             raise
         return value
 
     def recompute(self, hidden: Tensor, table: Tensor, targets: Tensor, mask: Tensor) -> float:
-        """The value of a custom loss on the first batch, computed once more with the same draws."""
+        """The value of a custom loss on the first batch, computed again with the same random numbers."""
         assert self.before is not None, "no batch has been computed yet"
         generator = torch.Generator(hidden.device)
         generator.set_state(self.before)
         leaves = hidden.detach().requires_grad_(), table.detach().requires_grad_()
-        with torch.random.fork_rng():  # what it draws from elsewhere must not change the run
+        with torch.random.fork_rng():  # its use of other generators must not change the run
             return float(self.function(*leaves, targets, mask, generator=generator, **self.options).detach())
 
     def _value(self, hidden: Tensor, table: Tensor, targets: Tensor, mask: Tensor, seen: Tensor | None) -> Any:
-        """What the function returns for a batch; the negatives of a loss of the harness are drawn here."""
+        """The function's value for a batch; the negatives of a loss of the harness are drawn here."""
         if self.own:
             return self.function(hidden, table, targets, mask, generator=self.generator, **self.options)
         options = {name: value for name, value in self.options.items() if name != "reserved"}
@@ -136,7 +136,7 @@ class Chosen:
         """The value, if the run can train with it.
 
         Raises:
-            LossError: no scalar, not finite, or without a gradient to the hidden states.
+            LossError: not a scalar, not finite, or without a gradient to the hidden states.
         """
         if not isinstance(value, Tensor):
             raise LossError(f"{self.display_name} returned {type(value).__name__}, expected a scalar tensor")

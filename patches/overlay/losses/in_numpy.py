@@ -116,7 +116,7 @@ def draw_shared(rng: np.random.Generator, tables: Integers, counts: Integers, ow
 
     Args:
         tables: shape (n_users, widest), the items a user may be given. owners: shape (P,), the user of each position.
-        counts: shape (n_users,), how many items of a user's row are real; the rest fills it up.
+        counts: shape (n_users,), how many items of a user's row are real; the rest is padding.
     Returns:
         shape (P, n).
     Raises:

@@ -9,9 +9,9 @@ Every loss is a `loss(hidden, item_embeddings, targets, mask, *, generator=None,
 The score of item i at position t is r[t, i] = hidden[t] . item_embeddings[i]; i+ is the target, S the negatives.
 Options that several losses have:
     average: `positions`, the mean over all counted positions of the batch (long sequences weigh more), or `sequences`,
-        the mean within a sequence and then over the sequences that count at all. Where nothing counts, the loss is 0.
+        the mean within a sequence and then over the sequences that count at all. It is 0 without counted positions.
     excluded_rows: rows of the table that neither enter a softmax nor are drawn; they must not be targets.
-    form: `lean`, in chunks, never holding all scores (see lean_tf), or `naive`; the numbers are the same.
+    form: `lean`, in chunks, never storing all scores (see lean_tf), or `naive`; the numbers are the same.
     negatives: (B, L, k) int64, a position's own, or (B, N), shared by the sequence; drawn by `samplers_tf` if None:
         `k` of them, uniformly from what `exclude` and `seen` leave (see there).
     at: `last`, the last position (index L - 1) only, or `all` counted ones.
@@ -270,7 +270,7 @@ def _negatives(
     sampler: Callable[..., Tensor], given: Drawn, generator: Generator, k: int, batch: Batch, excluded_rows: Rows,
     exclude: str, seen: Drawn,
 ) -> Tensor:  # fmt: skip
-    """The negatives that were given, or drawn ones."""
+    """The given negatives, or drawn ones."""
     one_of("exclude", exclude, EXCLUDE)
     check_k(k)
     if given is not None:

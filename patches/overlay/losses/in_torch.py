@@ -9,10 +9,10 @@ Every loss is a `loss(hidden, item_embeddings, targets, mask, *, generator=None,
 The score of item i at position t is r[t, i] = hidden[t] . item_embeddings[i]; i+ is the target, S the negatives.
 Options that several losses have:
     average: `positions`, the mean over all counted positions of the batch (long sequences weigh more), or `sequences`,
-        the mean within a sequence and then over the sequences that count at all. Where nothing counts, the loss is 0.
+        the mean within a sequence and then over the sequences that count at all. It is 0 without counted positions.
     excluded_rows: rows of the table that neither enter a softmax nor are drawn; they must not be targets.
-    form: `lean`, in chunks, never holding all scores (see lean_torch), or `naive`; over the whole catalogue also
-        `fused`, a CUDA kernel of the package liger-kernel. The numbers are the same but for rounding.
+    form: `lean`, in chunks, never storing all scores (see lean_torch), or `naive`; over the whole catalogue also
+        `fused`, a CUDA kernel of the package liger-kernel. The numbers are equal up to rounding.
     negatives: (B, L, k) int64, a position's own, or (B, N), shared by the sequence; drawn by `samplers_torch` if None:
         `k` of them, uniformly from what `exclude` and `seen` leave (see there).
 An unknown choice raises a ValueError. Nothing here seeds, moves tensors between devices, or knows an upstream.

@@ -1,8 +1,8 @@
-"""Losses in chunks: the gradient is computed with the value, chunk by chunk, so that no chunk is kept for later.
+"""Losses in chunks: the gradient is computed with the value, chunk by chunk, so that no chunk is stored.
 
 A gradient tape keeps the scores of every position until the backward pass. A loss, though, is a sum over positions, and
 its gradient is known as soon as a position's scores are. So one chunk of scores is held at a time, at the price of two
-gradients as large as the states and the table, which are computed even where nobody asks for them. Nothing is computed
+gradients as large as the states and the table, which are computed even if not requested. Nothing is computed
 twice. There are no gradients of gradients: a tape returns None.
 """
 
@@ -62,10 +62,10 @@ def dense(table: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]
 
 
 def _unseen(tensor: tf.Tensor) -> tf.Tensor:
-    """The same numbers in the same memory, which no outer tape records.
+    """The same numbers in the same memory, not recorded by an outer tape.
 
-    What follows a `tf.stop_gradient` has no gradient, but in eager mode a tape keeps it all the same: 2.9 GB were
-    measured where this leaves 41 MB. Whole numbers end a tape's interest, and a bitcast copies nothing.
+    What follows a `tf.stop_gradient` has no gradient, but in eager mode a tape still stores it: 2.9 GB were
+    measured instead of 41 MB. A tape does not record integers, and a bitcast copies nothing.
     """
     return tf.bitcast(tf.bitcast(tensor, tf.uint8), tensor.dtype)
 

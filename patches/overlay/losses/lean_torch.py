@@ -1,4 +1,4 @@
-"""Losses in chunks: the gradient is computed with the value, chunk by chunk, so that no chunk is kept for later.
+"""Losses in chunks: the gradient is computed with the value, chunk by chunk, so that no chunk is stored.
 
 Autograd keeps the scores of every position until the backward pass. A loss, though, is a sum over positions, and its
 gradient is known as soon as a position's scores are. So one chunk of scores is held at a time, at the price of two
@@ -53,7 +53,7 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
         for start in range(0, len(states), size):
             at = slice(start, start + size)
             goals, share = targets[at, None], weights[at, None]
-            # 1. Scores of the chunk, (chunk, V); rows that are left out get -inf and so no share of the softmax.
+            # 1. Scores of the chunk, (chunk, V); excluded rows get -inf and so no share of the softmax.
             scores = (states[at] @ table.t()).index_fill_(1, excluded, float("-inf"))
             # 2. Log of the sum of exp, after a shift by the largest score; the scores become exp(score - top) in place.
             top = scores.amax(dim=1, keepdim=True)
@@ -78,7 +78,7 @@ class _CatalogueCrossEntropy(torch.autograd.Function):
 def fused_cross_entropy(states: Tensor, table: Tensor, targets: Tensor, excluded_rows: tuple[int, ...] = ()) -> Tensor:
     """The mean over positions of log sum over rows of exp r - r of the target, by Liger-Kernel's Triton kernel.
 
-    It is used only where it is asked for by name, so that installed packages do not change a number. (Apple's
+    It is used only on explicit request, so that installed packages do not change a number. (Apple's
     cut-cross-entropy computes its gradient in half precision only, which these models do not train in.)
 
     Args:
@@ -146,7 +146,7 @@ class _BySequences(torch.autograd.Function):
 
 
 def _scaled(ctx: Any, slope: Tensor) -> tuple[Tensor, ...]:
-    """The saved gradients times the slope that comes in; they stay, for a second backward pass."""
+    """The saved gradients times the incoming slope; they are kept for a second backward pass."""
     return tuple(gradient * slope for gradient in ctx.saved_tensors)
 
 

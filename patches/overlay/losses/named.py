@@ -1,7 +1,7 @@
 """A loss as the command line names it: a loss of the harness with options, or a function in a user's file.
 
-Standard library only, so that it serves every framework. Whatever is wrong with a loss is raised as a `LossError` with
-a message for the person who wrote it; `refuse` puts the message into the run's record and ends the process.
+Standard library only, so that every framework can use it. Every error of a loss is raised as a `LossError` with
+a message for its author; `refuse` writes the message to the run's record and ends the process.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ RESERVED = {"ce-last": "in", "ce-all": "in", "mlm-ce": "in", **dict.fromkeys(DRA
 
 
 class LossError(Exception):
-    """Why a loss cannot be used, in one line."""
+    """Why a loss is not valid, in one line."""
 
 
 class NamedLoss(NamedTuple):
-    """A loss that the command line names.
+    """A loss of the command line.
 
     Attributes:
         display_name: for messages; of a custom loss `file.py:function`.
@@ -60,7 +60,7 @@ def is_file(name: str) -> bool:
 def look_up(
     loss: str, given: Mapping[str, Any], catalogue: Mapping[str, Callable[..., Any]], reserved: Mapping[str, str]
 ) -> tuple[NamedLoss, dict[str, Any]]:
-    """The loss that is called `loss`, and all its options with their values.
+    """The loss named `loss`, and all its options with their values.
 
     Args:
         loss: a name of `catalogue`, or `path/to/file.py:function`.
@@ -121,7 +121,7 @@ def parse_options(text: str) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """A whole number where the text is one, else a number where it is one, else the text."""
+    """The text as a whole number, else as a number, else unchanged."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -155,7 +155,7 @@ def load(spec: str) -> NamedLoss:
 
 
 def check_signature(function: Callable[..., Any], display_name: str) -> None:
-    """Refuse a function that cannot be called as losses are.
+    """Refuse a function that cannot be called like a loss.
 
     Raises:
         LossError: with the function's signature and the expected one.

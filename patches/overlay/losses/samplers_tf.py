@@ -2,9 +2,9 @@
 
 The rows that may not be drawn form a sorted list f_0 < f_1 < ... Of the rows that are left, the one with index r
 (from 0) is r + #{i: f_i - i <= r}, because f_i - i rows are left below f_i. So one draw of r in [0, number left) is
-enough, whatever is forbidden, and no table of the catalogue is ever built.
+enough for any forbidden rows, and no table of the catalogue is built.
 
-That there are too few rows is a `ValueError` where the numbers are known while Python runs: always in eager mode, and
+Too few rows raise a `ValueError` if the numbers are known while Python runs: always in eager mode, and
 in a `tf.function` where the table itself is too small. Where that depends on the batch, the graph stops with an
 `InvalidArgumentError` of the same words.
 """
@@ -31,13 +31,13 @@ def draw(
     """`k` rows for each position, with replacement, uniform over those that are left.
 
     Args:
-        generator: what is drawn from; None for TensorFlow's own stream, the one that `tf.random.set_seed` starts.
+        generator: source of random numbers; None for TensorFlow's own stream, the one that `tf.random.set_seed` starts.
         targets: (B, L) int64, the next item of each position.
         mask: (B, L) bool, positions that count.
         n_rows: rows of the table.
-        excluded_rows: rows that are no items (padding, mask token).
-        exclude: what else a negative may not be: `none`, `target` (its position's own next item) or `sequence` (nothing
-            that the sequence holds: its targets, and `seen`).
+        excluded_rows: rows that are not items (padding, mask token).
+        exclude: what else a negative must not be: `none`, `target` (its position's own next item) or `sequence`
+            (nothing that the sequence holds: its targets, and `seen`).
         seen: (B, S) int64, further items of each sequence, its inputs; reserved rows may be among them.
     Returns:
         (B, L, k) int64.
@@ -86,7 +86,7 @@ def draw_shared(
 
 
 def _checked(k: int, needed: int, n_rows: int | tf.Tensor, excluded_rows: tuple[int, ...]) -> tf.Tensor:
-    """`n_rows` as a tensor, after looking for what a graph can know before it sees a batch."""
+    """`n_rows` as a tensor, after the checks that a graph can do without a batch."""
     check_k(k)
     known = None if tf.executing_eagerly() else tf.get_static_value(n_rows)
     if known is not None and known - len(set(excluded_rows)) < needed:
@@ -104,10 +104,10 @@ def _forbidden(
 ) -> tf.Tensor:
     """Sorted forbidden rows of each list, (1 or B or B * L, F), F >= 1; at the end n_rows for repeated ones.
 
-    Numbers that are no rows of the table forbid nothing.
+    Numbers that are not rows of the table forbid nothing.
     """
     check_exclude(exclude)
-    # 1. What a list forbids besides reserved rows; positions that do not count forbid nothing (n_rows is no row).
+    # 1. What a list forbids besides reserved rows; positions that do not count forbid nothing (n_rows is not a row).
     own = tf.fill((1, 1), n_rows)
     if exclude != "none":
         own = tf.where(mask, tf.cast(targets, tf.int64), n_rows)
@@ -118,7 +118,7 @@ def _forbidden(
     reserved = tf.broadcast_to(
         tf.constant(excluded_rows, tf.int64, (1, len(excluded_rows))), (tf.shape(own)[0], len(excluded_rows))
     )
-    # 2. Sorted, each row once: what is no row, or a repeated one, becomes n_rows and goes to the end.
+    # 2. Sorted, each row once: numbers that are not rows, and repeated rows, become n_rows and move to the end.
     rows = tf.concat([reserved, own], axis=1)
     rows = tf.sort(tf.where((rows >= 0) & (rows < n_rows), rows, n_rows), axis=1)
     first = tf.concat([tf.ones_like(rows[:, :1], tf.bool), rows[:, 1:] != rows[:, :-1]], axis=1)
@@ -126,7 +126,7 @@ def _forbidden(
 
 
 def _left(forbidden: tf.Tensor, n_rows: tf.Tensor, k: int, needed: int) -> tf.Tensor:
-    """How many rows each list leaves, (lists, 1), after looking whether they are `needed` or more."""
+    """The number of rows left by each list, (lists, 1), after checking that they are `needed` or more."""
     left = n_rows - tf.math.count_nonzero(forbidden < n_rows, axis=1, keepdims=True)
     fewest = tf.reduce_min(left)
     known = tf.get_static_value(fewest)

@@ -2,7 +2,7 @@
 
 The rows that may not be drawn form a sorted list f_0 < f_1 < ... Of the rows that are left, the one with index r
 (from 0) is r + #{i: f_i - i <= r}, because f_i - i rows are left below f_i. So one draw of r in [0, number left) is
-enough, whatever is forbidden, and no table of the catalogue is ever built.
+enough for any forbidden rows, and no table of the catalogue is built.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def draw(
     """`k` rows for each position, with replacement, uniform over those that are left.
 
     Args:
-        generator: what is drawn from, on its own device; None for PyTorch's default one.
+        generator: source of random numbers, on its own device; None for PyTorch's default one.
         targets: (B, L) int64, the next item of each position.
         mask: (B, L) bool, positions that count.
         n_rows: rows of the table.
-        excluded_rows: rows that are no items (padding, mask token).
-        exclude: what else a negative may not be: `none`, `target` (its position's own next item) or `sequence` (nothing
-            that the sequence holds: its targets, and `seen`).
+        excluded_rows: rows that are not items (padding, mask token).
+        exclude: what else a negative must not be: `none`, `target` (its position's own next item) or `sequence`
+            (nothing that the sequence holds: its targets, and `seen`).
         seen: (B, S) int64, further items of each sequence, its inputs; reserved rows may be among them.
     Returns:
         (B, L, k) int64, on the device of `targets`.
@@ -94,7 +94,7 @@ def _forbidden(
     check_exclude(exclude)
     reserved = torch.tensor(excluded_rows, dtype=torch.int64, device=targets.device)
     own = torch.empty((1, 0), dtype=torch.int64, device=targets.device)
-    # 1. What a list forbids besides reserved rows; positions that do not count forbid nothing (n_rows is no row).
+    # 1. What a list forbids besides reserved rows; positions that do not count forbid nothing (n_rows is not a row).
     if exclude == "target":
         own = targets.masked_fill(~mask, n_rows).reshape(-1, 1)
     if exclude == "sequence":
@@ -105,12 +105,12 @@ def _forbidden(
     again = rows[:, 1:] == rows[:, :-1]
     rows[:, 1:] = rows[:, 1:].masked_fill(again, n_rows)
     rows = rows.sort(dim=1).values
-    # 3. What is no row moves so far up that no place lies behind it, see `_nth_left`.
+    # 3. Numbers that are not rows are raised above every index, see `_nth_left`.
     return rows.masked_fill(rows >= n_rows, n_rows + rows.shape[1])
 
 
 def _left(forbidden: Tensor, n_rows: int) -> Tensor:
-    """How many rows each list leaves, (lists, 1)."""
+    """The number of rows left by each list, (lists, 1)."""
     return n_rows - (forbidden < n_rows).sum(dim=1, keepdim=True)
 
 

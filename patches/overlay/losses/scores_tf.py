@@ -1,4 +1,4 @@
-"""What the losses of `in_tf` share: from a batch to the weighted sum of its positions' values, in either form."""
+"""Shared parts of the losses of `in_tf`: the weighted sum of a batch's values over positions, in either form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .checks import AVERAGES, FORMS, one_of
 
 
 class Batch(NamedTuple):
-    """What every loss is given, as tensors: (B, L, D), (V, D), (B, L) int64 and (B, L) bool."""
+    """The arguments of every loss as tensors: (B, L, D), (V, D), (B, L) int64 and (B, L) bool."""
 
     hidden: tf.Tensor
     table: tf.Tensor
@@ -57,8 +57,8 @@ def over_negatives(
 ) -> tf.Tensor:
     """The weighted sum over positions of `values(positive (...), negative (..., k)) -> (...)`.
 
-    Negatives of a position's own are taken for those that a sequence of length 1 shares: what does not count is then
-    left out. Where a sequence shares them, positions that do not count are computed from zeros and weighed by 0.
+    Own negatives of a position are treated as shared by a sequence of length 1; positions that do not count are then
+    omitted. If a sequence shares them, positions that do not count are computed from zeros with weight 0.
     """
     negatives = tf.cast(negatives, tf.int64)
     hidden, targets, weights = batch.hidden, batch.targets, _weights(batch, average)
@@ -94,7 +94,7 @@ def _summed(
 
 
 def _weights(batch: Batch, average: str) -> tf.Tensor:
-    """What each position's value is multiplied by, (B, L); they sum to 1, or to 0 where no position counts."""
+    """The weight of each position's value, (B, L); they sum to 1, or to 0 if no position counts."""
     one_of("average", average, AVERAGES)
     counted = tf.cast(batch.mask, batch.hidden.dtype)
     if average == "positions":
@@ -105,7 +105,7 @@ def _weights(batch: Batch, average: str) -> tf.Tensor:
 
 
 def _barred(excluded_rows: tuple[int, ...], n_rows: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """What is added to the scores of all rows, (V,): -inf for excluded ones, 0 for others."""
+    """The addend of the scores of all rows, (V,): -inf for excluded ones, 0 for others."""
     rows = tf.constant(excluded_rows, tf.int64, (len(excluded_rows), 1))
     return tf.tensor_scatter_nd_update(
         tf.zeros((n_rows,), dtype), rows, tf.fill((len(excluded_rows),), tf.constant(float("-inf"), dtype))

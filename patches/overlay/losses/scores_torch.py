@@ -1,4 +1,4 @@
-"""What the losses of `in_torch` share: which positions count, their negatives, their scores."""
+"""Shared parts of the losses of `in_torch`: counted positions, their negatives, their scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Generator = torch.Generator | None
 
 
 def position_weights(mask: Tensor, average: str, dtype: torch.dtype) -> Tensor:
-    """What each position's value is multiplied by, (B, L); they sum to 1, or to 0 where no position counts."""
+    """The weight of each position's value, (B, L); they sum to 1, or to 0 if no position counts."""
     one_of("average", average, AVERAGES)
     counted = mask.to(dtype)
     if average == "positions":
@@ -38,7 +38,7 @@ def negatives_of(
     shared: bool, given: Drawn, generator: Generator, k: int, targets: Tensor, mask: Tensor, table: Tensor,
     excluded_rows: Rows, exclude: str, seen: Tensor | None,
 ) -> Tensor:  # fmt: skip
-    """The negatives that were given, or drawn ones."""
+    """The given negatives, or drawn ones."""
     one_of("exclude", exclude, EXCLUDE)
     check_k(k)
     if given is not None:

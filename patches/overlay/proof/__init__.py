@@ -1,1 +1,1 @@
-"""The proof of the loss: which loss was the first batch trained with? It shares no code with the losses it checks."""
+"""Verification of the loss that the first batch was trained with; independent of the code of the losses."""

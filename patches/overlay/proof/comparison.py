@@ -1,4 +1,4 @@
-"""Whether a first batch agrees with a loss: the rules that the proofs of all frameworks share. NumPy only.
+"""The rules for whether a first batch agrees with a loss, shared by all frameworks. NumPy only.
 
 A loss is recognised by its value and by the positions at which its gradient is not zero. The positions matter: a
 network that starts near zero has nearly equal values of `ce-last` and `ce-all`.
@@ -13,12 +13,12 @@ import numpy as np
 from .references import Array
 
 TOLERANCE = 2e-5  # relative; float32 sums over a batch agree with float64 to about 1e-6
-OF_DIFFERENCES = ("ssm", "sampled-ce", "bpr", "bpr-max")  # functions of score differences alone
+OF_DIFFERENCES = ("ssm", "sampled-ce", "bpr", "bpr-max")  # functions of score differences only
 
 
 def close(known: float, value: float) -> bool:
-    """Whether two values are equal, but for rounding."""
-    return bool(abs(known - value) <= TOLERANCE * abs(known))  # False for what is not a number
+    """Whether two values are equal up to rounding."""
+    return bool(abs(known - value) <= TOLERANCE * abs(known))  # False for NaN
 
 
 def recognised(
@@ -27,7 +27,7 @@ def recognised(
     """Names of the losses that a batch agrees with, sorted.
 
     A loss of score differences is constant at a position where every negative is the target itself. No gradient is
-    asked of it there, and one that rounding leaves is accepted. Everywhere else the positions must agree exactly.
+    required there, and one from rounding is accepted. All other positions must agree exactly.
 
     Args:
         known: value and counted positions of each loss, as `references.references` returns them.
@@ -49,7 +49,7 @@ def without_contrast(targets: Array, negatives: Array | None) -> Array:
     """Where every negative is the target itself, (B, L) bool.
 
     Args:
-        negatives: (B, L, k), a position's own; (B, N), shared by a sequence; None where nothing was drawn.
+        negatives: (B, L, k), a position's own; (B, N), shared by a sequence; None without negatives.
     """
     if negatives is None:
         return np.zeros(targets.shape, bool)

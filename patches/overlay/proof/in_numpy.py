@@ -1,9 +1,9 @@
-"""The proof of the loss for NumPy upstreams: which loss was the first batch trained with?
+"""Verification of the loss for NumPy upstreams: the loss that the first batch was trained with.
 
-The value and the gradient that the upstream goes on with are compared with every loss. Each is written here a second
-time, from its equation and without the code of `losses.in_numpy`, and evaluated on the scores, targets and negatives of
-that batch. The option on the command line plays no part, so a run whose option was ignored reports so itself. Nothing
-is drawn or changed.
+The value and the gradient that the upstream uses are compared with every loss. Each loss is implemented here again
+from its equation, without the code of `losses.in_numpy`, and evaluated on the scores, targets and negatives of
+that batch. The option of the command line is not used, so a run that ignored its option is detected. No random number
+is drawn and nothing is changed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def references(targets: Integers, draws: Mapping[str, Integers], n_items: int, t
         known["bce"] = lambda scores: value_bce(scores, targets, draws["bce"])
     if "gbce" in draws:
         k = draws["gbce"].shape[1]
-        beta = 1 - t * (1 - k / (n_items - 1))  # petrov2023 eq. 27, the other way to write it
+        beta = 1 - t * (1 - k / (n_items - 1))  # petrov2023 eq. 27 in an equivalent form
         known["gbce"] = lambda scores: value_bce(scores, targets, draws["gbce"], beta) / (k + 1)
     if "sampled-ce" in draws:
         known["sampled-ce"] = lambda scores: value_ce(scores, targets, pick(scores, draws["sampled-ce"]))
@@ -71,7 +71,7 @@ def acted(reference: Reference, scores: Floats, value: float, gradient: Floats) 
     """Whether `reference` has this value at these scores and, along this gradient, this slope.
 
     The slope is a central difference over a step along the gradient, whose largest entry is 1e-4. To first order it
-    must be the product of gradient and step. A gradient of zeros has not acted.
+    must be the product of gradient and step. A gradient of zeros does not count.
     """
     if not np.any(gradient):
         return False
@@ -89,7 +89,7 @@ def prove(
     """Report which losses the first batch's value and gradient agree with, once per process.
 
     Args:
-        scores: shape (P, n_items + 1). value, gradient: what the parameters are updated with. Others: see `references`.
+        scores: shape (P, n_items + 1). value, gradient: used to update the parameters. Others: see `references`.
     """
     if probe.folder() is None or reported:
         return

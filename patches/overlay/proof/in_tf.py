@@ -1,8 +1,8 @@
-"""The proof of the loss for TensorFlow upstreams: which loss was the first batch trained with?
+"""Verification of the loss for TensorFlow upstreams: the loss that the first batch was trained with.
 
-A network passes its hidden states through `Spy.hidden`, which changes nothing and, in the backward pass, sees the very
-gradient that training goes on with. On the first batch this gradient, the value, the item table, targets and negatives
-go to NumPy, where every loss is computed once more in float64. The option on the command line plays no part. No random
+A network passes its hidden states through `Spy.hidden`, which changes nothing and, in the backward pass, receives the
+gradient used in training. On the first batch this gradient, the value, the item table, targets and negatives
+go to NumPy, where every loss is recomputed in float64. The option of the command line is not used. No random
 number is drawn, and the operations added to the graph are the identity and one that is skipped after the first batch.
 """
 
@@ -22,12 +22,12 @@ from .references import Array, references
 
 
 class Spy:
-    """Looks at the first batch.
+    """Observes the first batch.
 
     Attributes:
-        name, options: the loss that was asked for, for the record.
-        chosen: what computes the loss, None for the code base.
-        batch: what the graph that is being built holds, by name.
+        name, options: the requested loss, for the record.
+        chosen: the loss, None for the code base's.
+        batch: tensors of the graph under construction, by name.
         reported: whether the event has been written.
     """
 
@@ -37,7 +37,7 @@ class Spy:
         self.reported = False
 
     def hidden(self, states: Tensor) -> Tensor:
-        """The same states, watched where a graph for training is being built."""
+        """The same states, observed if a graph for training is under construction."""
         if tf.executing_eagerly() or "model" not in self.batch:
             return states
 
@@ -55,11 +55,11 @@ class Spy:
         self.batch = {} if tf.executing_eagerly() else {"model": model}
 
     def end(self, **facts: Any) -> None:
-        """What the batch held: value, table, bias or None, targets, mask, negatives or None, excluded rows."""
+        """The parts of the batch: value, table, bias or None, targets, mask, negatives or None, excluded rows."""
         self.batch.update(facts)
 
     def ask(self, states: Tensor, slope: Tensor) -> None:
-        """Add an operation to the graph that hands the batch's tensors to `receive` while no step has been taken."""
+        """Add an operation to the graph that passes the batch's tensors to `receive` before the first step."""
         if "value" not in self.batch:
             return
         b = self.batch
@@ -80,12 +80,12 @@ class Spy:
 
         Args:
             arrays: hidden states, their gradient, table, bias, targets, mask, negatives and value; bias and negatives
-                are empty where there are none.
+                are empty if there are none.
         """
         if not self.reported:
             self.reported = True
             hidden, slope, table, bias, targets, mask, negatives, value = (np.asarray(a) for a in arrays)
-            if bias.size:  # a bias is one more dimension in which every hidden state is 1
+            if bias.size:  # a bias is a further dimension in which every hidden state is 1
                 hidden = np.concatenate([hidden, np.ones_like(hidden[..., :1])], -1)
                 table = np.concatenate([table, bias[:, None].astype(table.dtype)], -1)
             drawn = negatives if negatives.size else None

@@ -1,8 +1,8 @@
-"""The proof of the loss for PyTorch upstreams: which loss was the first batch trained with?
+"""Verification of the loss for PyTorch upstreams: the loss that the first batch was trained with.
 
 The value that goes into the backward pass is compared with every loss, recomputed in float64 NumPy from the tensors of
-that batch (hidden states, item table, targets, negatives). The option on the command line plays no part, so a run whose
-option was ignored reports so itself. A custom loss is computed once more, with the same draws. Nothing here draws a
+that batch (hidden states, item table, targets, negatives). The option of the command line is not used, so a run that
+ignored its option is detected. A custom loss is computed again, with the same random numbers. Nothing here draws a
 random number or changes a gradient.
 """
 
@@ -34,17 +34,17 @@ def first_batch(
     negatives: Tensor | None = None,
     chosen: Chosen | None = None,
 ) -> None:
-    """Report which loss this is, once per run; to be called before the backward pass, with the tensor it starts from.
+    """Report which loss this is, once per run; must be called before the backward pass, with its tensor.
 
     Args:
         hidden: (B, L, D).
         table: (V, D).
-        targets: (B, L), 0 where there is none.
+        targets: (B, L), 0 if there is none.
         negatives: (B, L), the upstream's own, of its own loss.
-        chosen: what computed the loss in place of the upstream's own, None if nothing did.
+        chosen: the loss instead of the upstream's own, or None.
 
     Raises:
-        ValueError: the loss is not a finite number or carries no gradient; the run reports it as its fault.
+        ValueError: the loss is not a finite number or carries no gradient; the run reports this fault.
     """
     if probe.folder() is None:
         return
@@ -75,8 +75,8 @@ def custom(chosen: Chosen, value: float, recomputed: float) -> list[str]:
     """The name of the custom loss, if the batch was trained with it; ends the process if it gives two values.
 
     Args:
-        value: what the batch was trained with.
-        recomputed: what the loss gives on the same batch with the same draws.
+        value: of the batch in training.
+        recomputed: of the same batch with the same random numbers.
     """
     if chosen.first_value is not None and not close(chosen.first_value, recomputed):
         text = f"{chosen.display_name} gave {chosen.first_value} and then {recomputed} on the first batch"

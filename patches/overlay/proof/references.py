@@ -1,7 +1,7 @@
-"""Every loss a second time, in float64 NumPy, for the proof alone.
+"""A second implementation of every loss, in float64 NumPy, for verification only.
 
-This module shares no code with the losses that it checks. It goes through the positions in small blocks, so that the
-proof of a loss takes less memory than the loss.
+This module shares no code with the losses that it checks. It processes the positions in small blocks, so that the
+verification of a loss needs less memory than the loss.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def shares(x: Array) -> Array:
 
 
 def weights(mask: Array, average: str) -> Array:
-    """What each position's value is multiplied by, (B, L)."""
+    """The weight of each position's value, (B, L)."""
     if average == "sequences":
         lengths = mask.sum(axis=1)
         return mask / np.maximum(lengths, 1)[:, None] / max((lengths > 0).sum(), 1)
@@ -51,14 +51,14 @@ def bce(p: Array, n: Array, o: Mapping[str, Any]) -> Array:
 
 
 def gbce(p: Array, n: Array, o: Mapping[str, Any]) -> Array:
-    """petrov2023 eq. 8, with beta as eq. 27 has it."""
+    """petrov2023 eq. 8, with beta by eq. 27."""
     rate = min(1.0, n.shape[1] / max(o["n_items"] - 1, 1))
     beta = rate * (o["t"] * (1 - 1 / rate) + 1 / rate)
     return (beta * softplus(-p) + softplus(n).sum(1)) / (1 + n.shape[1])
 
 
 def ssm(p: Array, n: Array, _o: Mapping[str, Any]) -> Array:
-    """petrov2023 eq. 5; klenitskiy2023 eq. 3 where a sequence shares its negatives."""
+    """petrov2023 eq. 5; klenitskiy2023 eq. 3 if a sequence shares its negatives."""
     return np.logaddexp(p, log_sum_exp(n)) - p
 
 
@@ -99,7 +99,7 @@ def references(
 
     Args:
         hidden: (B, L, D) float64. table: (V, D) float64. targets: (B, L). mask: (B, L) bool.
-        negatives: (B, L, k) or (B, N), what the batch was trained with; None where nothing was drawn.
+        negatives: (B, L, k) or (B, N), of the batch in training; None without negatives.
         excluded: rows that do not count as items. options: of the run; others have their defaults.
     """
     settings = {**DEFAULTS, **options, "n_items": len(table) - len(excluded)}

@@ -1,5 +1,5 @@
-"""What the patched S3Rec code base gains: two further models, and entries that train or score in other ways.
+"""Additions to the patched S3Rec code base: two further models, and entries for other training and scoring.
 
-`released_ranking` keeps its bytes, and with them a docstring that names its former place: records and recipes name its
-losses by the first digits of the file's SHA-256.
+The bytes of `released_ranking` must not change, including a docstring with its former path: records and recipes
+identify its losses by the first digits of the file's SHA-256.
 """

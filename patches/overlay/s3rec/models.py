@@ -2,8 +2,8 @@
 
 A model has `.args`, `.item_embeddings` and `finetune(input_ids)`: (B, L) int64 ids padded with 0 on the left, to
 (B, L, hidden). The caller scores by the last position's hidden state times the whole embedding table, and picks the
-loss. Two kinds of SR-GNN live side by side, as published (AAAI 2019) and as released with Li et al. 2023; neither
-borrows the other's choices.
+loss. There are two forms of SR-GNN, as published (AAAI 2019) and as released with Li et al. 2023; they are
+independent.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ POSITIONS_AT_ONCE = 5  # of the all-positions attention: bounds its memory to B 
 
 
 class GRU4Rec(nn.Module):
-    """One GRU layer of 128 units over item embeddings, brought back to the embedding size; one output per position.
+    """One GRU layer of 128 units over item embeddings, projected to the embedding size; one output per position.
 
     Source: Hidasi et al. 2016 for the idea; layers, dropout of 0.5 and initialisation as released with Li et al. 2023.
-    Padding is input like any item, as there: the GRU also runs over it.
+    As there, padding is input like any item: the GRU also runs over it.
     """
 
     def __init__(self, args: argparse.Namespace, inner_size: int = 128, dropout: float = 0.5) -> None:
@@ -80,7 +80,7 @@ class SRGNN(nn.Module):
         return _repeat(self._answer_whole(ids, heads, tails), input_ids.shape[1])
 
     def node_states(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Every node state that some prefix needs, for ids (B, W) with the padding last; two tensors (B, W, hidden).
+        """Every node state that a prefix needs, for ids (B, W) with the padding last; two tensors (B, W, hidden).
 
         A new item changes two nodes of the graph only: its own (it gains an edge in) and the one before it (it gains an
         edge out). So W prefixes need 2 W states instead of W^2: `heads[t]` is the node of item t in the graph of items
@@ -111,7 +111,7 @@ class SRGNN(nn.Module):
         pooled = []
         for start in range(0, ids.shape[1], POSITIONS_AT_ONCE):
             stop = min(start + POSITIONS_AT_ONCE, ids.shape[1])
-            rows = (ids[:, start] > 0).nonzero().squeeze(1)  # shorter sequences have ended: most of the work is saved
+            rows = (ids[:, start] > 0).nonzero().squeeze(1)  # shorter sequences have ended: saves most of the work
             query, weight = queries[rows, start:stop], counts[rows, start:stop, :stop]
             part = self._pool(query, keys[rows, :stop], tails[rows, :stop], weight)
             pooled.append(part.new_zeros((len(ids), *part.shape[1:])).index_copy(0, rows, part))
@@ -143,8 +143,8 @@ class SRGNNAsReleased(nn.Module):
     """SR-GNN as released with Li et al. 2023, made for padding on the right but fed with padding on the left.
 
     So edges end before the first padding (a sequence shorter than L - 1 has none), padding is a node like any item, and
-    "last" is the item at index length - 1, mostly padding. An edge counts once however often it occurs. This is kept
-    on purpose.
+    "last" is the item at index length - 1, mostly padding. An edge counts once, even if it occurs repeatedly. This is
+    intended.
 
     Args:
         all_positions: the enhanced form: output t joins "last" with the attention-weighted state of position t alone.
@@ -207,7 +207,7 @@ MODELS = ("gru4rec", "srgnn-as-published", "srgnn-as-released")
 
 
 def build(name: str, args: argparse.Namespace, all_positions: bool) -> nn.Module:
-    """The model called `name` in recipes; GRU4Rec is one network for both forms, its caller picks the position.
+    """The model called `name` in recipes; GRU4Rec is one network for both forms, its caller selects the position.
 
     Raises:
         ValueError: if there is no such model.
@@ -236,7 +236,7 @@ def _same_item(ids: Tensor) -> Tensor:
 
 
 def _messages(nodes: Tensor, same: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean of the nodes before, and mean of the nodes after, the item at each position; zeros where there is none.
+    """Mean of the nodes before, and mean of the nodes after, the item at each position; zeros if there is none.
 
     Nodes are held by position, an item's copies alike, so no list of unique items is needed.
     Args:

@@ -1,13 +1,13 @@
-"""How well released weights predict the next item at every time step of the test input, training steps included.
+"""HIT@k of released weights for the next item at every time step of the test input, including training steps.
 
     python -m harness_overlay.s3rec.positions [arguments of s3rec.rescored]
 
-What `rescored` does, and something before it: the test input (all items but the last, the last L of these) goes through
-the network once, and the output at each time step t = 1..L is asked for the item that comes next. So t = L is the test,
+Like `rescored`, with a step before it: the test input (all items but the last, the last L of these) goes through
+the network once, and the output at each time step t = 1..L is used to predict the next item. So t = L is the test,
 t = L - 1 the validation, and t = L - 2 and before are targets that the network was trained on. Candidates are all rows
-of the item table but the items that the user had up to t; the item asked for stays a candidate. Padded steps are left
-out. For each t, an event `position` reports `users`, the number asked, and `places`, how many of them had their item in
-place 1, 2, ... 20. An item that shares its score with others gets the middle of their places, rounded up.
+of the item table except the user's items up to t; the target remains a candidate. Padded steps are
+skipped. For each t, an event `position` reports `users`, their number, and `places`, the number of them whose item has
+rank 1, 2, ... 20. An item that shares its score with others has the mean of their ranks, rounded up.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Integers = NDArray[np.int64]
 
 
 def prefixes(sequence: Sequence[int], length: int) -> Iterator[tuple[int, Sequence[int], int]]:
-    """What a user had up to each time step that is not padded, and what came next: (t, items up to t, next item).
+    """A user's items up to each time step that is not padded, and the next item: (t, items up to t, next item).
 
     Args:
         sequence: all items of the user, oldest first, the test item last.
@@ -35,12 +35,12 @@ def prefixes(sequence: Sequence[int], length: int) -> Iterator[tuple[int, Sequen
     """
     n_inputs = len(sequence) - 1
     for t in range(max(1, length - n_inputs + 1), length + 1):
-        upto = n_inputs - length + t  # inputs that the network has seen at step t
+        upto = n_inputs - length + t  # inputs of the network at step t
         yield t, sequence[:upto], sequence[upto]
 
 
 def places(scores: NDArray[Any], seen: Sequence[Sequence[int]], targets: NDArray[Any]) -> NDArray[Any]:
-    """The place of each target among all items but those seen.
+    """The rank of each target among all items except those seen.
 
     Args:
         scores: shape (n, n_items).
@@ -56,7 +56,7 @@ def places(scores: NDArray[Any], seen: Sequence[Sequence[int]], targets: NDArray
 
 
 def count(trainer: Any) -> dict[int, tuple[int, Integers]]:
-    """Users asked and their places, for each time step: t -> (n, counts of shape (PLACES,))."""
+    """Number of users and counts of ranks, for each time step: t -> (n, counts of shape (PLACES,))."""
     trainer.model.eval()
     length, table = trainer.args.max_seq_length, trainer.model.item_embeddings.weight
     sequences = trainer.test_dataloader.dataset.user_seq
@@ -81,7 +81,7 @@ def count(trainer: Any) -> dict[int, tuple[int, Integers]]:
 
 
 def counting(test: Callable[..., Any]) -> Callable[..., Any]:
-    """A trainer's `test` that first reports the places at every time step."""
+    """A trainer's `test` that first reports the ranks at every time step."""
 
     def test_and_count(trainer: Any, *arguments: Any, **options: Any) -> Any:
         for t, (users, counts) in sorted(count(trainer).items()):
@@ -93,7 +93,7 @@ def counting(test: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Count, then do what `rescored` does."""
+    """Count, then run `rescored`."""
     from trainers import FinetuneTrainer  # of the code base, in whose tree this runs
 
     FinetuneTrainer.test = counting(FinetuneTrainer.test)

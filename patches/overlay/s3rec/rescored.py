@@ -1,12 +1,12 @@
-"""Released weights through the S3Rec code base's own evaluation: nothing is trained.
+"""Evaluation of released weights by the S3Rec code base; no training.
 
     python -m harness_overlay.s3rec.rescored --checkpoint FILE --model NAME [--all_positions] [arguments of the script]
 
 Runs run_finetune_full.py, the code base's own script, in its patched source tree with no epoch to train. The script
-builds data, network and trainer, reads the weights that it takes for its best ones, and tests them by full ranking; the
-probe in it writes the ranks. Its best weights are replaced by the released ones, under the names that the network here
-has for them. They are loaded strictly: a weight that is missing, unknown or of another shape ends the run. Nothing
-random affects the ranks. Refused: a model whose released form is not known here.
+builds data, network and trainer, reads the weights that it considers its best ones, and tests them by full ranking; the
+probe in it writes the ranks. Its best weights are replaced by the released ones, under the names of the network
+here. They are loaded strictly: a weight that is missing, unknown or of another shape ends the run. The ranks are
+deterministic. Refused: a model whose released form is unknown.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import torch
 from .. import probe, probe_torch
 
 SCRIPT = "run_finetune_full.py"
-OWN = "Finetune_full"  # begins the name of the script's best weights
-# Beginnings of names in the released files -> names in models.py; the code base's own network needs no renaming.
+OWN = "Finetune_full"  # prefix of the name of the script's best weights
+# Prefixes of names in the released files -> names in models.py; the code base's own network needs no renaming.
 GRU4REC = {"gru_layers.": "gru."}
 SRGNN = {
     "gnn.w_ih": "from_messages.weight", "gnn.b_ih": "from_messages.bias",
@@ -38,10 +38,10 @@ RENAMED: dict[str, dict[str, str]] = {"sasrec": {}, "s3rec": {}, "gru4rec": GRU4
 
 
 def own_names(weights: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """Released weights under the names that our network has for them.
+    """Released weights under the names of our network.
 
     Raises:
-        ValueError: two weights would get one name.
+        ValueError: two weights would get the same name.
     """
     named: dict[str, Any] = {}
     for released, tensor in weights.items():
@@ -54,7 +54,7 @@ def own_names(weights: Mapping[str, Any], model: str) -> dict[str, Any]:
 
 
 def describing(test: Callable[..., Any], model: str, checkpoint: str) -> Callable[..., Any]:
-    """A trainer's `test` that first reports the network with the weights that it was given."""
+    """A trainer's `test` that first reports the network with its weights."""
 
     def describe_and_test(trainer: Any, *arguments: Any, **options: Any) -> Any:
         probe_torch.describe(trainer.model, model, checkpoint)
@@ -70,7 +70,7 @@ def run_script(words: Sequence[str]) -> None:
 
 
 def prepared(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
-    """The options, and the words for the script; the weights are where the script looks for its best ones."""
+    """The options, and the words for the script; the weights are where the script expects its best ones."""
     parser = argparse.ArgumentParser(description="released weights through the code base's own evaluation")
     parser.add_argument("--checkpoint", required=True, help="the released file")
     parser.add_argument("--model", required=True, choices=sorted(RENAMED))
@@ -80,7 +80,7 @@ def prepared(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace
     weights = torch.load(options.checkpoint, map_location="cpu", weights_only=True)
     best = f"{OWN}-{options.data_name}-0.pt"
     torch.save(own_names(weights, options.model), os.path.join(options.output_dir, best))
-    # The pre-trained network is SASRec's with other weights; under its own name it asks for the pre-training file.
+    # The pre-trained network is SASRec's with other weights; under its own name it requires the pre-training file.
     network = "sasrec" if options.model == "s3rec" else options.model
     words = ["--output_dir", options.output_dir, "--data_name", options.data_name, "--model", network]
     return options, [*words, "--model_name", OWN, "--ckp", "0", "--epochs", "0", *others]

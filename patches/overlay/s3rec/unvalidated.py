@@ -4,12 +4,13 @@
 
 Runs run_finetune_full.py, the code base's own script, in its patched source tree. Each validation is replaced by the
 negative mean training loss of the epoch. So the script's own stopping rule keeps the weights with the lowest training
-loss and stops after `--patience` epochs without a lower one, and nothing is ranked before the test. The probe's epochs
-say by which metric they were judged.
+loss and stops after `--patience` epochs without a lower one, and there is no ranking before the test. The probe's
+epochs report the metric of their validation.
 
-`--masked SHARE` hides that share of the positions from the network while it trains, and asks for the next item at the
-hidden positions only. A hidden position is fed as padding, so no position attends to it, and the network keeps looking
-back only: as Li et al. 2023 released their masked training, which is not BERT4Rec's. Refused: a share outside (0, 1).
+`--masked SHARE` hides that share of the positions from the network in training, and trains on the next item at the
+hidden positions only. A hidden position is fed as padding, so no position attends to it, and attention remains
+causal: this is the masked training released by Li et al. 2023, which differs from BERT4Rec's. Refused: a share outside
+(0, 1).
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ Batch = tuple[Any, ...]  # user ids, inputs, targets, and more that is passed on
 
 
 class Batches(Sized, Iterable[Batch], Protocol):
-    """What a data loader has here."""
+    """The interface of a data loader."""
 
 
 class Masked:
     """Batches with some positions hidden: inputs are padding there, and targets are padding everywhere else.
 
-    Each position is hidden with probability `share`, from a generator of its own. The first batch is reported.
+    Each position is hidden with probability `share`, from a separate generator. The first batch is reported.
     """
 
     def __init__(self, batches: Batches, share: float, seed: int) -> None:
@@ -71,12 +72,12 @@ def training(share: float) -> Callable[[Any, int], None]:
 
 
 def unvalidated(trainer: Any, epoch: int, full_sort: bool = False) -> tuple[list[float], str]:  # noqa: ARG001
-    """What the code base takes for the metrics of a validation: one number, larger for a lower training loss."""
+    """The metrics of a validation for the code base: one number, larger for a lower training loss."""
     return [-trainer.args.harness_train_loss], ""
 
 
 def judged_by_loss(event: Callable[..., None]) -> Callable[..., None]:
-    """The probe's `event`, with epochs whose metric is the training loss, which they were judged by."""
+    """The probe's `event`, with the training loss as the metric of epochs."""
 
     def report(kind: str, **facts: Any) -> None:
         event(kind, **({**facts, "metric": "training loss", "value": facts["loss"]} if kind == "epoch" else facts))

@@ -1,4 +1,4 @@
-"""BPR-MF as the code base's notebook has it: the package `implicit`, 128 factors, learning rate 0.05, penalty 0.01.
+"""BPR-MF as in the code base's notebook: the package `implicit`, 128 factors, learning rate 0.05, penalty 0.01.
 
 The notebook trains on all interactions but the test ones, validation items included, lists 100 items for each user
 without those of the history, and takes the mean of ten unseeded runs on a GPU. Here the CPU version runs once, seeded.
@@ -47,7 +47,7 @@ def train_and_test(sequences: dict[int, list[int]], seed: int, iterations: int, 
 
 
 def collect(model: Any, sequences: dict[int, list[int]], users: NDArray[np.int64]) -> None:
-    """Write the ranks of the test items among all items but those of the history; column 0 is no item."""
+    """Write the ranks of the test items among all items except those of the history; column 0 is not an item."""
     ranks = RankCollector({user: items[-1] for user, items in sequences.items()}, n_reserved=1)
     for start in range(0, len(users), BATCH):
         batch = users[start : start + BATCH]

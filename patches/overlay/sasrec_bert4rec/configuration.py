@@ -1,4 +1,4 @@
-"""The part of Hydra that the code base uses: a decorator that hands its script a configuration.
+"""The part of Hydra that the code base uses: a decorator that passes a configuration to its script.
 
 Hydra itself cannot be locked: a package that it needs is published as source only. A configuration is a YAML file of
 the script's folder, changed by words of the command line: `key=value` for a key that the file has, `+key=value` for a
@@ -19,16 +19,16 @@ Main = Callable[[Any], None]
 
 
 class WordError(Exception):
-    """A word that cannot be applied: one line."""
+    """A word that cannot be applied, in one line."""
 
 
 def main(version_base: str | None, config_path: str, config_name: str) -> Callable[[Main], Callable[[], None]]:
     """A decorator: the decorated function is called without arguments and gets its configuration.
 
     Args:
-        version_base: of Hydra; plays no part here.
+        version_base: of Hydra; not used here.
         config_path: folder of the configurations, relative to the script.
-        config_name: the one to use where no word `--config-name=NAME` says otherwise.
+        config_name: default without a word `--config-name=NAME`.
     """
     del version_base
 
@@ -47,7 +47,7 @@ def configured(folder: str, name: str, words: Sequence[str]) -> Any:
     """A configuration, changed by words.
 
     Raises:
-        WordError: a word that is not `key=value`, a key that is not there, or with `+` one that is.
+        WordError: a word that is not `key=value`, a missing key, or with `+` an existing one.
         FileNotFoundError: no such configuration.
     """
     from omegaconf import OmegaConf

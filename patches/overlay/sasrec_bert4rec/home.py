@@ -1,7 +1,7 @@
-"""Makes the code base importable, with stand-ins for three packages, and gives it a folder to work in.
+"""Makes the code base importable, with substitutes for three packages, and gives it a working folder.
 
-Its modules lie in `src`; Lightning writes checkpoints below the current folder, so the run's output folder becomes the
-current one, and the source tree stays as it is. Stand-ins, all in memory:
+Its modules are in `src`; Lightning writes checkpoints below the current folder, so the run's output folder becomes the
+current one, and the source tree is not changed. Substitutes, in memory only:
     hydra         see `configuration`
     clearml       experiment tracking, which the script only imports unless its configuration names a project
     recommenders  see `measures`
@@ -20,12 +20,12 @@ SCRIPT = os.path.join("src", "run.py")
 
 
 def prepare(tree: str, out: str) -> str:
-    """Everything above, for the checkout `tree`; to be called before anything of it is imported.
+    """Install everything above for the checkout `tree`; must be called before anything of it is imported.
 
     Returns:
         The path of its script.
     Raises:
-        FileNotFoundError: `tree` is no checkout of the code base.
+        FileNotFoundError: `tree` is not a checkout of the code base.
     """
     script = os.path.join(tree, SCRIPT)
     if not os.path.isfile(script):
@@ -37,7 +37,7 @@ def prepare(tree: str, out: str) -> str:
 
 
 def absent_packages() -> dict[str, dict[str, Any]]:
-    """Names and contents of the modules that stand in."""
+    """Names and contents of the substitute modules."""
     named = ("map_at_k", "ndcg_at_k", "recall_at_k")
     return {
         "hydra": {"main": configuration.main},

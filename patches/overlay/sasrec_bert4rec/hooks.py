@@ -1,9 +1,9 @@
-"""What the patches of this code base call. Without `attach` nothing changes: its modules then do what they always did.
+"""Functions called by the patches of this code base. Without `attach` its modules behave unchanged.
 
-The configuration's group `harness` says what to change; every key may be absent:
-    last_step      whether predictions score the last step of a user alone, True by default; see `network`
-    labelled_only  whether a full cross-entropy scores labelled positions alone, True by default; see `loss`
-    loss           a loss of the overlay in place of the code base's own, "" for none
+The configuration's group `harness` has these settings; all are optional:
+    last_step      whether predictions score only the last step of a user, True by default; see `network`
+    labelled_only  whether a full cross-entropy scores only labelled positions, True by default; see `loss`
+    loss           a loss of the overlay instead of the code base's own, "" for none
     loss_options   of that loss, such as k=256,t=0.75
 """
 
@@ -27,13 +27,13 @@ MODELS = {"SASRec": "sasrec", "RNN": "gru4rec", "BERT4Rec": "bert4rec"}
 
 
 class Changes:
-    """What is changed of a module of the code base, and who listens to it.
+    """Changes of a module of the code base, and its observers.
 
     Attributes:
-        chosen: the loss in place of the code base's own, None for none.
-        n_reserved: rows of the item table, from 0, that are no items.
+        chosen: the loss instead of the code base's own, None for none.
+        n_reserved: rows of the item table, from 0, that are not items.
         proven: whether the loss of the first batch has been reported.
-        ranks: of the test; None before it begins.
+        ranks: of the test; None before the test.
     """
 
     def __init__(self, model: str, settings: Any, seed: int) -> None:
@@ -72,7 +72,7 @@ def seed(config: Any) -> None:
 
 
 def attach(module: Any, config: Any) -> None:
-    """Have a module of the code base do what the configuration asks for."""
+    """Configure a module of the code base."""
     module.harness = Changes(config.model, config.get("harness") or {}, config.get("seed") or 0)
     probe_torch.describe(module.model, MODELS.get(config.model, config.model))
     module.harness.watch.training = Training(probe_torch.weights(module.model))
@@ -84,17 +84,17 @@ def is_attached(module: Any) -> bool:
 
 
 def scores_last_step(module: Any) -> bool:
-    """Whether a module scores the last step alone."""
+    """Whether a module scores only the last step."""
     return is_attached(module) and module.harness.last_step
 
 
 def last_step(module: Any, batch: dict[str, Tensor]) -> StepScores:
-    """Scores of a batch, to be computed where they are looked at."""
+    """Scores of a batch, computed lazily."""
     return StepScores(module.model, batch)
 
 
 def training_loss(module: Any, batch: dict[str, Tensor]) -> Tensor:
-    """The loss of a batch; that of the first one is proven."""
+    """The loss of a batch; the first one is verified."""
     changes: Changes = module.harness
     step: Step = step_of(module, batch, changes.chosen, changes.labelled_only)
     if not changes.proven:
@@ -116,7 +116,7 @@ def trained(module: Any, seconds: float) -> None:
 
 
 def test_begins(module: Any, test: Any) -> None:
-    """What is predicted from here on is the test; `test` is the frame of its users and items."""
+    """From now on, predictions are of the test; `test` is the frame of its users and items."""
     if probe.folder() is not None:
         answers = dict(zip(test.user_id.tolist(), test.item_id.tolist(), strict=True))
         module.harness.ranks = RankCollector(answers, module.harness.n_reserved)

@@ -1,8 +1,8 @@
-"""The loss of a training step: the code base's own, at the positions that have a label, or another one.
+"""The loss of a training step: the code base's own, at labelled positions, or another one.
 
 The code base scores every item at every position of a padded batch and then ignores the positions without a label: on
-Beauty 5,680 of up to 6,400. `labelled_only` scores the others alone; the mean is over the same positions. Its sampled
-losses do not score all items and stay as they are.
+Beauty 5,680 of up to 6,400. `labelled_only` scores only the others; the mean is over the same positions. Its sampled
+losses do not score all items and are unchanged.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ NO_LABEL = -100
 
 @dataclass
 class Step:
-    """A batch as losses see it, and its loss.
+    """The arguments of losses for a batch, and its loss.
 
     Attributes:
         hidden: (B, L, D), aligned if `aligned` made it.
         targets: (B, L), 0 where there is no label.
-        mask: (B, L) bool, where there is one.
-        negatives: (B, L, k) or (B, N), what the loss was computed with; None where nothing was drawn.
-        name, options: of the loss, as the proof reports them.
+        mask: (B, L) bool, True at labels.
+        negatives: (B, L, k) or (B, N), of the loss; None without negatives.
+        name, options: of the loss, for the proof.
     """
 
     hidden: Tensor
@@ -66,7 +66,7 @@ def step_of(module: Any, batch: dict[str, Tensor], chosen: Chosen | None, labell
 
 
 def own_loss(module: Any, batch: dict[str, Tensor]) -> tuple[str, dict[str, Any]]:
-    """Name and options of what the code base computes for a batch.
+    """Name and options of the code base's loss for a batch.
 
     Its binary cross-entropy is the mean over positions and over a position's 1 + k scores: `normalised`.
     """
@@ -79,10 +79,10 @@ def own_loss(module: Any, batch: dict[str, Tensor]) -> tuple[str, dict[str, Any]
 
 
 def aligned(hidden: Tensor, targets: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch with the last position that counts at the end of each row, where losses expect it.
+    """A batch with the last counted position at the end of each row, as expected by losses.
 
-    The code base pads on the right. Positions are moved round in their row, which no loss but those of the last
-    position notices. Shapes as in `Step`.
+    The code base pads on the right. Positions are rotated within their row, which only affects losses of the last
+    position. Shapes as in `Step`.
     """
     n = mask.shape[1]
     steps = torch.arange(n, device=mask.device)

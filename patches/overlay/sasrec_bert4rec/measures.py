@@ -1,4 +1,4 @@
-"""The three measures of the package `recommenders` that the code base calls, where each user has one relevant item.
+"""The three measures of the package `recommenders` that the code base uses, with one relevant item per user.
 
 Written from their definitions. A user's list is sorted by prediction, equal ones in the order of the frame. The mean of
 NDCG is taken over all users of the ground truth, that of recall and MAP over those who have a list, as the package
@@ -13,12 +13,12 @@ import numpy as np
 
 
 def places(truth: Any, found: Any, col_user: str, col_item: str, col_prediction: str, k: int) -> tuple[Any, int, int]:
-    """Places, from 1, of the relevant items that are among the first k of their user's list.
+    """Ranks, from 1, of the relevant items among the first k of their user's list.
 
     Args:
         truth, found: pandas frames with a row for each relevant, and for each listed item.
     Returns:
-        the places; the number of users in `truth`; the number of those who have a list.
+        the ranks; the number of users in `truth`; the number of those with a list.
     Raises:
         ValueError: a user with two relevant items.
     """

@@ -1,4 +1,4 @@
-"""The networks of the code base, taken apart: hidden states, item table, and the product of both.
+"""The parts of the code base's networks: hidden states, item table, and the product of both.
 
 SASRec, RNN and BERT4Rec end in a product with their item table, which an attribute `add_head` switches off.
 """
@@ -29,7 +29,7 @@ def item_table(model: Any) -> Tensor:
 
 
 def scores_of(model: Any, hidden: Tensor) -> Tensor:
-    """Scores of all rows of the item table, (..., V), by the operation that the network itself ends in."""
+    """Scores of all rows of the item table, (..., V), by the network's own last operation."""
     if hasattr(model, "head"):
         scores: Tensor = model.head(hidden)
         return scores
@@ -37,7 +37,7 @@ def scores_of(model: Any, hidden: Tensor) -> Tensor:
 
 
 class StepScores:
-    """Scores of a batch that are computed only where they are looked at: `scores[rows, steps, columns]`.
+    """Scores of a batch that are computed on access: `scores[rows, steps, columns]`.
 
     The code base scores all items at every step of a user and then keeps one step.
     """

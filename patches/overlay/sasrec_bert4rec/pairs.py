@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class RunError(Exception):
-    """Why a run cannot begin: one line."""
+    """Why a run cannot start, in one line."""
 
 
 def read(path: str) -> dict[int, list[int]]:
@@ -17,7 +17,7 @@ def read(path: str) -> dict[int, list[int]]:
 
     Raises:
         RunError: no such file, no line in it, one that is not two whole numbers from 1, or a user with fewer than
-            three items, who has nothing to train on.
+            three items, who has no training data.
     """
     found: dict[int, list[int]] = {}
     try:
@@ -44,11 +44,11 @@ def write_sequences(sequences: dict[int, list[int]], path: str) -> None:
 
 
 def count_items(sequences: dict[int, list[int]]) -> int:
-    """How many items the code base counts: its largest id."""
+    """The code base's number of items: its largest id."""
     return max(map(max, sequences.values()))
 
 
 def histories(sequences: dict[int, list[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row and column, from 0, of every interaction but the test ones; rows are users in order, columns ids less 1."""
+    """Row and column, from 0, of every interaction except the test ones; rows are users in order, columns ids - 1."""
     rows = np.repeat(np.arange(len(sequences)), [len(items) - 1 for items in sequences.values()])
     return rows, np.fromiter(chain.from_iterable(items[:-1] for items in sequences.values()), dtype=np.int64) - 1

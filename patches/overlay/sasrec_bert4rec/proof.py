@@ -1,6 +1,6 @@
-"""The proof of the loss for this code base: which loss was the first batch trained with?
+"""Verification of the loss for this code base: the loss that the first batch was trained with.
 
-As `proof.in_torch`, for negatives of any shape and for losses of the code base that have options.
+Like `proof.in_torch`, for negatives of any shape and for losses of the code base with options.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from .loss import Step
 
 
 def report(step: Step, chosen: Chosen | None) -> None:
-    """Report which loss this is; to be called once, before the backward pass of the first batch.
+    """Report which loss this is; must be called once, before the backward pass of the first batch.
 
     Args:
-        chosen: what computed the loss in place of the code base's own, None if nothing did.
+        chosen: the loss instead of the code base's own, or None.
     Raises:
         ValueError: the loss is not a finite number or carries no gradient.
     """

@@ -1,9 +1,9 @@
-"""Ranks of a test of this code base, from the very scores that it sorts.
+"""Ranks of a test of this code base, from the scores that it sorts.
 
-It removes from a user's list what the batch holds of that user's history, which is padded with 0 up to the longest
-history of the batch. So row 0, the padding, is a candidate of the user with that history, and the mask token of
-BERT4Rec is one of everybody: 'printed' has both. A test item that the user had before is never recommended and comes
-last there; 'unseen' keeps it a candidate with its score. 'all' and 'unseen' hold items only, so 'items' is 'unseen'.
+It removes a user's history from the list; in a batch, histories are padded with 0 up to the longest
+one. So row 0, the padding, is a candidate for the user with the longest history, and the mask token of
+BERT4Rec for all users: 'printed' includes both. A test item in the user's history is never recommended and ranked
+last there; 'unseen' keeps it as a candidate with its score. 'all' and 'unseen' contain only items: 'items' is 'unseen'.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 
 class RankCollector:
-    """Ranks of the users of a test, as their scores pass by.
+    """Ranks of the users of a test, collected from their scores.
 
     Attributes:
         n_repeated: users whose test item was in their history.
@@ -30,7 +30,7 @@ class RankCollector:
     def __init__(self, answers: Mapping[int, int], n_reserved: int) -> None:
         """Args:
         answers: each user's test item, by user.
-        n_reserved: rows of the item table, from 0, that are no items.
+        n_reserved: rows of the item table, from 0, that are not items.
         """
         self.answers, self.n_reserved, self.n_repeated, self.ranks = answers, n_reserved, 0, probe.Ranks()
 

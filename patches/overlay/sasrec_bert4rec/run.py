@@ -3,8 +3,8 @@
     python -m harness_overlay.sasrec_bert4rec.run --data FILE --dataset NAME --out FOLDER --model sasrec --loss ce-all
 
 Runs in the code base's source tree. The arguments become the words of the script's command line, see `words`. A loss
-is the code base's own where it has it with these options (bce, ce-all and sampled-ce, with BERT4Rec mlm-ce), otherwise
-the overlay's. Nothing is written but below FOLDER.
+is the code base's own if it has it with these options (bce, ce-all and sampled-ce, with BERT4Rec mlm-ce), otherwise
+the overlay's. Files are written only below FOLDER.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .pairs import RunError
 CONFIGS = {"sasrec": "SASRec", "gru4rec": "RNN", "bert4rec": "BERT4Rec"}
 WIDTH = {"sasrec": ("hidden_units",), "gru4rec": ("input_size", "hidden_size"), "bert4rec": ("hidden_size",)}
 OWN = {"bce": {"k"}, "sampled-ce": {"k"}, "ce-all": set[str](), "mlm-ce": set[str]()}
-OF_MASKED = ("ce-all", "mlm-ce")  # what the code base computes for BERT4Rec
+OF_MASKED = ("ce-all", "mlm-ce")  # the code base's loss for BERT4Rec
 STOPPED = 143  # the status of a process that SIGTERM ended
 SWITCH = {"on": "true", "off": "false"}
 
@@ -54,10 +54,10 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def words(options: argparse.Namespace) -> list[str]:
-    """The command line of the code base's script: its own words for the paper's settings, then those of the patches.
+    """The command line of the code base's script: words for the paper's settings, then those of the patches.
 
     Raises:
-        LossError: options of a loss that cannot be read.
+        LossError: invalid options of a loss.
     """
     given = parse_options(options.loss_options)
     own = set(given) <= OWN.get(options.loss, {"never"}) and (options.model != "bert4rec" or options.loss in OF_MASKED)
@@ -81,7 +81,7 @@ def words(options: argparse.Namespace) -> list[str]:
 
 
 def check(options: argparse.Namespace, sequences: dict[int, list[int]]) -> None:
-    """Refuse what the code base fails on in the middle of a training.
+    """Refuse settings on which the code base fails during training.
 
     Raises:
         RunError: more different negatives than items, or a last batch of one user, whose axes its losses drop.
@@ -96,14 +96,14 @@ def check(options: argparse.Namespace, sequences: dict[int, list[int]]) -> None:
 
 
 def train_and_test(options: argparse.Namespace, sequences: dict[int, list[int]]) -> None:
-    """Run the code base's script; what it raises is reported as the fault of the run."""
+    """Run the code base's script; its exception is reported as the fault of the run."""
     check(options, sequences)
     script = home.prepare(os.getcwd(), options.out)
     sys.argv = [script, *words(options)]
     try:
         runpy.run_path(script, run_name="__main__")
     except SystemExit as end:
-        if end.code:  # whatever refused to go on has said why
+        if end.code:  # the fault has already been reported
             raise
         probe.event("fault", reason="stopped by a signal before its test")  # Lightning ends with status 0 then
         raise SystemExit(STOPPED) from end
@@ -113,7 +113,7 @@ def train_and_test(options: argparse.Namespace, sequences: dict[int, list[int]])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, test and report; what cannot be run ends the process with status 1 and one line."""
+    """Train, test and report; an invalid request ends the process with status 1 and one line."""
     options = parsed(arguments)
     options.data, options.out = os.path.abspath(options.data), os.path.abspath(options.out)
     try:

@@ -1,4 +1,4 @@
-"""What the harness hears of a run: network, epochs, printed metrics, time. Nothing here draws or computes a result."""
+"""Reports a run to the harness: network, epochs, printed metrics, time. It draws and computes nothing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ NAMES = {"ndcg": "NDCG", "hit_rate": "HIT", "mrr": "MRR"}
 
 
 class Watch:
-    """Listens to one training.
+    """Observes one training.
 
     Attributes:
-        epochs: how many have ended.
+        epochs: number of ended epochs.
         best: the best of them by its validation NDCG@10, None before the first.
-        training_s: seconds of the whole training, validations included, as the script prints them; None before its end.
-        losses: of the batches of the present epoch.
-        training: looks at the weights, None where no epochs are heard of.
+        training_s: seconds of the complete training with validations, as printed by the script; None before its end.
+        losses: of the batches of the current epoch.
+        training: observes the weights, None without epochs.
     """
 
     def __init__(self) -> None:
@@ -37,12 +37,12 @@ class Watch:
         self.losses, self.begun = [], time.time()
 
     def training_ends(self) -> None:
-        """The batches of an epoch are done, its validation begins."""
+        """The batches of an epoch have ended, its validation begins."""
         self.trained = time.time()
 
     def epoch_ends(self, value: float, weights: Weights = ()) -> None:
-        """An epoch and its validation, with this NDCG@10, are done, and left these weights."""
-        better = value > self.best_value  # as the code base keeps weights
+        """An epoch and its validation have ended, with this NDCG@10 and these weights."""
+        better = value > self.best_value  # as in the code base
         loss = sum(self.losses) / len(self.losses) if self.losses else None
         if better:
             self.best, self.best_value = self.epochs, value
@@ -61,32 +61,32 @@ class Watch:
         self.epochs += 1
 
     def printed(self, metrics: Mapping[str, float]) -> None:
-        """The test's metrics, by the names that the script gives them."""
+        """The test's metrics, by the script's names."""
         texts = {metric_name(name): f"{value:.10f}" for name, value in metrics.items()}
         if self.training_s is not None:
             texts["training_time"] = f"{self.training_s:.4f}"
         probe.event("printed", split="test", metrics=texts)
 
     def ends(self) -> None:
-        """Everything is done."""
+        """The run has ended."""
         memory = probe_torch.peak_memory_mb()
         probe.event("end", epochs=self.epochs, best_epoch=self.best, training_s=self.training_s, peak_memory_mb=memory)
 
 
 def metric_name(name: str) -> str:
-    """How the harness names a metric that the script calls `test_hit_rate@10`."""
+    """The harness's name of a metric that the script calls `test_hit_rate@10`."""
     stem, _, k = name.removeprefix("test_").partition("@")
     return f"{NAMES[stem]}@{k}"
 
 
 def callback_of(base: Any, watch: Watch) -> Any:
-    """A Lightning callback that tells `watch` of epochs; `base` is Lightning's class of callbacks.
+    """A Lightning callback that reports epochs to `watch`; `base` is Lightning's class of callbacks.
 
     Lightning validates two batches before it trains, and ends an epoch after its validation.
     """
 
     class Epochs(base):  # type: ignore[misc]
-        """Tells of epochs."""
+        """Reports epochs."""
 
         def on_train_epoch_start(self, _trainer: Any, _module: Any) -> None:
             watch.epoch_begins()
