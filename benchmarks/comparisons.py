@@ -7,7 +7,7 @@ t-tests and TOST of the 21 means. Each measurement is a process of its own, whic
 and the making of ranks are not counted in its time. ranx is given the same ranks and makes its report of the same pairs
 and metrics with Student's paired test, and with Fisher's randomisation test (1,000 resamples, its default), after a
 first report of a few users that compiles it. Times depend on what else the machine does, hence the load and the
-processor time beside them. Ours runs in one thread, so on a machine that does nothing else it takes its processor time,
+CPU time as well. Ours runs in one thread, so on an otherwise idle machine wall time equals CPU time,
 which is what the goals are held against; ratios are of processor times too.
 """
 
@@ -94,7 +94,7 @@ def made_ranks(n_users: int) -> list[npt.NDArray[np.int64]]:
 
 
 class Clock:
-    """Wall and processor time since it was made, and the process's peak memory."""
+    """Wall and CPU time since its creation, and the process's peak memory."""
 
     def __init__(self) -> None:
         self.wall, self.cpu = time.perf_counter(), time.process_time()

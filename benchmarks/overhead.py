@@ -3,7 +3,7 @@
 A little project is made in a temporary folder: its upstream trains nothing, a shell script copies finished results to
 where the probe would have written them. So all that is measured is starting, planning, locking, spawning, judging,
 storing and the table. Snakemake runs the same script as often, as many at a time. Both times depend on what else the
-machine does, hence the load and the processor time beside them; ratios are what to compare. Nothing outside the
+machine does, hence the load and the CPU time beside them; compare the ratios. Nothing outside the
 temporary folder is written but the file given with --json.
 """
 
@@ -97,7 +97,7 @@ sys.exit(bool(execution.find_missing(job.runs)))
 
 @dataclass(frozen=True)
 class Timing:
-    """How long a command took: wall time, and processor time of it and its children."""
+    """The duration of a command: wall time, and CPU time of it and its child processes."""
 
     wall_s: float
     cpu_s: float

@@ -1,4 +1,4 @@
-"""A loss of one's own, put into a table by `harness reproduce ARTIFACT --loss examples/my_loss.py:focal_ce`."""
+"""A custom loss, added to a table by `harness reproduce ARTIFACT --loss examples/my_loss.py:focal_ce`."""
 
 from __future__ import annotations
 

@@ -24,17 +24,17 @@ def load(
     results: Path | str = "",
     project: Path | str = "",
 ) -> Numbers:
-    """The runs, per-user metrics, values and claims of a table as pandas DataFrames; nothing is run.
+    """The runs, per-user metrics, values and claims of a table as pandas DataFrames; executes no run.
 
     Args:
         artifact: `li2023/table2`, or an alias such as `table2`.
         where: `"dataset=lastfm,model=sasrec|s3rec"`, or `{"dataset": "lastfm", "model": ["sasrec", "s3rec"]}`.
-        seeds: `"42-46"` or numbers; those of the recipe by default.
+        seeds: `"42-46"` or numbers; by default the recipe's.
         metrics: of the per-user values, such as `["HIT@10", "MRR"]`; those of the recipe by default.
-        profile, options: as `--profile` and `--set`; records of other options are other runs, and never mixed in.
-        ties: which rank a held-out item has that shares its score with other candidates.
-        results: folder with the records; that of the project by default.
-        project: folder with harness.toml; found upwards from here by default.
+        profile, options: as `--profile` and `--set`; runs with other options are never mixed in.
+        ties: the rank of a held-out item with tied scores.
+        results: folder with the records [default: the project's].
+        project: folder with harness.toml [default: found upwards from here].
     Returns:
         an object with the DataFrames `runs`, `users`, `values` and `claims`; docs/numbers.md describes their columns.
     Raises:

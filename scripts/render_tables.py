@@ -44,7 +44,7 @@ def missing(config: Config, folder: Path) -> list[str]:
 
 def main() -> None:
     """Render, or say what would have to be run."""
-    parser = argparse.ArgumentParser(description="Write all committed tables again from the records at hand.")
+    parser = argparse.ArgumentParser(description="Rewrite all committed tables from existing records.")
     parser.add_argument("folders", nargs="*", metavar="FOLDER", help="below results/tables; all by default")
     parser.add_argument("--check", action="store_true", help="only say what each table still needs")
     parser.add_argument("--requests", action="store_true", help="only write request.json again")

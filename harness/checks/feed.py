@@ -14,7 +14,7 @@ from xml.etree import ElementTree as Xml
 ATOM = "http://www.w3.org/2005/Atom"
 ID = "urn:seqrec-harness:check"
 MOST = 100  # entries
-TOLD = ("stale", "broken", "gone")
+REPORTED = ("stale", "broken", "gone")
 
 
 class Entry(NamedTuple):

@@ -18,18 +18,18 @@ from harness.stats import metrics
 from harness.stats.metrics import TieRule
 
 FRAMES = ("runs", "users", "values", "claims")
-DEPTH = 100  # places of a TREC run
+DEPTH = 100  # ranks of a TREC run
 HELD_OUT = "held-out"
 
 
 def write(numbers: Numbers, formats: Sequence[str], folder: Path) -> list[Path]:
-    """Write the numbers in these formats; the files' paths.
+    """Write the numbers in these formats; return the files' paths.
 
     Args:
         formats: of `FILES`.
     Raises:
         SetupError: Parquet without pyarrow.
-        StoreError: the disk is full or the folder is not writable; files that were there are untouched.
+        StoreError: the disk is full or the folder is not writable; existing files are unchanged.
     """
     found = []
     for name in dict.fromkeys(formats):
@@ -40,13 +40,13 @@ def write(numbers: Numbers, formats: Sequence[str], folder: Path) -> list[Path]:
 
 
 def check_formats(names: Sequence[str]) -> Sequence[str]:
-    """The names of formats as they are.
+    """The validated names of formats.
 
     Raises:
         ArgumentError: an unknown one, or none.
     """
     if not names:
-        raise ArgumentError("--format", "names no format", near_misses("", FILES))
+        raise ArgumentError("--format", "has no format", near_misses("", FILES))
     if unknown := [name for name in names if name not in FILES]:
         raise ArgumentError("--format", f"unknown format {unknown[0]!r}", near_misses(unknown[0], FILES))
     return names
@@ -81,7 +81,7 @@ def as_parquet(numbers: Numbers) -> Iterator[tuple[str, bytes]]:
         try:
             getattr(numbers, name).to_parquet(buffer, index=False, engine="pyarrow")
         except ImportError as error:
-            fix = "pip install 'seqrec-harness[parquet]', or choose --format csv"
+            fix = "pip install 'seqrec-harness[parquet]', or use --format csv"
             raise SetupError("--format parquet", "pyarrow is not installed", fix) from error
         yield f"{name}.parquet", buffer.getvalue()
 
@@ -103,16 +103,16 @@ def as_trec(numbers: Numbers) -> Iterator[tuple[str, bytes]]:
 
 
 def qrels(part: Loaded, dataset: str) -> str:
-    """The one relevant item of each user that some run ranked: `USER 0 held-out 1`."""
+    """The single relevant item of each ranked user: `USER 0 held-out 1`."""
     users = [r.ranks.users for r in part.results if r.ranks is not None and r.dataset == dataset]
     return "".join(f"{user} 0 {HELD_OUT} 1\n" for user in np.unique(np.concatenate(users)))
 
 
 def run_lines(ranks: Ranks, tag: str, ties: TieRule) -> str:
-    """A TREC run of the first 100 places: `USER Q0 ITEM RANK SCORE TAG`.
+    """A TREC run of the first 100 ranks: `USER Q0 ITEM RANK SCORE TAG`.
 
-    Records hold the place of the held-out item and not which items are above it, so those are called `above-1`,
-    `above-2`, ... A mean rank between two places goes to the later one. A user whose held-out item is not among the
+    Records contain the rank of the held-out item but not the items above it, so those are called `above-1`,
+    `above-2`, ... A mean rank between two ranks is rounded up. A user whose held-out item is not among the
     first 100 has one line, so that the user still counts.
     """
     lines = []

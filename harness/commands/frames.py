@@ -1,6 +1,6 @@
-"""A table's runs, per-user metrics, values and claims as pandas DataFrames, from the records at hand.
+"""A table's runs, per-user metrics, values and claims as pandas DataFrames, from existing records.
 
-The only module that imports pandas, which takes longer to start than a finished table.
+The only module that imports pandas, whose import takes longer than rendering a table.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ USER_COLUMNS = ("upstream", "dataset", "system", "seed", "user", "metric", "valu
 
 @dataclass(frozen=True)
 class Loaded:
-    """The runs of one recipe that were asked for, as the store holds them.
+    """The requested runs of one recipe, as stored.
 
     Attributes:
         results: in the order of `request.runs`.
@@ -46,12 +46,12 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The numbers of a table; each DataFrame is made when it is first needed.
+    """The numbers of a table; each DataFrame is created on first use.
 
     Attributes:
-        parts: one for each recipe: several for an artifact that joins the tables of other recipes.
-        metrics: of `users`; those of each recipe where there are none.
-        ties: which rank an item has that shares its score with others.
+        parts: one per recipe; several for an artifact that joins the tables of other recipes.
+        metrics: of `users`; by default those of each recipe.
+        ties: the rank of an item with tied scores.
     """
 
     parts: tuple[Loaded, ...]
@@ -60,7 +60,7 @@ class Numbers:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """One row for each run: what it is, its status, training and options, and the metrics that it printed.
+        """One row for each run: identity, status, training, options, and printed metrics.
 
         Options are columns named `option.epochs`, printed metrics `printed.HIT@10`.
         """
@@ -74,7 +74,7 @@ class Numbers:
 
     @cached_property
     def users(self) -> pd.DataFrame:
-        """One row for each finished run, user and metric; `seed` is missing (NA) where nothing is random.
+        """One row for each finished run, user and metric; `seed` is missing (NA) for deterministic systems.
 
         Columns: upstream, dataset, system, seed, user, metric, value; names are categories.
         """
@@ -106,7 +106,7 @@ class Numbers:
 
 
 def load_numbers(request: TableRequest, names: Sequence[str] = (), ties: TieRule = "mean") -> Numbers:
-    """The numbers of a table from the records at hand; nothing is run.
+    """The numbers of a table from existing records; executes no run.
 
     Args:
         names: metrics of the per-user values, such as HIT@10; those of the recipe by default.
@@ -118,13 +118,13 @@ def load_numbers(request: TableRequest, names: Sequence[str] = (), ties: TieRule
         metrics.parse(name)
     parts = tuple(Loaded(part, tuple(load_results(part))) for part in requests_of(request))
     if all(result.status == "missing" for part in parts for result in part.results):
-        fix = f"`harness reproduce {request.name}` makes them; `harness plan {request.name}` shows what it would run"
+        fix = f"`harness reproduce {request.name}` creates them; `harness plan {request.name}` lists the runs"
         raise StoreError(request.artifact, "no record of this table yet", fix)
     return Numbers(parts, tuple(names), ties)
 
 
 def requests_of(request: TableRequest) -> list[TableRequest]:
-    """The requests for the recipes that an artifact consists of: one, or those of a joined table."""
+    """The requests for the recipes of an artifact: one, or those of a joined table."""
     if not request.is_joined:
         return [request]
     joined = JoinedRequest(request.config, request.artifact, request.settings, request.execution_options)
@@ -132,7 +132,7 @@ def requests_of(request: TableRequest) -> list[TableRequest]:
 
 
 def run_row(artifact: str, run: Run, result: RunResult) -> dict[str, Any]:
-    """One run as a row; an option that its command does not have is missing."""
+    """One run as a row; an option that its command lacks is missing."""
     return {
         "key": result.key,
         "artifact": artifact,

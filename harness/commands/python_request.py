@@ -15,10 +15,10 @@ def python_request(
     artifact: str, where: str | Mapping[str, str | Iterable[str]], seeds: str | Iterable[int], profile: str,
     options: Mapping[str, object], results: Path | str, project: Path | str,
 ) -> TableRequest:  # fmt: skip
-    """The request that the arguments of `load` make.
+    """The request of the arguments of `load`.
 
     Raises:
-        ArgumentError: filters or seeds that cannot be read. RecipeError: no such artifact. ConfigError: no project.
+        ArgumentError: invalid filters or seeds. RecipeError: unknown artifact. ConfigError: no project.
     """
     config = load(Path(project) if project else None)
     if results:
@@ -38,6 +38,6 @@ def filters(where: str | Mapping[str, str | Iterable[str]]) -> dict[str, tuple[s
     """Allowed values by filter key, from a text as on the command line or from a mapping."""
     if isinstance(where, str):
         fix = "write where='dataset=lastfm,model=sasrec'"
-        found = name_values(where, "where", fix, "alternatives go as name=a|b")
+        found = name_values(where, "where", fix, "write alternatives as name=a|b")
         return {name: tuple(value.split("|")) for name, value in found.items()}
     return {name: tuple(value.split("|")) if isinstance(value, str) else tuple(value) for name, value in where.items()}

@@ -1,4 +1,4 @@
-"""request.json beside a table: its request, so that the table can be made again from existing records.
+"""request.json beside a table: its request, so that the table can be recreated from existing records.
 
 The settings are those of the command line. Versions of an inherited interpreter are included, because keys contain
 them and another machine has others. The facts for readers are in the table's signature.

@@ -64,35 +64,35 @@ def options(recipe: Recipe, settings: Settings, dataset: str = "", system: Syste
 
 
 def allowed(value: Scalar, default: Scalar) -> Scalar:
-    """The value of an option; a whole number must be 1 or more, or 0 where the default is. ValueError otherwise."""
+    """The value of an option; a whole number must be 1 or more, or 0 if the default is 0. ValueError otherwise."""
     if isinstance(value, int) and value < (0 if default == 0 else 1):
         raise ValueError(value)
     return value
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds as they are written: `42,43` and ranges such as `42-46`, which include both ends.
+    """The seeds of a text: `42,43` and ranges such as `42-46`, which include both ends.
 
     Raises:
-        ArgumentError: something that is no seed, or a seed given twice.
+        ArgumentError: an invalid or duplicate seed.
     """
     fix = "write --seeds 42,43,44 or --seeds 42-46"
     seeds: list[int] = []
     for part in text.split(","):
         found = re.fullmatch(r"\s*([0-9]+)\s*(?:-\s*([0-9]+)\s*)?", part)
         if found is None:
-            raise ArgumentError("--seeds", f"{part.strip()!r} is no seed and no range", fix)
+            raise ArgumentError("--seeds", f"{part.strip()!r} is neither a seed nor a range", fix)
         first, last = int(found.group(1)), int(found.group(2) or found.group(1))
         if not first <= last < first + MOST_SEEDS:
-            raise ArgumentError("--seeds", f"{part.strip()!r} is no range of at most {MOST_SEEDS} seeds", fix)
+            raise ArgumentError("--seeds", f"{part.strip()!r} is not a range of at most {MOST_SEEDS} seeds", fix)
         seeds += range(first, last + 1)
     if len(set(seeds)) < len(seeds):
-        raise ArgumentError("--seeds", f"{text!r} has a seed twice", fix)
+        raise ArgumentError("--seeds", f"{text!r} has a duplicate seed", fix)
     return tuple(seeds)
 
 
 def known_names(recipe: Recipe) -> dict[str, list[str]]:
-    """What filters may name, by filter key."""
+    """The allowed values of filters, by filter key."""
     found = {
         "dataset": set(recipe.datasets),
         "system": set(recipe.systems),
@@ -103,7 +103,7 @@ def known_names(recipe: Recipe) -> dict[str, list[str]]:
 
 
 def respelled(recipe: Recipe, where: Where) -> dict[str, tuple[str, ...]]:
-    """Filters with names in the recipe's own spelling, whatever their case; unknown names stay as they are."""
+    """Filters with the recipe's spelling of names, ignoring case; unknown names are unchanged."""
     spelling = {key: {name.casefold(): name for name in names} for key, names in known_names(recipe).items()}
     return {
         key: tuple(

@@ -28,7 +28,7 @@ def mirror() -> str:
     """The mirror template of the real upstreams; the test is skipped where there is none."""
     template = os.environ.get("HARNESS_GIT_MIRROR", "")
     if not template:
-        pytest.skip("HARNESS_GIT_MIRROR is not set: the real upstream code is not at hand")
+        pytest.skip("HARNESS_GIT_MIRROR is not set: the real upstream code is not available")
     return template
 
 

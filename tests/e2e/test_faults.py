@@ -1,4 +1,4 @@
-"""Bad input and broken surroundings: one message with a way out, the documented exit code, nothing finished lost."""
+"""Bad input and a faulty environment: one message with a fix, the documented exit code, finished runs kept."""
 
 from __future__ import annotations
 

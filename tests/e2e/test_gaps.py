@@ -49,7 +49,7 @@ def test_a_fresh_clone_renders_the_same_bytes(project: Project, tmp_path: Path) 
     assert done.returncode == 3, done.stderr
     assert toy.run("report", *ASKED, *FORMATS).returncode == 1
     made = files(toy)
-    assert "cannot be had" in made["table.md"].decode()
+    assert "is unavailable" in made["table.md"].decode()
     (reason,) = json.loads(made["gaps.json"]).values()
     assert reason.endswith("put the file at data/data.txt")
     assert str(toy.folder) not in reason + made["table.md"].decode()

@@ -139,7 +139,7 @@ def last_batch(hidden, item_embeddings, targets, mask, *, generator=None):
 def zero(hidden, item_embeddings, targets, mask, *, generator=None):
     return hidden.sum() * 0
 """
-TOLD = {
+MESSAGES = {
     "nan": ["broken.py:nan returned nan on the first batch"],
     "detached": ["broken.py:detached returned a value that carries no gradient"],
     "shaped": ["broken.py:shaped returned a tensor of shape (16, 5), expected a scalar"],
@@ -151,13 +151,13 @@ TOLD = {
 
 def test_functions_that_cannot_be_trained_with_are_told_in_the_user_s_words(toy: Project) -> None:
     (toy.folder / "broken.py").write_text(BROKEN)
-    losses = [word for name in TOLD for word in ("--loss", f"broken.py:{name}")]
-    where = ("--where", "system=" + "|".join(f"gru/{name}" for name in TOLD))
+    losses = [word for name in MESSAGES for word in ("--loss", f"broken.py:{name}")]
+    where = ("--where", "system=" + "|".join(f"gru/{name}" for name in MESSAGES))
     done = toy.run("reproduce", "toy/table", *where, *losses, *ONE, "--jobs", "2")
     assert done.returncode == 4, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     shown = " ".join(toy.run("status", "toy/table", *where, *losses, *ONE).stdout.split())
-    for name, words in TOLD.items():
+    for name, words in MESSAGES.items():
         (record,) = own(toy, f"gru/{name}")
         assert record["fault"]["kind"] == "training"
         assert str(toy.folder) not in record["fault"]["reason"]

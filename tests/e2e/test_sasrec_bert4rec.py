@@ -56,7 +56,7 @@ def place(shared_project: Project, tmp_path_factory: pytest.TempPathFactory) -> 
     """Made by the harness, but for the bare tree and the cut."""
     template = os.environ.get("HARNESS_GIT_MIRROR", "")
     if not template:
-        pytest.skip("HARNESS_GIT_MIRROR is not set: the real upstream code is not at hand")
+        pytest.skip("HARNESS_GIT_MIRROR is not set: the real upstream code is not available")
     cache = Path(os.environ.get("HARNESS_CACHE", str(ROOT / ".cache")))
     env = {**shared_project.env, "HARNESS_GIT_MIRROR": template, "HARNESS_CACHE": str(cache)}
     where = ("--where", "dataset=beauty-6core,system=popularity")

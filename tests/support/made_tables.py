@@ -37,7 +37,7 @@ def hits(n_hits: int, n_users: int, *, first: int = 0, at: int = 1) -> Ranks:
 def run(system: str, seed: int | None, found: Ranks | None, **more: Any) -> RunResult:
     """A finished run on dataset d, or a failed one where no ranks were found.
 
-    Misses lie at a place that depends on the seed: two seeds with the very same ranks would count as one.
+    Misses lie at a place that depends on the seed: two seeds with the same ranks would count as one.
     """
     if found is not None and seed is not None:
         found = replace(found, above=np.where(found.above == 99, 99 + seed % 100, found.above))

@@ -41,7 +41,7 @@ datasets:
 
 
 def sequences() -> list[list[int]]:
-    """Everybody walks through the items in steps of their own."""
+    """Each user walks through the items in a separate step size."""
     return [[1 + (7 * u + (1 + u % 3) * i) % N_ITEMS for i in range(5 + u % 4)] for u in range(N_USERS)]
 
 

@@ -24,7 +24,7 @@ def test_few_users_cost_no_absurd_time(
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
     )
-    message = tmp_path / "told.json"
+    message = tmp_path / "printed.json"
     benchmark["main"](["--users", "300", "400", "--resamples", "200", "--json", str(message)])
     rows = json.loads(message.read_text())["rows"]
     assert [(row["what"], row["users"]) for row in rows] == [("harness", 300), ("harness", 400)]

@@ -23,7 +23,7 @@ def benchmark() -> dict[str, Any]:
 def test_a_trivial_run_costs_no_absurd_time_and_none_is_lost(
     benchmark: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    message = tmp_path / "told.json"
+    message = tmp_path / "printed.json"
     options = ["--runs", str(N_RUNS), "--jobs", "2", "--no-snakemake", "--run-seconds", "0", "--json", str(message)]
     benchmark["main"](options)  # raises if runs are lost
     lines = {line["what"]: line for line in json.loads(message.read_text())["lines"]}

@@ -20,7 +20,7 @@ def a_socket(path: Path) -> None:
         made.bind(str(path))
 
 
-ODD: dict[str, tuple[Callable[[Path], object], str]] = {
+INVALID: dict[str, tuple[Callable[[Path], object], str]] = {
     "link": (lambda path: path.symlink_to("/etc/passwd"), "a link"),
     "dangling link": (lambda path: path.symlink_to("../../../nowhere"), "a link"),
     "link to a folder": (lambda path: path.symlink_to("/etc"), "a link"),
@@ -29,7 +29,7 @@ ODD: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize(("make", "what"), ODD.values(), ids=ODD)
+@pytest.mark.parametrize(("make", "what"), INVALID.values(), ids=INVALID)
 @pytest.mark.parametrize("inner", ["", "out/deep"])
 def test_what_is_no_plain_file_is_removed_and_told(
     tmp_path: Path, make: Callable[[Path], object], what: str, inner: str

@@ -190,7 +190,7 @@ def test_own_runs_whose_printed_metrics_do_not_follow_from_their_ranks() -> None
     assert [f.verdict for f in found] == ["agrees", "disagrees", "agrees"]
     assert found[1].recomputed == "0.033900"
     assert found[1].subject == "lastfm, sasrec/bce, HIT@10"
-    with pytest.raises(MetricsError, match="'nan' is no number"):
+    with pytest.raises(MetricsError, match="'nan' is not a number"):
         list(records_findings([MetricRow(L, "0", "lastfm", "sasrec/bce", "HIT@10", "nan", 0.1)]))
     with pytest.raises(MetricsError, match="no number"):
         list(records_findings([MetricRow(L, "0", "lastfm", "sasrec/bce", "HIT@10", "0.1", float("nan"))]))

@@ -50,7 +50,7 @@ def test_minutes_stand_beside_the_papers_in_every_format() -> None:
     assert rows["B"].endswith("| – | 288 |")
     assert rows["Popularity"].endswith("| 0.0 | – |")
     assert "minutes | paper |" in text[".md"]
-    assert "on the paper's machine, so nothing is judged" in text[".md"]
+    assert "on different machines, so not judged" in text[".md"]
     assert r"\emph{minutes}" in text[".tex"]
     assert r"A & 3.0 & 23 \\" in text[".tex"]
     assert "<td>3.0</td><td>23</td></tr>" in text[".html"]
@@ -76,8 +76,8 @@ def test_seconds_and_best_epochs_have_a_block_of_their_own_in_every_format() -> 
     assert [line.replace("*", "") for line in second.splitlines() if line.startswith("| ") and "---" not in line] == [
         "| Popularity | 0.4 | – | – | – |", "| A | 150 | 332 | 7.5 | 6 |", "| B | – | 510 | 3 | – |",
     ]  # fmt: skip
-    assert "Seconds: of the whole training" in text[".md"]
-    assert "Best epoch: the one whose weights are tested, ours counted from 0." in text[".md"]
+    assert "Seconds: time of the complete training" in text[".md"]
+    assert "Best epoch: the epoch whose weights are tested, ours counted from 0." in text[".md"]
     facts = text[".tex"].partition(r"\emph{seconds}")[2].partition(r"\end{tabular}")[0]
     assert re.findall(r"(?m)^A & (.*) & (.*) \\\\$", facts) == [("150", "332"), ("7.5", "6")]
     assert "<td>A</td><td>150</td><td>332</td><td>7.5</td><td>6</td></tr>" in text[".html"]
@@ -115,11 +115,11 @@ def test_a_paper_that_prints_minutes_is_drawn_at_its_seconds() -> None:
 @pytest.mark.parametrize(
     ("gap", "gain", "marks", "line"),
     [
-        (40, 0.1, {True}, "The paper's marks of significance: found here in 1 of 1."),
-        (1, 0.1, {False}, "The paper's marks of significance: found here in 1 of 1."),
-        (1, 0.1, {True}, "found here in 0 of 1; otherwise here: B > A (HIT@10: +0.0100, n.s.)."),
-        (40, 0.1, {False}, "found here in 0 of 1; otherwise here: B > A (HIT@10: +0.4000, sig.)."),
-        (40, -0.1, {True}, "found here in 0 of 1; otherwise here: B > A (HIT@10: +0.4000, sig.)."),
+        (40, 0.1, {True}, "The paper's marks of significance agree with ours in 1 of 1."),
+        (1, 0.1, {False}, "The paper's marks of significance agree with ours in 1 of 1."),
+        (1, 0.1, {True}, "agree with ours in 0 of 1; they disagree for: B > A (HIT@10: +0.0100, n.s.)."),
+        (40, 0.1, {False}, "agree with ours in 0 of 1; they disagree for: B > A (HIT@10: +0.4000, sig.)."),
+        (40, -0.1, {True}, "agree with ours in 0 of 1; they disagree for: B > A (HIT@10: +0.4000, sig.)."),
     ],
 )
 def test_a_papers_mark_is_held_against_ours(gap: int, gain: float, marks: set[bool], line: str) -> None:
@@ -171,12 +171,12 @@ def test_a_difference_that_is_claimed_in_both_directions_has_one_mark() -> None:
     both = (Claim("b", "a", "HIT@10"), Claim("a", "b", "HIT@10"))
     papers = (published("a", 0.5), published("b", 0.6))
     table = made(*papers, claims=both, said={("d", "HIT@10"): {AB: frozenset({True})}})
-    assert "found here in 1 of 1." in files(table, ("md",))[".md"]
+    assert "agree with ours in 1 of 1." in files(table, ("md",))[".md"]
 
 
 def test_a_mark_without_values_is_of_the_claim_s_direction() -> None:
     table = made(claims=(Claim("a", "b", "HIT@10"),), said={("d", "HIT@10"): {AB: frozenset({True})}})
-    assert "found here in 0 of 1; otherwise here" in files(table, ("md",))[".md"]
+    assert "agree with ours in 0 of 1; they disagree for" in files(table, ("md",))[".md"]
 
 
 def test_minutes_that_are_no_number_are_not_told() -> None:

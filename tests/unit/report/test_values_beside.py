@@ -55,7 +55,7 @@ def test_numbers_beside_are_neither_judged_nor_part_of_a_claim() -> None:
 def test_documents_name_both_places(ending: str) -> None:
     text = formats.files(table(0.2), [ending.lstrip(".")])[ending]
     assert "0.3333" in text
-    assert "nothing is random, so exactly" in text
+    assert "deterministic, so exact" in text
     assert "All systems are deterministic: each cell has one run." in text
     assert "0.0002" in text
     assert "early stopping" not in text
@@ -83,7 +83,7 @@ def test_the_console_has_both() -> None:
     text = console.export_text()
     assert "log  diff %" in text
     assert "0.3333" in text
-    assert "least to greatest" not in text
+    assert "range" not in text
 
 
 def test_the_recipe_of_released_weights_has_log_and_paper() -> None:

@@ -174,7 +174,7 @@ def test_another_python_finds_the_same_forms(version: str) -> None:
     command = [python or "", "-B", "-c", HASHES, str(ROOT), *map(str, [*OVERLAY, *FORMER])]
     done = subprocess.run(command, capture_output=True, text=True) if python else None
     if done is None or (done.returncode and "harness" not in done.stderr):
-        pytest.skip(f"no Python {version} at hand")
+        pytest.skip(f"no Python {version} available")
     assert done.returncode == 0, done.stderr
     ours = [sha256_bytes(form(path.read_bytes()).encode()) for path in [*OVERLAY, *FORMER]]
     assert done.stdout.split() == ours

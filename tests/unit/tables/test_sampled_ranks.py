@@ -12,7 +12,7 @@ from harness.tables.build import build_table
 
 
 def sampled(full: Ranks, place: int, **words: str) -> Ranks:
-    """The ranks with everybody at this place among a sample."""
+    """The ranks with all users at this rank in a sample."""
     own = replace(ranks([place] * len(full.users)), protocol={"ranking": "sampled", **words})
     return replace(full, views={"sampled": own})
 

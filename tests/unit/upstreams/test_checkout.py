@@ -139,7 +139,7 @@ def test_a_mirror_without_the_big_files_serves(tmp_path: Path, template: str, pi
 def test_missing_files_are_caught_though_git_exits_with_0(
     tmp_path: Path, template: str, pin: Pin, mirror: Path
 ) -> None:
-    """`git checkout` ended with 0 and left 22 files of an upstream out; runs then failed for want of them."""
+    """`git checkout` ended with 0 and left 22 files of an upstream out; runs then failed since these were missing."""
     blob = drop_blob(mirror / "someone" / "toy", "data.bin")
     bare = clone(pin, tmp_path / "cache", template)
     with pytest.raises(SourceError, match=f"lacks data.bin \\(blob {blob}\\)") as caught:
@@ -349,7 +349,7 @@ def test_a_remote_is_cloned_without_contents(
 def real_template() -> str:
     template = os.environ.get("HARNESS_GIT_MIRROR")
     if not template:
-        pytest.skip("HARNESS_GIT_MIRROR is not set: no real upstream at hand")
+        pytest.skip("HARNESS_GIT_MIRROR is not set: no real upstream available")
     return template
 
 

@@ -543,7 +543,7 @@ def test_parse_and_render_agree_on_text_of_any_kind(toy: Toy) -> None:
 def test_the_series_of_the_real_upstream(tmp_path: Path) -> None:
     template = os.environ.get("HARNESS_GIT_MIRROR")
     if not template:
-        pytest.skip("HARNESS_GIT_MIRROR is not set: no real upstream at hand")
+        pytest.skip("HARNESS_GIT_MIRROR is not set: no real upstream available")
     series = load(Path(patches.__file__).parents[3] / "patches" / "s3rec")
     assert lint(series) == []
     pin = Pin("s3rec", "https://github.com/aHuiWang/CIKM2020-S3Rec", series.patches[0].commit)
