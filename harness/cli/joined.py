@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from harness.cli import runs
-from harness.cli.console import console, grid_of
+from harness.cli.console import console, grid_of, progress_console
 from harness.cli.progress import Progress
 from harness.cli.reproduce import tell_gaps
 from harness.commands import joined
@@ -21,7 +21,7 @@ def reproduce(request: JoinedRequest) -> int:
         HarnessError: a mistake in a recipe.
     """
     require_whole(request)
-    made = joined.reproduce(request, lambda part: Progress(part, console(stderr=True)))
+    made = joined.reproduce(request, lambda part: Progress(part, progress_console()))
     show(request, made)
     for part in request.parts.values():
         tell_gaps({run.key: made.gaps[run.key] for run in part.runs if run.key in made.gaps}, part.runs)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from rich.text import Text
 
-from harness.cli.console import console, grid_of
+from harness.cli.console import console, grid_of, print_json
 from harness.commands import listing
 from harness.commands.listing import Listed
 from harness.core.config import Config
@@ -75,8 +72,3 @@ def show_datasets(config: Config, as_json: bool) -> None:
         for key, data in own.items():
             grid.add_row(upstream, key, data.label, *(f"{n:,}" for n in (data.users, data.items, data.interactions)))
     console().print(grid)
-
-
-def print_json(content: dict[str, Any] | Sequence[Any]) -> None:
-    """Plain JSON on standard output."""
-    console().print(json.dumps(content, indent=1, ensure_ascii=False), soft_wrap=True, markup=False)

@@ -1,46 +1,71 @@
-"""Live progress of an execution: a bar over all runs with the time left, and a line for each active run.
+"""Progress of an execution: in a terminal lines that are redrawn in place, in a pipe or a log plain lines at intervals.
 
-In a terminal it is redrawn in place; in a pipe or a log each start and end is one line.
+A terminal shows one line over all runs with the time left, and two for each run under way. In a pipe each start and end
+is a line, and each run under way gets one after half a minute, then after one, two, four, eight, ten, ten more minutes.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bars
+from rich.text import Text
 
+from harness.cli.live_lines import LiveLines
+from harness.cli.progress_text import course_text, left_text
+from harness.commands.course import Course, course_of_run, expected_epochs, seconds_left
 from harness.commands.estimate import Estimates
 from harness.commands.table_request import TableRequest
 from harness.core.errors import HarnessError
 from harness.executors.base import PreparedRun
 from harness.report.rounding import duration
 from harness.runs.plan import Run
-from harness.runs.probe_output import is_number, read_events
 from harness.runs.runner import Observer
 from harness.runs.stored import Record, judge
 
 REFRESH_S = 1.0
+FIRST_LINE_S, LAST_INTERVAL_S = 30.0, 600.0
+BAR_CELLS = 20
+
+
+@dataclass
+class Going:
+    """A run under way.
+
+    Attributes:
+        since: monotonic clock at its start.
+        interval, told: seconds between plain lines, and when the last one was.
+    """
+
+    prepared: PreparedRun
+    since: float
+    told: float
+    interval: float = FIRST_LINE_S
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a run is, and the seconds until it ends; None where that is unknown."""
+
+    course: Course
+    seconds: float
+    left_s: float | None
 
 
 class Progress(Observer):
-    """The display of an execution's progress."""
+    """Shows how an execution goes."""
 
     def __init__(self, request: TableRequest, console: Console) -> None:
         self.request, self.console = request, console
         self.runs = {run.key: run for run in (*request.stages, *request.runs)}
-        self.going: dict[str, tuple[PreparedRun, float, int | None]] = {}
-        self.estimates = Estimates(request.store, request.data)
+        self.going: dict[str, Going] = {}
+        self.estimates = Estimates.of(request)
         self.left: set[str] = set()
-        self.bars = Bars(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"),
-            console=console, transient=True, disable=not console.is_terminal, refresh_per_second=4,
-        )  # fmt: skip
-        self.total: int | None = None
+        self.total = 0
+        self.lines = LiveLines(console)
         self.shown = 0.0
 
     def __enter__(self) -> Progress:
@@ -49,82 +74,111 @@ class Progress(Observer):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.total is not None:
-            self.bars.stop()
+        self.lines.erase()
 
     def begun(self, runs: Sequence[Run]) -> None:
-        """Show the bar over all needed runs, those left unfinished by another harness included."""
-        if self.total is None:
+        """Count all needed runs; what another harness left undone is among them already."""
+        if not self.total:
             self.left = {run.key for run in runs}
-            self.bars.start()
-            self.total = int(self.bars.add_task("runs", total=len(runs), state=""))
+            self.total = len(runs)
 
     def started(self, run: PreparedRun) -> None:
         """A run began."""
-        bar = None
-        if self.console.is_terminal:
-            bar = int(self.bars.add_task(f"  {run.label}", total=self.runs[run.key].epoch_cap, state=""))
-        else:
-            self.console.print(f"start   {run.label}")
-        self.going[run.key] = (run, time.monotonic(), bar)
+        now = time.monotonic()
+        self.going[run.key] = Going(run, now, now)
+        if not self.console.is_terminal:
+            self.say(f"start   {run.label}")
 
     def ended(self, run: Run) -> None:
-        """Remove the line of a run that has ended."""
-        _, _, bar = self.going.pop(run.key, (None, 0.0, None))
-        if bar is not None:
-            self.bars.remove_task(bar)  # type: ignore[arg-type]
+        """Nothing more is to come of a run."""
+        self.going.pop(run.key, None)
         self.left.discard(run.key)
 
     def finished(self, run: Run, record: Record) -> None:
         """A run's record is in the store."""
         self.ended(run)
         self.estimates.learn(run, record.content["seconds"])
-        self.bars.advance(self.total)  # type: ignore[arg-type]
         end = record.content.get("end") or {}
         epochs = f", {end['epochs']} epochs" if end.get("epochs") else ""
         judged = judge(record, run)
         how = "done   " if judged.status == "finished" else "FAILED "
         reason = f": {judged.reason}" if judged.reason else ""
         line = f"{how} {run.label} ({duration(record.content['seconds'])}{epochs}){reason}"
-        self.console.print(line, style=None if judged.status == "finished" else "red")
+        self.say(line, style="" if judged.status == "finished" else "red")
         if record.content["disagreements"]:
-            self.console.print(f"        printed metrics disagree with the ranks: {record.content['disagreements'][0]}")
+            self.say(f"        printed metrics do not follow from the ranks: {record.content['disagreements'][0]}")
 
     def gap(self, run: Run, error: HarnessError) -> None:
-        """Report a run that could not start or left no record."""
+        """A run could not begin, or nothing of it was kept."""
         self.ended(run)
-        if self.total is not None:
-            self.bars.advance(self.total)  # type: ignore[arg-type]
-        self.console.print(f"NOT RUN {run.label}: {error.where}: {error.what}", style="red")
+        self.say(f"NOT RUN {run.label}: {error.where}: {error.what}", style="red")
 
     def waiting(self, run: Run) -> None:
-        """Report a run that another harness is executing."""
-        self.console.print(f"waiting {run.label}: another harness is running it")
+        """Another harness holds this run."""
+        self.say(f"waiting {run.label}: another harness is running it")
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line that stays."""
+        self.lines.print(Text(text, style=style))
+        self.shown = 0.0  # the lines in place come back at once
 
     def tick(self) -> None:
-        """Update epochs of active runs and the time left, once a second."""
+        """Once a second: the lines in place, or the plain lines that are due."""
         now = time.monotonic()
-        if not self.console.is_terminal or self.total is None or now - self.shown < REFRESH_S:
+        if now - self.shown < REFRESH_S or not self.total:
             return
         self.shown = now
-        for run, since, bar in self.going.values():
-            events = reversed(read_events(run.folder.events, live=True))
-            last: dict[str, Any] = next((e for e in events if e.get("event") == "epoch"), {})
-            known = is_number(last.get("value"))  # nan and inf come as text
-            value = f", {last.get('metric')} {float(last['value']):.4f}" if known else ""
-            state = f"{duration(now - since)}{value}"
-            self.bars.update(bar, completed=last.get("epoch", -1) + 1, state=state)  # type: ignore[arg-type]
-        self.bars.update(self.total, state=self.time_left(now))  # type: ignore[arg-type]
+        if self.console.is_terminal:
+            self.lines.draw(self.drawing(now))
+            return
+        for key, going in self.going.items():
+            if now - going.told >= going.interval:
+                going.told, going.interval = now, min(2 * going.interval, LAST_INTERVAL_S)
+                state = self.state(key, now)
+                text = f"{course_text(state.course)}; {duration(state.seconds)} so far, {self.left_of(state)}"
+                self.say(f"running {going.prepared.label}: {text}")
 
-    def time_left(self, now: float) -> str:
-        """The time left, estimated from records and finished runs."""
-        seconds, guessed = 0.0, False
+    def drawing(self, now: float) -> list[Text]:
+        """The lines in place: all runs, then each run under way."""
+        states = {key: self.state(key, now) for key in self.going}
+        n_done = self.total - len(self.left)
+        filled = round(BAR_CELLS * n_done / self.total)
+        bar = "━" * filled + "╌" * (BAR_CELLS - filled)
+        lines = [Text.assemble((f"{n_done} of {self.total} runs ", "bold"), f"{bar} ", self.time_left(states))]
+        for key, state in states.items():
+            head = f"{duration(state.seconds)} so far, {self.left_of(state)}"
+            lines.append(Text.assemble(("  " + self.going[key].prepared.label, "cyan"), f"  {head}"))
+            lines.append(Text(f"    {course_text(state.course)}", style="dim"))
+        return lines
+
+    def state(self, key: str, now: float) -> State:
+        """How far a run under way is."""
+        run, going = self.runs[key], self.going[key]
+        seconds = now - going.since
+        course = course_of_run(run, going.prepared.folder, seconds)
+        left = seconds_left(course, expected_epochs(course, *self.estimates.epochs(run)))
+        return State(course, seconds, left)
+
+    def left_of(self, state: State) -> str:
+        """The time left of a run under way."""
+        return left_text(state.course, state.left_s)
+
+    def time_left(self, states: dict[str, State]) -> str:
+        """The time left of all runs; the least that it can be where a run's is unknown."""
+        known, unknown = 0.0, False
+        longest = 0.0
         for key in self.left:
-            about = self.estimates.seconds(self.runs[key])
-            expected = about.seconds if about else self.estimates.any_run()
-            guessed |= about is None
-            since = self.going[key][1] if key in self.going else now
-            seconds += max((expected or 0.0) - (now - since), 0.0)
-        if not seconds:
-            return "time left unknown" if guessed else ""
-        return f"{'roughly' if guessed else 'about'} {duration(seconds / self.request.execution_options.jobs)} left"
+            if key in states:
+                seconds = states[key].left_s
+                least = seconds_left(states[key].course, states[key].course.least_epochs)
+            else:
+                about = self.estimates.seconds(self.runs[key])
+                seconds = about.seconds if about and self.estimates.is_steady(self.runs[key]) else None
+                least = 0.0
+            unknown |= seconds is None
+            known += seconds if seconds is not None else least or 0.0
+            longest = max(longest, seconds or least or 0.0)
+        left = max(known / self.request.execution_options.jobs, longest)
+        if unknown:
+            return f"time left unknown, at least {duration(left)}" if left >= 1 else "time left unknown"
+        return f"about {duration(left)} left"

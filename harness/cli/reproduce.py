@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from harness.cli.console import console
+from harness.cli.console import console, progress_console
 from harness.cli.progress import Progress
 from harness.commands import reproduce as workflow
 from harness.commands.request_file import FIGURES
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def reproduce(request: TableRequest) -> int:
     """Execute a request, print its table and the runs that could not start; return the exit code."""
     warn_of_unprinted_metrics(request)
-    with Progress(request, console(stderr=True)) as progress:
+    with Progress(request, progress_console()) as progress:
         made = workflow.reproduce(request, progress)
     print_table(made.table, made.files, request.config.root)
     tell_gaps(made.gaps, request.runs)

@@ -1,70 +1,93 @@
-"""Prints the plan of a table's runs, the result of each, and one run in full."""
+"""Prints the runs of a table: what is planned, what each left, and one run in full."""
 
 from __future__ import annotations
 
+import datetime
 import json
+from collections import Counter
 
 from rich.table import Table as Grid
 from rich.text import Text
 
-from harness.cli.console import console, grid_of
+from harness.cli import progress_text
+from harness.cli.console import console, grid_of, print_json
 from harness.cli.reproduce import warn_of_unprinted_metrics
-from harness.commands import estimate
-from harness.commands import reproduce as workflow
+from harness.commands import table_status
 from harness.commands.table_request import TableRequest
+from harness.commands.table_status import Running, RunStatus
 from harness.core.config import Config
 from harness.core.errors import StoreError
 from harness.report import rounding
 from harness.runs import store
-from harness.runs.runner import Observer
 from harness.runs.stored import Record
 
 
-def print_plan(request: TableRequest) -> None:
-    """Print the runs of a table: finished, missing and why, with estimated time and disk space."""
+def print_plan(request: TableRequest, as_json: bool = False) -> None:
+    """The runs of a table: what is there, what is missing and why, about how long and how large."""
     warn_of_unprinted_metrics(request)
-    missing = request.execution(Observer()).find_missing(request.runs)
-    reason_of = workflow.reasons(request, missing)
-    cost = estimate.Estimates(request.store, request.data)
+    plan = table_status.plan_of(request)
+    if as_json:
+        print_json([table_status.as_json(run) for run in plan.runs])
+        return
     grid = grid_of("key", "dataset", "system", "seed", "state", "about")
-    runs = [*request.stages, *request.runs]
-    judged, failed = request.store.look_up_all(runs).runs, 0
-    for run in runs:
-        stored = judged[run.key]
-        failed += stored.status == "failed" and run.key not in reason_of
-        state = reason_of.get(run.key, stored.reason or "finished")
-        about = cost.seconds(run) if run.key in reason_of else None
-        shown = str(about) if about else "?" if run.key in reason_of else ""
-        grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), state, shown)
+    for run in plan.runs:
+        state = f"RUNNING {where(run.running)}" if run.running else run.state
+        about = str(run.about) if run.about else "?" if run.to_run else ""
+        grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), state, about)
     out = console()
     out.print(grid)
-    kept = f" ({failed} failed; --retry-failed repeats them)" if failed else ""
-    out.print(f"{len(runs)} runs, {len(runs) - len(missing)} finished{kept}, {len(missing)} to run")
-    if missing:
-        out.print(cost.summary(missing, request.execution_options.jobs), soft_wrap=True)
-        for line in estimate.downloads(request, missing):
+    n_missing, n_failed = (sum(getattr(run, name) for run in plan.runs) for name in ("to_run", "failed"))
+    kept = f" ({n_failed} failed; --retry-failed runs them again)" if n_failed else ""
+    n_running = sum(run.running is not None for run in plan.runs)
+    now = f", {n_running} of them running now" if n_running else ""
+    out.print(f"{len(plan.runs)} runs, {len(plan.runs) - n_missing} there{kept}, {n_missing} to run{now}")
+    for line in (plan.summary, *plan.downloads):
+        if line:
             out.print(line, soft_wrap=True)
 
 
 def seed_text(seed: int | None) -> str:
-    """A seed, or a dash if the run is deterministic."""
+    """A seed, a dash where nothing is random."""
     return "–" if seed is None else str(seed)
 
 
-def print_status(request: TableRequest) -> None:
-    """Print every run of a table with its record's result."""
+def print_status(request: TableRequest, as_json: bool = False) -> None:
+    """Every run of a table with what its record says, or with how far it is."""
+    found = table_status.statuses(request)
+    if as_json:
+        print_json([table_status.as_json(run) for run in found])
+        return
     grid = grid_of("key", "dataset", "system", "seed", "status", "epochs", "time", "peak MB", "reason")
-    counts: dict[str, int] = {}
-    for r in workflow.load_results(request):
-        counts[r.status] = counts.get(r.status, 0) + 1
-        epochs = "" if r.epochs is None else f"{r.epochs}" + (" (cap)" if r.epochs == r.epoch_cap else "")
-        time = "" if r.seconds is None else rounding.duration(r.seconds)
-        memory = "" if r.peak_memory_mb is None else f"{r.peak_memory_mb:.0f}"
-        reason = r.reason if r.status == "failed" else "" if r.agrees else "printed metrics disagree with the ranks"
-        grid.add_row(r.key[:8], r.dataset, r.system, seed_text(r.seed), r.status, epochs, time, memory, reason)
+    for run in found:
+        grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), *status_cells(run))
     out = console()
     out.print(grid)
+    counts = Counter(run.status for run in found)
     out.print(", ".join(f"{n} {status}" for status, n in sorted(counts.items())))
+    for run in found:
+        if run.running:
+            out.print(Text(f"{run.key[:8]} log: {run.running.log}", style="dim"), soft_wrap=True)
+
+
+def status_cells(run: RunStatus) -> tuple[str, ...]:
+    """Status, epochs, time, memory and reason of a run."""
+    if run.running:
+        course = run.running.course
+        epochs = f"{course.epochs} of {course.cap}" if course.cap else str(course.epochs)
+        return ("RUNNING", epochs, progress_text.left_text(course, run.running.left_s), "", where(run.running))
+    epochs = "" if run.epochs is None else f"{run.epochs}" + (" (cap)" if run.epochs == run.epoch_cap else "")
+    time = "" if run.seconds is None else rounding.duration(run.seconds)
+    memory = "" if run.peak_memory_mb is None else f"{run.peak_memory_mb:.0f}"
+    doubt = "" if run.agrees else "printed metrics do not follow from the ranks"
+    return (run.status, epochs, time, memory, run.reason if run.status == "failed" else doubt)
+
+
+def where(running: Running) -> str:
+    """Where a run is being carried out, and since when."""
+    if not running.began:
+        return "by another harness"
+    began = datetime.datetime.fromisoformat(running.began).astimezone()
+    return f"on {running.host} since {began:%Y-%m-%d %H:%M}"
 
 
 def show_run(config: Config, key: str, log: bool) -> None:
@@ -78,7 +101,7 @@ def show_run(config: Config, key: str, log: bool) -> None:
     out = console()
     if log:
         if not path.is_file():
-            raise StoreError(str(path), "no such log", "the run never started, or the file was removed")
+            raise StoreError(str(path), "no such log", "the run never began, or the file was removed")
         out.print(Text(path.read_text(encoding="utf-8")), soft_wrap=True)
         return
     out.print(facts(record))

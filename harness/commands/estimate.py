@@ -17,9 +17,13 @@ from harness.recipes.datasets import Dataset
 from harness.report.rounding import duration, size
 from harness.runs.plan import Run
 from harness.runs.store import Store
+from harness.runs.stored import Record
 
 if TYPE_CHECKING:
     from harness.commands.table_request import TableRequest
+
+
+STEADY = 1.3  # of the longest to the shortest time of records that foretell one
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,33 @@ class About:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Times and sizes of runs, from the records of a store."""
+    """Times and sizes of runs, from the records of a store.
+
+    Attributes:
+        committed: the project's own records, where another store is in use; None where it is the same.
+    """
 
     store: Store
     data: Mapping[str, Dataset]
+    committed: Store | None = None
     _seen: dict[tuple[str, str], About | None] = field(default_factory=dict)
     _lately: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, request: TableRequest) -> Estimates:
+        """Those for a table's runs."""
+        config = request.config
+        own = config.root / config.file.results
+        committed = None if own == config.results or not own.is_dir() else Store(own, config.cache)
+        return cls(request.store, request.data, committed)
+
+    @property
+    def records(self) -> Iterator[Record]:
+        """All records at hand, each key once."""
+        yield from self.store.records
+        if self.committed is not None:
+            have = {record.folder.name for record in self.store.records}
+            yield from (record for record in self.committed.records if record.folder.name not in have)
 
     def learn(self, run: Run, seconds: float) -> None:
         """Add the duration of a run that has just finished."""
@@ -71,7 +96,7 @@ class Estimates:
     def of_system(self, run: Run, system: str) -> About | None:
         """The median of records of a system that were executed like this run."""
         times: dict[str, list[float]] = {}
-        for record in self.store.records:
+        for record in self.records:
             c = record.content
             if record.finished and (c["upstream"], c["system"]) == (run.upstream, system) and comparable(c, run):
                 times.setdefault(c["dataset"], []).append(float(c["seconds"]))
@@ -83,6 +108,28 @@ class Estimates:
             if name in self.data
         ]
         return About(median(scaled), scaled=True) if scaled else None
+
+    def epochs(self, run: Run) -> tuple[int | None, list[int]]:
+        """Epochs of the record with this run's key, if there is one, and of other seeds of its system and dataset."""
+        same, others = None, []
+        for record in self.records:
+            c, end = record.content, record.typed.end
+            if not record.finished or end is None or end.epochs is None:
+                continue
+            if c["key"] == run.key:
+                same = end.epochs
+            elif cell_of_record(record) == cell_of(run) and comparable(c, run):
+                others.append(end.epochs)
+        return same, others
+
+    def is_steady(self, run: Run) -> bool:
+        """Whether records of this system on this dataset took times that differ by no more than 30 %."""
+        times = [
+            record.typed.seconds
+            for record in self.records
+            if record.finished and cell_of_record(record) == cell_of(run) and comparable(record.content, run)
+        ]
+        return bool(times) and max(times) <= STEADY * min(times)
 
     def summary(self, runs: Sequence[Run], jobs: int) -> str:
         """One line: time of all missing runs together and on this many jobs, bytes of their records."""
@@ -98,6 +145,16 @@ class Estimates:
         """Median size of a stored record in bytes; 60 kB if there is none yet."""
         sizes = [sum(p.stat().st_size for p in r.folder.iterdir()) for r in self.store.records[:50]]
         return median(sizes) if sizes else 60_000
+
+
+def cell_of(run: Run) -> tuple[str, str, str]:
+    """What runs that differ in their seed or options share."""
+    return (run.upstream, run.dataset, run.system)
+
+
+def cell_of_record(record: Record) -> tuple[str, str, str]:
+    """The same of a record."""
+    return (record.typed.upstream, record.typed.dataset, record.typed.system)
 
 
 def comparable(content: Mapping[str, Any], run: Run) -> bool:

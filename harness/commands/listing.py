@@ -91,7 +91,7 @@ def of_runs(config: Config, artifact: str, title: str, parts: Iterable[tuple[Tab
     upstreams: dict[str, None] = {}
     for request, runs in parts:
         upstreams[request.recipe.upstream] = None
-        cost = Estimates(request.store, request.data)
+        cost = Estimates.of(request)
         judged = request.store.look_up_all(request.runs).runs
         for run in runs:
             status = judged[run.key].status

@@ -41,6 +41,11 @@ class RunFolder:
         return self.path.with_name(f"{self.path.name}.json")
 
     @property
+    def note(self) -> Path:
+        """Who carries the run out, beside the folder for the same reason."""
+        return self.path.with_name(f"{self.path.name}.running")
+
+    @property
     def loss(self) -> Path:
         """The user's file of a custom loss."""
         return self.path / "loss.py"

@@ -25,6 +25,7 @@ from harness.runs.record import build_record
 from harness.runs.record_model import parse_json, parse_record
 from harness.runs.store import Store
 from harness.runs.stored import Record, Stored
+from harness.runs.under_way import remove_note, write_note
 from harness.runs.validation import Validation, validate_run
 from harness.runs.workspace import Workspace
 from harness.stats.comparability import Shared
@@ -163,6 +164,7 @@ class Execution:
         def ended(prepared: PreparedRun, outcome: Outcome) -> None:
             run, lock = going.pop(prepared.key)
             self.keep(run, prepared.folder, outcome)
+            remove_note(prepared.folder)
             lock.release()
 
         def tick() -> None:
@@ -175,7 +177,8 @@ class Execution:
             for run in others:
                 self.await_other(run)
         finally:
-            for _, lock in going.values():
+            for run, lock in going.values():
+                remove_note(self.workspace.work(run))
                 lock.release()
         if left := [run for run in others if not self.is_stored(run)]:
             self.run_batch(left)
@@ -196,6 +199,7 @@ class Execution:
                 lock.release()
                 continue
             going[run.key] = (run, lock)
+            write_note(prepared)
             self.observer.started(prepared)
             yield prepared
 
@@ -262,6 +266,7 @@ class Execution:
         self.store.write(content, folder, self.workspace.symbols(run, self.data[run.dataset]))
         folder.record.unlink()  # first: without its ranks it must not look complete
         remove_tree(folder.path)
+        remove_note(folder)
         self.observer.finished(run, Record(self.store.folder(run.key), content))
 
     def await_other(self, run: Run) -> None:

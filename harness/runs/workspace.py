@@ -23,6 +23,7 @@ from harness.runs.data_generation import generate
 from harness.runs.keys import Pinned
 from harness.runs.plan import Run
 from harness.runs.source_tree import SourceTree
+from harness.runs.under_way import work_folder
 from harness.runs.weights import WeightsCache
 from harness.upstreams import checkout, data_fetch
 from harness.upstreams.tree_hashes import is_content
@@ -97,7 +98,7 @@ class Workspace:
 
     def work(self, run: Run) -> RunFolder:
         """The folder of an active run."""
-        return RunFolder(self.config.cache / "work" / run.key)
+        return work_folder(self.config.cache, run.key)
 
     def prepare(self, run: Run, dataset: Dataset) -> PreparedRun:
         """A run folder, empty except for the checkpoint, and the command with real folders.

@@ -71,6 +71,7 @@ THIRD_PARTY = {
         "recipes",
         "runs.equivalence",
         "runs.record_model",
+        "runs.under_way",
     ),
     "rich": ("cli", "report.formats.terminal"),
     "scipy": ("stats",),

@@ -1,0 +1,29 @@
+"""How far a training is, in words: for the live display, for logs and for `harness status`."""
+
+from __future__ import annotations
+
+from harness.commands.course import Course, seconds_left
+from harness.report.rounding import duration
+
+
+def course_text(course: Course) -> str:
+    """Epoch, loss, validation metric and when early stopping can end it."""
+    if not course.epochs:
+        return "no epoch has ended yet"
+    parts = [f"epoch {course.epochs}" + (f" of {course.cap}" if course.cap else "")]
+    if course.loss is not None:
+        parts.append(f"loss {course.loss:.4g}")
+    if course.value is not None:
+        best = "best so far" if course.best == course.epochs else f"best was epoch {course.best}" if course.best else ""
+        parts.append(f"{course.metric} {course.value:.4f}" + (f" ({best})" if best else ""))
+    if course.first_stop is not None and course.first_stop > course.epochs and course.first_stop != course.cap:
+        parts.append(f"can stop after epoch {course.first_stop}")
+    return ", ".join(parts)
+
+
+def left_text(course: Course, left_s: float | None) -> str:
+    """The time left, or the least that it can be."""
+    if left_s is not None:
+        return f"about {duration(left_s)} left"
+    least = seconds_left(course, course.least_epochs)
+    return f"time left unknown, at least {duration(least)}" if least else "time left unknown"

@@ -1,0 +1,124 @@
+"""How far a training is, and when it may end: from what its probe has reported and from records of the same system.
+
+The time left is a number only where it can be one. A training that stops early ends when its validation metric no
+longer improves, which another seed does at another epoch: where records of the same system differ by more than 30 % in
+their epochs, the time left is unknown, and only the least that it can be is given.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from harness.executors.run_folder import RunFolder
+from harness.runs.plan import Run
+from harness.runs.probe_output import is_number, read_events
+
+SPREAD = 1.3  # of the most to the fewest epochs of records that foretell those of a run
+RECENT = 10  # epochs whose times foretell those to come
+
+
+@dataclass(frozen=True)
+class Course:
+    """A training so far.
+
+    Attributes:
+        epochs: that have ended.
+        cap: the most that it can have; None where nothing is known.
+        metric, value: of the last validation; "" and None where there was none.
+        best: the number of the best epoch so far, from 1.
+        first_stop: the number of the epoch after which early stopping can end it at the earliest; None without one.
+        epoch_s: seconds of an epoch with its validation, by the last ones.
+        since_epoch_s: seconds since the last epoch ended.
+    """
+
+    epochs: int = 0
+    cap: int | None = None
+    loss: float | None = None
+    metric: str = ""
+    value: float | None = None
+    best: int | None = None
+    first_stop: int | None = None
+    epoch_s: float | None = None
+    since_epoch_s: float = 0.0
+
+    @property
+    def least_epochs(self) -> int:
+        """Epochs that it has at least."""
+        least = self.first_stop if self.first_stop is not None else self.cap or 0
+        return max(self.epochs, least if self.cap is None else min(least, self.cap))
+
+
+def course_of_run(run: Run, folder: RunFolder, seconds: float) -> Course:
+    """How far a run under way is, by what its probe has reported.
+
+    Args:
+        seconds: since it began.
+    """
+    patience = run.options.get("patience")
+    events = read_events(folder.events, live=True)
+    return course_of(events, run.epoch_cap, patience if isinstance(patience, int) else None, seconds)
+
+
+def course_of(events: Sequence[Mapping[str, Any]], cap: int | None, patience: int | None, seconds: float) -> Course:
+    """How far a training is.
+
+    Args:
+        events: of its probe so far.
+        cap, patience: its options; None where it has none.
+        seconds: since it began.
+    """
+    epochs = [e for e in events if e.get("event") == "epoch" and is_number(e.get("epoch"))]
+    if not epochs:
+        return Course(cap=cap)
+    last = epochs[-1]
+    number = int(last["epoch"]) + 1
+    best = max((int(e["epoch"]) + 1 for e in epochs if e.get("best")), default=None)
+    times = [float(e["t"]) for e in epochs if is_number(e.get("t"))]
+    gaps = [after - before for before, after in itertools.pairwise(times)][-RECENT:]
+    stop = None if patience is None or best is None else max(best + patience, number)
+    return Course(
+        epochs=number,
+        cap=cap,
+        loss=number_of(last.get("loss")),
+        metric=str(last.get("metric") or ""),
+        value=number_of(last.get("value")),
+        best=best,
+        first_stop=stop if cap is None or stop is None else min(stop, cap),
+        epoch_s=median(gaps) if gaps else None,
+        since_epoch_s=max(seconds - times[-1], 0.0) if times else 0.0,
+    )
+
+
+def number_of(value: Any) -> float | None:
+    """A finite number of an event, None for anything else."""
+    return float(value) if is_number(value) else None
+
+
+def expected_epochs(course: Course, same_run: int | None, others: Sequence[int]) -> float | None:
+    """About how many epochs a training will have; None where nothing says so.
+
+    Args:
+        same_run: epochs of a record with its very key, which the same machine repeats.
+        others: epochs of records of the same system with the same limits, of other seeds.
+    """
+    if course.first_stop is None or course.first_stop == course.cap:  # nothing but the cap can end it
+        return course.cap
+    if same_run is not None and same_run >= course.least_epochs:
+        return same_run
+    likely = [max(n, course.least_epochs) for n in others]
+    if course.cap is not None and course.cap <= SPREAD * course.least_epochs:
+        likely += [course.least_epochs, course.cap]
+    elif len(others) < 2:
+        return None
+    return median(likely) if likely and max(likely) <= SPREAD * min(likely) else None
+
+
+def seconds_left(course: Course, epochs: float | None) -> float | None:
+    """Seconds until a training has had so many epochs; None where it is unknown."""
+    if epochs is None or course.epoch_s is None:
+        return None
+    return max((epochs - course.epochs) * course.epoch_s - course.since_epoch_s, 0.0)
