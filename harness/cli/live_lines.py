@@ -38,8 +38,6 @@ class LiveLines:
         width = max(self.console.width, 1)
         rows = sum(max(1, -(-cells // width)) for cells in self.drawn)
         self.drawn = []
-        if rows:
-            self.console.file.write(
-                f"\r\x1b[{rows}A\x1b[J"
-            )  # to the first row of the lines; clear to the end of the screen
+        if rows:  # row by row: tmux keeps a copy of a screen that is cleared from its first row
+            self.console.file.write("\r" + "\x1b[1A\x1b[2K" * rows)
             self.console.file.flush()

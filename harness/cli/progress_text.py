@@ -14,10 +14,10 @@ def course_text(course: Course) -> str:
     if course.loss is not None:
         parts.append(f"loss {course.loss:.4g}")
     if course.value is not None:
-        best = "best so far" if course.best == course.epochs else f"best was epoch {course.best}" if course.best else ""
+        best = "best" if course.best == course.epochs else f"best: epoch {course.best}" if course.best else ""
         parts.append(f"{course.metric} {course.value:.4f}" + (f" ({best})" if best else ""))
     if course.first_stop is not None and course.first_stop > course.epochs and course.first_stop != course.cap:
-        parts.append(f"can stop after epoch {course.first_stop}")
+        parts.append(f"may stop after {course.first_stop}")
     return ", ".join(parts)
 
 
