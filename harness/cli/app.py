@@ -10,7 +10,7 @@ import typer
 from harness.cli.check import check_app
 from harness.cli.dataset import dataset_app
 from harness.cli.images import images_app
-from harness.cli.options import Artifact, Device, Project, with_table_options
+from harness.cli.options import Artifact, Device, Json, Project, with_table_options
 from harness.cli.patch import patch_app
 
 if TYPE_CHECKING:
@@ -102,21 +102,27 @@ def export(
     exporting.write(request, formats, to, metrics, ties)
 
 
-def plan(request: TableRequest) -> None:
+def plan(request: TableRequest, as_json: Json = False) -> None:
     """Show the runs of a table: finished, missing and why, with estimated time and disk space."""
     from harness.cli import joined, runs
+    from harness.commands import table_status
 
-    if request.is_joined:
+    if as_json:
+        runs.print_as_json(request, table_status.planned_runs)
+    elif request.is_joined:
         joined.print_plan(joined_request(request))
     else:
         runs.print_plan(request)
 
 
-def status(request: TableRequest) -> None:
+def status(request: TableRequest, as_json: Json = False) -> None:
     """Show the result of each run of a table: status, epochs, time, memory, reason for a failure."""
     from harness.cli import joined, runs
+    from harness.commands import table_status
 
-    if request.is_joined:
+    if as_json:
+        runs.print_as_json(request, table_status.statuses)
+    elif request.is_joined:
         joined.print_status(joined_request(request))
     else:
         runs.print_status(request)
@@ -149,7 +155,7 @@ def list_all(
         bool, typer.Option("--upstreams", help="list the code bases and their commits instead")
     ] = False,
     datasets: Annotated[bool, typer.Option("--datasets", help="list the datasets and their sizes instead")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: Json = False,
     project: Project = None,
 ) -> None:
     """List the artifacts: finished and missing runs, and the estimated time of the missing ones."""

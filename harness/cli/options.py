@@ -48,6 +48,7 @@ Python = Annotated[str, typer.Option(help="interpreter to inherit or to create e
 Executor = Annotated[str, typer.Option(help="local: processes; docker: containers")]
 Gpus = Annotated[str, typer.Option(help="GPUs of containers: all, none, or indices such as 0,1")]
 Project = Annotated[Path | None, typer.Option(help="folder with harness.toml [default: found upwards from here]")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON, for programs")]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="repeat runs that failed before")]
 
 TABLE: dict[str, tuple[Any, Any]] = {  # which table: what its runs and numbers depend on

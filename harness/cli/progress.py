@@ -6,6 +6,7 @@ is a line, and each run under way gets one after half a minute, then after one, 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from harness.cli.live_lines import LiveLines
 from harness.cli.progress_text import course_text, left_text
-from harness.commands.course import Course, course_of_run, expected_epochs, seconds_left
+from harness.commands.course import Course, TimeLeft, course_of_run, time_left
 from harness.commands.estimate import Estimates
 from harness.commands.table_request import TableRequest
 from harness.core.errors import HarnessError
@@ -48,11 +49,11 @@ class Going:
 
 @dataclass(frozen=True)
 class State:
-    """How far a run is, and the seconds until it ends; None where that is unknown."""
+    """How far a run is, seconds since it began, and when it ends."""
 
     course: Course
     seconds: float
-    left_s: float | None
+    left: TimeLeft
 
 
 class Progress(Observer):
@@ -135,7 +136,7 @@ class Progress(Observer):
             if now - going.told >= going.interval:
                 going.told, going.interval = now, min(2 * going.interval, LAST_INTERVAL_S)
                 state = self.state(key, now)
-                text = f"{course_text(state.course)}; {duration(state.seconds)} so far, {self.left_of(state)}"
+                text = f"{course_text(state.course)}; {duration(state.seconds)} so far, {left_text(state.left)}"
                 self.say(f"running {going.prepared.label}: {text}")
 
     def drawing(self, now: float) -> list[Text]:
@@ -146,7 +147,7 @@ class Progress(Observer):
         bar = "━" * filled + "╌" * (BAR_CELLS - filled)
         lines = [Text.assemble((f"{n_done} of {self.total} runs ", "bold"), f"{bar} ", self.time_left(states))]
         for key, state in states.items():
-            head = f"{duration(state.seconds)} so far, {self.left_of(state)}"
+            head = f"{duration(state.seconds)} so far, {left_text(state.left)}"
             lines.append(Text.assemble(("  " + self.going[key].prepared.label, "cyan"), f"  {head}"))
             lines.append(Text(f"    {course_text(state.course)}", style="dim"))
         return lines
@@ -156,29 +157,30 @@ class Progress(Observer):
         run, going = self.runs[key], self.going[key]
         seconds = now - going.since
         course = course_of_run(run, going.prepared.folder, seconds)
-        left = seconds_left(course, expected_epochs(course, *self.estimates.epochs(run)))
-        return State(course, seconds, left)
-
-    def left_of(self, state: State) -> str:
-        """The time left of a run under way."""
-        return left_text(state.course, state.left_s)
+        return State(course, seconds, time_left(course, *self.estimates.epochs(run)))
 
     def time_left(self, states: dict[str, State]) -> str:
-        """The time left of all runs; the least that it can be where a run's is unknown."""
-        known, unknown = 0.0, False
-        longest = 0.0
+        """The time left of all runs; where that of one is unknown, what earlier records say, or the least."""
+        known, suggested, least, complete = 0.0, 0.0, 0.0, True
         for key in self.left:
+            about = self.estimates.seconds(self.runs[key])
+            suggestion = about.seconds if about else None
             if key in states:
-                seconds = states[key].left_s
-                least = seconds_left(states[key].course, states[key].course.least_epochs)
+                left = states[key].left
+                seconds, least_s = left.seconds, left.least or 0.0
+                if left.by_other_seeds:
+                    suggestion = sum(left.by_other_seeds) / 2
+                elif suggestion is not None:
+                    suggestion = max(suggestion - states[key].seconds, least_s)
             else:
-                about = self.estimates.seconds(self.runs[key])
-                seconds = about.seconds if about and self.estimates.is_steady(self.runs[key]) else None
-                least = 0.0
-            unknown |= seconds is None
-            known += seconds if seconds is not None else least or 0.0
-            longest = max(longest, seconds or least or 0.0)
-        left = max(known / self.request.execution_options.jobs, longest)
-        if unknown:
-            return f"time left unknown, at least {duration(left)}" if left >= 1 else "time left unknown"
-        return f"about {duration(left)} left"
+                seconds, least_s = self.estimates.here(self.runs[key]), 0.0
+            complete &= seconds is not None or suggestion is not None
+            known += seconds if seconds is not None else math.nan
+            suggested += seconds if seconds is not None else suggestion or 0.0
+            least += seconds if seconds is not None else least_s
+        jobs = self.request.execution_options.jobs
+        if not math.isnan(known):
+            return f"about {duration(known / jobs)} left"
+        if complete:
+            return f"time left unknown, about {duration(suggested / jobs)} as in earlier records"
+        return f"time left unknown, at least {duration(least / jobs)}" if least >= 1 else "time left unknown"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.commands.course import Course, seconds_left
+from harness.commands.course import Course, TimeLeft
 from harness.report.rounding import duration
 
 
@@ -21,9 +21,15 @@ def course_text(course: Course) -> str:
     return ", ".join(parts)
 
 
-def left_text(course: Course, left_s: float | None) -> str:
-    """The time left, or the least that it can be."""
-    if left_s is not None:
-        return f"about {duration(left_s)} left"
-    least = seconds_left(course, course.least_epochs)
-    return f"time left unknown, at least {duration(least)}" if least else "time left unknown"
+def left_text(left: TimeLeft) -> str:
+    """The time left, or what is known of it."""
+    if left.seconds is not None:
+        return f"about {duration(left.seconds)} left"
+    if left.by_other_seeds:
+        low, high = (duration(seconds) for seconds in left.by_other_seeds)
+        return (
+            f"time left unknown ({low} to {high} as other seeds)"
+            if low != high
+            else f"time left unknown ({low} as other seeds)"
+        )
+    return f"time left unknown, at least {duration(left.least)}" if left.least else "time left unknown"

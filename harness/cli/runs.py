@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections import Counter
+from collections.abc import Callable, Sequence
 
 from rich.table import Table as Grid
 from rich.text import Text
@@ -13,8 +14,9 @@ from harness.cli import progress_text
 from harness.cli.console import console, grid_of, print_json
 from harness.cli.reproduce import warn_of_unprinted_metrics
 from harness.commands import table_status
+from harness.commands.joined import requests_of
 from harness.commands.table_request import TableRequest
-from harness.commands.table_status import Running, RunStatus
+from harness.commands.table_status import PlannedRun, Running, RunStatus
 from harness.core.config import Config
 from harness.core.errors import StoreError
 from harness.report import rounding
@@ -22,13 +24,15 @@ from harness.runs import store
 from harness.runs.stored import Record
 
 
-def print_plan(request: TableRequest, as_json: bool = False) -> None:
+def print_as_json(request: TableRequest, rows: Callable[[TableRequest], Sequence[PlannedRun | RunStatus]]) -> None:
+    """The runs of a table, or of all parts of a joined one, as JSON."""
+    print_json([table_status.as_json(row) for part in requests_of(request) for row in rows(part)])
+
+
+def print_plan(request: TableRequest) -> None:
     """The runs of a table: what is there, what is missing and why, about how long and how large."""
     warn_of_unprinted_metrics(request)
     plan = table_status.plan_of(request)
-    if as_json:
-        print_json([table_status.as_json(run) for run in plan.runs])
-        return
     grid = grid_of("key", "dataset", "system", "seed", "state", "about")
     for run in plan.runs:
         state = f"RUNNING {where(run.running)}" if run.running else run.state
@@ -51,12 +55,9 @@ def seed_text(seed: int | None) -> str:
     return "–" if seed is None else str(seed)
 
 
-def print_status(request: TableRequest, as_json: bool = False) -> None:
+def print_status(request: TableRequest) -> None:
     """Every run of a table with what its record says, or with how far it is."""
     found = table_status.statuses(request)
-    if as_json:
-        print_json([table_status.as_json(run) for run in found])
-        return
     grid = grid_of("key", "dataset", "system", "seed", "status", "epochs", "time", "peak MB", "reason")
     for run in found:
         grid.add_row(run.key[:8], run.dataset, run.system, seed_text(run.seed), *status_cells(run))
@@ -74,7 +75,7 @@ def status_cells(run: RunStatus) -> tuple[str, ...]:
     if run.running:
         course = run.running.course
         epochs = f"{course.epochs} of {course.cap}" if course.cap else str(course.epochs)
-        return ("RUNNING", epochs, progress_text.left_text(course, run.running.left_s), "", where(run.running))
+        return ("RUNNING", epochs, progress_text.left_text(run.running.left), "", where(run.running))
     epochs = "" if run.epochs is None else f"{run.epochs}" + (" (cap)" if run.epochs == run.epoch_cap else "")
     time = "" if run.seconds is None else rounding.duration(run.seconds)
     memory = "" if run.peak_memory_mb is None else f"{run.peak_memory_mb:.0f}"

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from harness.commands.table_request import TableRequest
 
 
-STEADY = 1.3  # of the longest to the shortest time of records that foretell one
-
-
 @dataclass(frozen=True)
 class About:
     """A number of seconds and where it comes from."""
@@ -73,10 +70,6 @@ class Estimates:
         lately.append(seconds)
         self._seen[run.dataset, run.system] = About(median(lately), scaled=False)
 
-    def any_run(self) -> float | None:
-        """Median time of all runs added lately: the estimate for a system without a record."""
-        return median([s for found in self._lately.values() for s in found]) if self._lately else None
-
     def seconds(self, run: Run) -> About | None:
         """Estimated seconds of a run; None if unknown."""
         cell = (run.dataset, run.system)
@@ -122,14 +115,15 @@ class Estimates:
                 others.append(end.epochs)
         return same, others
 
-    def is_steady(self, run: Run) -> bool:
-        """Whether records of this system on this dataset took times that differ by no more than 30 %."""
-        times = [
-            record.typed.seconds
-            for record in self.records
-            if record.finished and cell_of_record(record) == cell_of(run) and comparable(record.content, run)
-        ]
-        return bool(times) and max(times) <= STEADY * min(times)
+    def here(self, run: Run) -> float | None:
+        """Seconds that a run takes on this machine; None unless another seed of it was learned and has as many epochs.
+
+        A system without epochs, such as popularity, takes as long as it just did.
+        """
+        lately = self._lately.get((run.dataset, run.system))
+        if not lately or "patience" in run.options:
+            return None
+        return median(lately)
 
     def summary(self, runs: Sequence[Run], jobs: int) -> str:
         """One line: time of all missing runs together and on this many jobs, bytes of their records."""

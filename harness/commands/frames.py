@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.commands.joined import JoinedRequest
+from harness.commands.joined import requests_of
 from harness.commands.reproduce import judged, load_results
 from harness.commands.table_request import TableRequest
 from harness.core.errors import StoreError
@@ -121,14 +121,6 @@ def load_numbers(request: TableRequest, names: Sequence[str] = (), ties: TieRule
         fix = f"`harness reproduce {request.name}` creates them; `harness plan {request.name}` lists the runs"
         raise StoreError(request.artifact, "no record of this table yet", fix)
     return Numbers(parts, tuple(names), ties)
-
-
-def requests_of(request: TableRequest) -> list[TableRequest]:
-    """The requests for the recipes of an artifact: one, or those of a joined table."""
-    if not request.is_joined:
-        return [request]
-    joined = JoinedRequest(request.config, request.artifact, request.settings, request.execution_options)
-    return list(joined.parts.values())
 
 
 def run_row(artifact: str, run: Run, result: RunResult) -> dict[str, Any]:

@@ -85,6 +85,14 @@ class JoinedRequest:
         return replace(part, settings=replace(part.settings, where={})).variant
 
 
+def requests_of(request: TableRequest) -> list[TableRequest]:
+    """The requests for the recipes that an artifact consists of: one, or those of a joined table."""
+    if not request.is_joined:
+        return [request]
+    joined = JoinedRequest(request.config, request.artifact, request.settings, request.execution_options)
+    return list(joined.parts.values())
+
+
 @dataclass(frozen=True)
 class Made:
     """The result of making a joined table.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.commands import estimate
-from harness.commands.course import Course, course_of_run, expected_epochs, seconds_left
+from harness.commands.course import Course, TimeLeft, course_of_run, time_left
 from harness.commands.reproduce import load_results, reasons
 from harness.commands.table_request import TableRequest
 from harness.runs.plan import Run
@@ -21,14 +21,13 @@ class Running:
 
     Attributes:
         host, began: "" where the harness that holds it noted nothing; `began` in UTC.
-        left_s: seconds until it ends; None where that is unknown.
     """
 
     host: str
     began: str
     log: str
     course: Course
-    left_s: float | None
+    left: TimeLeft
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,13 @@ class RunStatus:
     """One run.
 
     Attributes:
+        upstream: the code base.
         status: finished, failed, missing or running.
         reason: why it failed or is missing, "" otherwise.
     """
 
     key: str
+    upstream: str
     dataset: str
     system: str
     seed: int | None
@@ -65,6 +66,7 @@ class PlannedRun:
     """
 
     key: str
+    upstream: str
     dataset: str
     system: str
     seed: int | None
@@ -98,7 +100,7 @@ def statuses(request: TableRequest) -> list[RunStatus]:
         now = running(run, held[run.key], estimates) if run.key in held else None
         status, reason = ("running", "") if now else (r.status, r.reason if r.status != "finished" else "")
         facts = (r.epochs, run.epoch_cap, r.seconds, r.peak_memory_mb, r.agrees, now)
-        found.append(RunStatus(run.key, run.dataset, run.system, run.seed, status, reason, *facts))
+        found.append(RunStatus(run.key, run.upstream, run.dataset, run.system, run.seed, status, reason, *facts))
     return found
 
 
@@ -116,17 +118,24 @@ def plan_of(request: TableRequest) -> Plan:
         now = running(run, held[run.key], cost) if run.key in held else None
         about = cost.seconds(run) if to_run else None
         failed = stored.status == "failed" and not to_run
-        planned.append(PlannedRun(run.key, run.dataset, run.system, run.seed, state, to_run, failed, about, now))
+        planned.append(
+            PlannedRun(run.key, run.upstream, run.dataset, run.system, run.seed, state, to_run, failed, about, now)
+        )
     if not missing:
         return Plan(tuple(planned))
     summary = cost.summary(missing, request.execution_options.jobs)
     return Plan(tuple(planned), summary, tuple(estimate.downloads(request, missing)))
 
 
+def planned_runs(request: TableRequest) -> Sequence[PlannedRun]:
+    """The runs of a table and of what they start from; see `plan_of`."""
+    return plan_of(request).runs
+
+
 def running(run: Run, held: UnderWay, estimates: estimate.Estimates) -> Running:
     """How far a run is that some harness carries out."""
     course = course_of_run(run, held.folder, held.seconds or 0.0)
-    left = seconds_left(course, expected_epochs(course, *estimates.epochs(run)))
+    left = time_left(course, *estimates.epochs(run))
     host, began = (held.note.host, held.note.began) if held.note else ("", "")
     return Running(host, began, str(held.folder.log), course, left)
 

@@ -74,15 +74,20 @@ def test_other_options_do_not_matter(store: Store, put: Put) -> None:
     assert Estimates(store, DATA).seconds(RUN) == About(10, scaled=False)
 
 
-def test_a_run_just_done_says_more_than_records_and_stands_in_for_others(store: Store, put: Put) -> None:
+def test_a_run_just_done_says_more_than_records(store: Store, put: Put) -> None:
     put(10)
     estimates = Estimates(store, DATA)
-    assert (estimates.seconds(RUN), estimates.any_run()) == (About(10, scaled=False), None)
+    assert (estimates.seconds(RUN), estimates.here(RUN)) == (About(10, scaled=False), None)
     for seconds in (40, 50, 90):
         estimates.learn(RUN, seconds)
-    assert (estimates.seconds(RUN), estimates.any_run()) == (About(50, scaled=False), 50)
-    estimates.learn(run(system="net/ce-all"), 60)
-    assert (estimates.seconds(RUN), estimates.any_run()) == (About(50, scaled=False), 55)
+    assert (estimates.seconds(RUN), estimates.here(RUN)) == (About(50, scaled=False), 50)
+    assert estimates.here(run(options={"patience": 10})) is None  # another seed may stop at another epoch
+
+
+def test_records_of_the_project_tell_of_runs_that_go_elsewhere(store: Store, put: Put, tmp_path: Path) -> None:
+    put(10, end={"epochs": 7})
+    elsewhere = Estimates(Store(tmp_path / "other", tmp_path), DATA, committed=store)
+    assert (elsewhere.seconds(RUN), elsewhere.epochs(RUN)) == (About(10, scaled=False), (None, [7]))
 
 
 def test_a_scaled_time_is_marked_as_such() -> None:
