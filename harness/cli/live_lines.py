@@ -1,7 +1,7 @@
 """A few lines at the bottom of a terminal that are redrawn in place, also when its width changes.
 
 A terminal that becomes narrower wraps the lines that are on it, so the rows that the last drawing takes are counted
-anew at the present width. rich's own live display takes them from the old width and leaves rests behind.
+again at the present width. rich's own live display takes them from the old width and leaves rests behind.
 """
 
 from __future__ import annotations

@@ -38,12 +38,12 @@ class Going:
 
     Attributes:
         since: monotonic clock at its start.
-        interval, told: seconds between plain lines, and when the last one was.
+        interval: seconds between plain lines; reported: monotonic clock at the last one.
     """
 
     prepared: PreparedRun
     since: float
-    told: float
+    reported: float
     interval: float = FIRST_LINE_S
 
 
@@ -57,7 +57,7 @@ class State:
 
 
 class Progress(Observer):
-    """Shows how an execution goes."""
+    """The display of an execution's progress."""
 
     def __init__(self, request: TableRequest, console: Console) -> None:
         self.request, self.console = request, console
@@ -78,7 +78,7 @@ class Progress(Observer):
         self.lines.erase()
 
     def begun(self, runs: Sequence[Run]) -> None:
-        """Count all needed runs; what another harness left undone is among them already."""
+        """Count all needed runs, those left unfinished by another harness included."""
         if not self.total:
             self.left = {run.key for run in runs}
             self.total = len(runs)
@@ -91,7 +91,7 @@ class Progress(Observer):
             self.say(f"start   {run.label}")
 
     def ended(self, run: Run) -> None:
-        """Nothing more is to come of a run."""
+        """Forget a run that has ended."""
         self.going.pop(run.key, None)
         self.left.discard(run.key)
 
@@ -107,15 +107,15 @@ class Progress(Observer):
         line = f"{how} {run.label} ({duration(record.content['seconds'])}{epochs}){reason}"
         self.say(line, style="" if judged.status == "finished" else "red")
         if record.content["disagreements"]:
-            self.say(f"        printed metrics do not follow from the ranks: {record.content['disagreements'][0]}")
+            self.say(f"        printed metrics disagree with the ranks: {record.content['disagreements'][0]}")
 
     def gap(self, run: Run, error: HarnessError) -> None:
-        """A run could not begin, or nothing of it was kept."""
+        """Report a run that could not start or left no record."""
         self.ended(run)
         self.say(f"NOT RUN {run.label}: {error.where}: {error.what}", style="red")
 
     def waiting(self, run: Run) -> None:
-        """Another harness holds this run."""
+        """Report a run that another harness is executing."""
         self.say(f"waiting {run.label}: another harness is running it")
 
     def say(self, text: str, style: str = "") -> None:
@@ -133,8 +133,8 @@ class Progress(Observer):
             self.lines.draw(self.drawing(now))
             return
         for key, going in self.going.items():
-            if now - going.told >= going.interval:
-                going.told, going.interval = now, min(2 * going.interval, LAST_INTERVAL_S)
+            if now - going.reported >= going.interval:
+                going.reported, going.interval = now, min(2 * going.interval, LAST_INTERVAL_S)
                 state = self.state(key, now)
                 text = f"{course_text(state.course)}; {duration(state.seconds)} so far, {left_text(state.left)}"
                 self.say(f"running {going.prepared.label}: {text}")

@@ -1,4 +1,4 @@
-"""Prints the runs of a table: what is planned, what each left, and one run in full."""
+"""Prints the plan of a table's runs, the status of each, and one run in full."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def print_as_json(request: TableRequest, rows: Callable[[TableRequest], Sequence
 
 
 def print_plan(request: TableRequest) -> None:
-    """The runs of a table: what is there, what is missing and why, about how long and how large."""
+    """Print the runs of a table: finished, missing and why, with estimated time and disk space."""
     warn_of_unprinted_metrics(request)
     plan = table_status.plan_of(request)
     grid = grid_of("key", "dataset", "system", "seed", "state", "about")
@@ -41,22 +41,22 @@ def print_plan(request: TableRequest) -> None:
     out = console()
     out.print(grid)
     n_missing, n_failed = (sum(getattr(run, name) for run in plan.runs) for name in ("to_run", "failed"))
-    kept = f" ({n_failed} failed; --retry-failed runs them again)" if n_failed else ""
+    kept = f" ({n_failed} failed; --retry-failed repeats them)" if n_failed else ""
     n_running = sum(run.running is not None for run in plan.runs)
     now = f", {n_running} of them running now" if n_running else ""
-    out.print(f"{len(plan.runs)} runs, {len(plan.runs) - n_missing} there{kept}, {n_missing} to run{now}")
+    out.print(f"{len(plan.runs)} runs, {len(plan.runs) - n_missing} finished{kept}, {n_missing} to run{now}")
     for line in (plan.summary, *plan.downloads):
         if line:
             out.print(line, soft_wrap=True)
 
 
 def seed_text(seed: int | None) -> str:
-    """A seed, a dash where nothing is random."""
+    """A seed, or a dash if the run is deterministic."""
     return "–" if seed is None else str(seed)
 
 
 def print_status(request: TableRequest) -> None:
-    """Every run of a table with what its record says, or with how far it is."""
+    """Print every run of a table with the result in its record, or with its progress."""
     found = table_status.statuses(request)
     grid = grid_of("key", "dataset", "system", "seed", "status", "epochs", "time", "peak MB", "reason")
     for run in found:
@@ -79,7 +79,7 @@ def status_cells(run: RunStatus) -> tuple[str, ...]:
     epochs = "" if run.epochs is None else f"{run.epochs}" + (" (cap)" if run.epochs == run.epoch_cap else "")
     time = "" if run.seconds is None else rounding.duration(run.seconds)
     memory = "" if run.peak_memory_mb is None else f"{run.peak_memory_mb:.0f}"
-    doubt = "" if run.agrees else "printed metrics do not follow from the ranks"
+    doubt = "" if run.agrees else "printed metrics disagree with the ranks"
     return (run.status, epochs, time, memory, run.reason if run.status == "failed" else doubt)
 
 
@@ -102,7 +102,7 @@ def show_run(config: Config, key: str, log: bool) -> None:
     out = console()
     if log:
         if not path.is_file():
-            raise StoreError(str(path), "no such log", "the run never began, or the file was removed")
+            raise StoreError(str(path), "no such log", "the run never started, or the file was removed")
         out.print(Text(path.read_text(encoding="utf-8")), soft_wrap=True)
         return
     out.print(facts(record))

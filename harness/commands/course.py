@@ -2,7 +2,7 @@
 
 The time left is a number only where it can be one. A training that stops early ends when its validation metric no
 longer improves, which another seed does at another epoch: of the estimates from other seeds for committed trainings,
-one in fourteen was off by more than 30 %, even where those seeds agreed. So only a record of the very same run, or the
+one in fourteen was off by more than 30 %, even where those seeds agreed. So only a record of the same run, or the
 most epochs that are allowed, say when it ends; else the least is given, and what other seeds took.
 """
 

@@ -60,7 +60,7 @@ class PlannedRun:
     """One run as `harness plan` shows it.
 
     Attributes:
-        state: why it must run, "there", or why it is kept although it failed.
+        state: why it must run, "finished", or why it is kept although it failed.
         to_run: whether `harness reproduce` would carry it out.
         about: seconds that it would take; None where nothing says so.
     """
@@ -114,7 +114,7 @@ def plan_of(request: TableRequest) -> Plan:
     planned = []
     for run in runs:
         stored, to_run = judged[run.key], run.key in why
-        state = why.get(run.key, stored.reason or "there")
+        state = why.get(run.key, stored.reason or "finished")
         now = running(run, held[run.key], cost) if run.key in held else None
         about = cost.seconds(run) if to_run else None
         failed = stored.status == "failed" and not to_run
