@@ -7,24 +7,45 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.cache_app import cache_app
 from harness.cli.check import check_app
 from harness.cli.dataset import dataset_app
+from harness.cli.grouped_help import GroupedCommands
 from harness.cli.images import images_app
-from harness.cli.options import Artifact, Device, Json, Project, with_table_options
+from harness.cli.options import METRICS, Artifact, Device, Json, Project, with_table_options
 from harness.cli.patch import patch_app
+from harness.cli.runs_app import runs_app
 
 if TYPE_CHECKING:
     from harness.commands.joined import JoinedRequest
     from harness.commands.table_request import TableRequest
 
+
+def print_version(asked: bool) -> None:
+    """Print the version and exit, if that is asked for."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"harness {version('seqrec-harness')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="harness",
     no_args_is_help=True,
-    add_completion=False,
+    cls=GroupedCommands,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Rebuild a published table from pinned upstream code and test its values and claims statistically.",
 )
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=print_version, help="print the version and exit")
+    ] = False,
+) -> None:
+    """Rebuild a published table from pinned upstream code and test its values and claims statistically."""
 
 
 def joined_request(request: TableRequest) -> JoinedRequest:
@@ -65,6 +86,7 @@ def report(
     formats: Annotated[
         str, typer.Option("--format", help="comma-separated: md, tex, csv, html, figures")
     ] = "md,tex,csv,html",
+    as_json: Json = False,
 ) -> None:
     """Build a table from existing records and write it; executes no run."""
     from harness.cli import reproduce as reporting
@@ -73,7 +95,8 @@ def report(
         from harness.cli import joined
 
         raise typer.Exit(joined.report(joined_request(request)))
-    raise typer.Exit(reporting.report(request, [part.strip() for part in formats.split(",") if part.strip()]))
+    chosen = [part.strip() for part in formats.split(",") if part.strip()]
+    raise typer.Exit(reporting.report(request, chosen, as_json))
 
 
 def compare(
@@ -82,11 +105,12 @@ def compare(
     b: Annotated[str, typer.Argument(help="the system or run key to compare with", show_default=False)],
     metrics: Annotated[str, typer.Option(help="comma-separated, e.g. HIT@10,MRR [default: the recipe's]")] = "",
     wilcoxon: Annotated[bool, typer.Option("--wilcoxon", help="also run the Wilcoxon signed-rank test")] = False,
+    as_json: Json = False,
 ) -> None:
     """Test two systems, or two runs, against each other on existing records."""
     from harness.cli import compare as comparing
 
-    comparing.show(request, a, b, metrics, wilcoxon)
+    comparing.show(request, a, b, metrics, wilcoxon, as_json)
 
 
 def export(
@@ -140,8 +164,8 @@ OTHER = {
     "artifact": (Annotated[str, typer.Option(help="artifact of the two systems [default: the one with both]")], ""),
     "seeds": (Annotated[str, typer.Option(help="e.g. 42,43 [default: all that both systems have]")], ""),
 }
-app.command()(with_table_options(reproduce, ways=True))
-app.command()(with_table_options(report))
+app.command()(with_table_options(reproduce, ways=True, other=METRICS))
+app.command()(with_table_options(report, other=METRICS))
 app.command()(with_table_options(compare, other=OTHER))
 app.command()(with_table_options(export))
 app.command()(with_table_options(plan))
@@ -225,22 +249,9 @@ def timesteps(
         typer.echo(path)
 
 
-runs_app = typer.Typer(help="Inspect single runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 app.add_typer(patch_app, name="patch")
 app.add_typer(images_app, name="images")
 app.add_typer(check_app, name="check")
 app.add_typer(dataset_app, name="dataset")
-
-
-@runs_app.command("show")
-def show(
-    key: Annotated[str, typer.Argument(help="a run key or its first characters")],
-    log: Annotated[bool, typer.Option("--log", help="print the upstream's output instead")] = False,
-    project: Project = None,
-) -> None:
-    """Show one record: inputs, results and duration."""
-    from harness.cli import runs
-    from harness.core.config import load
-
-    runs.show_run(load(project), key, log)
+app.add_typer(cache_app, name="cache")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from harness.cli.console import console
+from harness.cli.console import console, print_json
 from harness.commands import compare
 from harness.commands.table_request import TableRequest
 from harness.core.errors import ArgumentError
+from harness.stats.metrics import metric_list
 
 
-def show(request: TableRequest, a: str, b: str, metrics: str, wilcoxon: bool = False) -> None:
+def show(request: TableRequest, a: str, b: str, metrics: str, wilcoxon: bool = False, as_json: bool = False) -> None:
     """Print values, tests and single seeds of the two; return the exit code.
 
     Args:
@@ -20,11 +21,16 @@ def show(request: TableRequest, a: str, b: str, metrics: str, wilcoxon: bool = F
 
     if a == b:
         raise ArgumentError("compare", f"{a} is compared with itself", "name two different systems or runs")
-    asked = compare.metric_list(metrics)
+    asked = metric_list(metrics)
     if compare.KEY.fullmatch(a) and compare.KEY.fullmatch(b):
         table = compare.runs(request.config, a, b, asked, wilcoxon)
     else:
         table = compare.systems(request, a, b, asked, wilcoxon)
+    if as_json:
+        from harness.report.formats.plain import plain
+
+        print_json(plain(table))
+        return
     out = console()
     for block in terminal.blocks(table, details=True):
         out.print(block)

@@ -13,13 +13,29 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from harness.core.errors import ArgumentError
+from harness.core.errors import ArgumentError, HarnessError
 from harness.core.name_values import name_values
 
 if TYPE_CHECKING:
     from harness.commands.table_request import TableRequest
 
-Artifact = Annotated[str, typer.Argument(help="li2023/table2, or an alias such as table2 or demo")]
+
+def complete_artifact(incomplete: str) -> list[str]:
+    """Artifacts and aliases that begin so, for completion in a shell."""
+    from harness.core.config import load
+    from harness.recipes.recipe import artifacts
+
+    try:
+        config = load(None)
+    except HarnessError:
+        return []
+    return [name for name in (*config.file.aliases, *artifacts(config.root)) if name.startswith(incomplete)]
+
+
+Artifact = Annotated[
+    str,
+    typer.Argument(help="li2023/table2, or an alias such as table2 or demo", autocompletion=complete_artifact),
+]
 Where = Annotated[list[str] | None, typer.Option(help="select runs, e.g. dataset=lastfm,model=sasrec|s3rec")]
 Seeds = Annotated[str, typer.Option(help="e.g. 42,43,44 or 42-46 [default: the recipe's]")]
 Profile = Annotated[
@@ -31,6 +47,7 @@ Set = Annotated[
 Loss = Annotated[
     list[str] | None, typer.Option("--loss", help="add a loss: mine.py:my_loss or gbce:k=256,t=0.75; repeatable")
 ]
+Metrics = Annotated[str, typer.Option(help="metrics of the table, e.g. HIT@5,MRR [default: the recipe's]")]
 Pretrain = Annotated[
     int | None,
     typer.Option(help="pre-train for this many epochs instead of using released weights; takes hours", min=1),
@@ -67,6 +84,7 @@ TABLE: dict[str, tuple[Any, Any]] = {  # which table: what its runs and numbers 
     "project": (Project, None),
 }
 EXAMPLES = {"--where": "dataset=lastfm,model=sasrec", "--set": "epochs=5,patience=60"}
+METRICS: dict[str, tuple[Any, Any]] = {"metrics": (Metrics, "")}
 WAYS: dict[str, tuple[Any, Any]] = {"jobs": (Jobs, None), "timeout": (Timeout, None), "retry_failed": (Retry, False)}
 
 
@@ -115,13 +133,14 @@ def request_of(
     *, artifact: str, where: list[str] | None, seeds: str, profile: str, options: list[str] | None,
     losses: list[str] | None, pretrain: int | None, device: str, threads: int | None, kind: str, python: str,
     executor: str, gpus: str, project: Path | None, jobs: int | None = None, timeout: float | None = None,
-    retry_failed: bool = False,
+    retry_failed: bool = False, metrics: str = "",
 ) -> TableRequest:  # fmt: skip
     """The request that the arguments make."""
     from harness.commands.table_request import TableRequest
     from harness.core.config import load
     from harness.executors.options import ExecutionOptions, check_options
     from harness.recipes.selection import Settings, parse_seeds
+    from harness.stats.metrics import metric_list
 
     config = load(project)
     local = config.file.local
@@ -136,6 +155,7 @@ def request_of(
         losses=tuple(losses or ()),
         device=device,
         threads=threads or local.threads,
+        metrics=metric_list(metrics),
     )
     ways = ExecutionOptions(
         jobs or local.jobs, timeout or local.timeout_s, kind, python, executor, gpus, retry_failed, say

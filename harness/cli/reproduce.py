@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from harness.cli.console import console, progress_console
+from harness.cli.console import console, print_json, progress_console
 from harness.cli.progress import Progress
 from harness.commands import reproduce as workflow
 from harness.commands.request_file import FIGURES
@@ -34,10 +34,15 @@ def reproduce(request: TableRequest) -> int:
     return exit_code(made)
 
 
-def report(request: TableRequest, formats: Sequence[str]) -> int:
+def report(request: TableRequest, formats: Sequence[str], as_json: bool = False) -> int:
     """Print and write the table from existing records; return the verdict's exit code."""
     warn_of_unprinted_metrics(request)
     made = workflow.report(request, formats)
+    if as_json:
+        from harness.report.formats.plain import plain
+
+        print_json(plain(made.table))
+        return exit_code(made)
     print_table(made.table, made.files, request.config.root)
     return exit_code(made)
 

@@ -20,7 +20,6 @@ from harness.recipes import recipe
 from harness.runs import store
 from harness.runs.stored import Record, judge
 from harness.runs.validation import disagreements, marks
-from harness.stats.metrics import parse
 from harness.tables.build import ClaimVerdict, DatasetSpec, Note, SystemSpec, Table, TableSpec
 from harness.tables.ties import judged_table
 
@@ -196,15 +195,3 @@ def protocol(results: Sequence[RunResult]) -> dict[str, str]:
     """The protocol of the ranks, as far as both runs agree."""
     first, second = (dict(r.ranks.protocol) if r.ranks else {} for r in results)
     return {name: value for name, value in first.items() if second.get(name) == value}
-
-
-def metric_list(text: str) -> tuple[str, ...]:
-    """`HIT@10,MRR` as names.
-
-    Raises:
-        ArgumentError: an unknown metric.
-    """
-    names = tuple(part.strip() for part in text.split(",") if part.strip())
-    for name in names:
-        parse(name)
-    return names

@@ -71,6 +71,7 @@ class RequestFile(Strict):
     pretrain: int | None = None
     options: dict[str, str] = Field(default_factory=dict)
     losses: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     device: str = "cpu"
     threads: int = 1
     executor: str = "local"
@@ -87,6 +88,7 @@ class RequestFile(Strict):
         settings = Settings(
             where=self.where, seeds=self.seeds, profile=self.profile, pretrain=self.pretrain, options=self.options,
             losses=self.losses, device=self.device, threads=self.threads,
+            metrics=self.metrics,
         )  # fmt: skip
         ways = ExecutionOptions(environment=self.environment, executor=self.executor, versions=self.versions)
         return TableRequest(config, self.artifact, settings, ways)
@@ -102,7 +104,7 @@ def describe(request: TableRequest, **made: Any) -> RequestFile:
     return RequestFile(
         artifact=request.artifact, where=dict(settings.where), seeds=settings.seeds, profile=settings.profile,
         pretrain=settings.pretrain, options=dict(settings.options), losses=settings.losses, device=settings.device,
-        threads=settings.threads, executor=request.executor, environment=ways.environment,
+        threads=settings.threads, metrics=settings.metrics, executor=request.executor, environment=ways.environment,
         versions=request.workspace.backend.versions, **made,
     )  # fmt: skip
 

@@ -93,7 +93,7 @@ class TableRequest:
         Raises:
             RecipeError: no such artifact, or a recipe with mistakes.
         """
-        if not self.settings.where or self.is_joined or self.only_counts:
+        if not self.name or not self.settings.where or self.is_joined or self.only_counts:
             return self
         recipe = load_recipe(self.config.root, self.name, self.config.file.aliases)
         where = respelled(recipe, self.settings.where)
@@ -112,7 +112,7 @@ class TableRequest:
     @property
     def unprinted_metrics(self) -> tuple[str, ...]:
         """Metrics of the recipe without a number in the paper."""
-        return unprinted_metrics(self.recipe, self.published)
+        return () if self.settings.metrics else unprinted_metrics(self.recipe, self.published)
 
     @cached_property
     def paper_significance(self) -> significance.PaperSignificance:
@@ -220,6 +220,7 @@ class TableRequest:
         parts += [f"{key}={value}" for key, value in sorted(settings.options.items())]
         asked = settings.seeds if settings.seeds != self.recipe.seeds else None
         parts += [f"seeds={'+'.join(map(str, asked))}"] if asked else []
+        parts += [f"metrics={'+'.join(settings.metrics)}"] if settings.metrics else []
         parts += [settings.device] if settings.device != "cpu" else []
         parts += [f"threads={settings.threads}"] if settings.threads != self.config.file.local.threads else []
         parts += [self.execution_options.environment] if self.execution_options.environment else []

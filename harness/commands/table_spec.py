@@ -19,17 +19,22 @@ def table_spec(request: TableRequest, changed: Recipe | None = None) -> TableSpe
     """
     recipe, settings = changed or request.recipe, request.settings
     chosen = selection.systems(recipe, settings.where)
+    metrics = settings.metrics or recipe.metrics
     names = list(dict.fromkeys(run.dataset for run in request.runs))
     return TableSpec(
         artifact=recipe.artifact,
         title=recipe.title,
-        metrics=recipe.metrics,
+        metrics=metrics,
         datasets=tuple(DatasetSpec(name, request.data[name].label, request.data[name].users) for name in names),
         systems=tuple(system_spec(key, system) for key, system in chosen.items()),
-        claims=(
-            *(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
-            *extra_datasets.comparisons(recipe, request.added_datasets, chosen),
-            *extra_losses.comparisons(chosen, recipe.metrics),
+        claims=tuple(
+            claim
+            for claim in (
+                *(c for c in recipe.claim_list() if c.better in chosen and c.worse in chosen),
+                *extra_datasets.comparisons(recipe, request.added_datasets, chosen),
+                *extra_losses.comparisons(chosen, metrics),
+            )
+            if claim.metric in metrics
         ),
         footnotes=extra_losses.footnotes(recipe),
         margin_relative=recipe.margin.relative,

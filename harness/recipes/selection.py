@@ -24,6 +24,7 @@ class Settings:
         pretrain: epochs of a local pre-training, None for the dataset's weights.
         options: values of --set.
         losses: added losses, as written: gbce:k=256 or mine.py:my_loss.
+        metrics: of the table; () for those of the recipe.
     """
 
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class Settings:
     losses: tuple[str, ...] = ()
     device: str = "cpu"
     threads: int = 1
+    metrics: tuple[str, ...] = ()
 
 
 def options(recipe: Recipe, settings: Settings, dataset: str = "", system: System | None = None) -> dict[str, Scalar]:

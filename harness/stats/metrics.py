@@ -65,6 +65,20 @@ def parse(name: str) -> Metric:
     raise ArgumentError(f"metric {name!r}", "unknown metric", f"{hint}known: {KNOWN}")
 
 
+def metric_list(text: str) -> tuple[str, ...]:
+    """`HIT@10,MRR` as names.
+
+    Raises:
+        ArgumentError: an unknown metric, or one that is given twice.
+    """
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    for name in names:
+        parse(name)
+    if len(set(names)) < len(names):
+        raise ArgumentError("--metrics", f"{text!r} has a metric twice", "give each metric once")
+    return names
+
+
 def understood(name: str) -> str:
     """Our name of a metric in an upstream's spelling (hit@10, HR@10, Recall@10, test_ndcg@10), "" for none."""
     stem, at, k = re.sub(r"[\s_-]", "", re.sub(r"^\s*test[\s_/:.-]+", "", name, flags=re.I)).upper().partition("@")
