@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.commands import calibration, count_datasets, timesteps
+from harness.commands import count_datasets
 from harness.commands.reproduce import Rendered, judged, load_results, rendered
 from harness.commands.request_file import Drawing, RequestFile
 from harness.commands.table_request import TableRequest
@@ -32,7 +32,9 @@ def make_again(config: Config, asked: RequestFile) -> Rendered:
 
 
 def drawn(request: TableRequest, drawing: Drawing) -> dict[str, bytes]:
-    """The files of one drawing."""
+    """The files of one drawing. Drawing is imported when asked for: it takes half a second."""
+    from harness.commands import calibration, timesteps
+
     if drawing.kind == "timesteps":
         return timesteps.drawn(request, drawing.dataset, drawing.at)
     return calibration.drawn(request, drawing.dataset)

@@ -46,6 +46,17 @@ def small() -> dict[str, bytes]:
     return files(data(spec(), runs))
 
 
+@pytest.fixture(scope="module")
+def found_small() -> dict[str, bytes]:
+    return small()
+
+
+@pytest.fixture
+def only_svg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other format is drawn, since their fonts take seconds."""
+    monkeypatch.setattr("harness.report.figures.FORMATS", ("svg",))
+
+
 def test_every_figure_comes_in_every_format(found: dict[str, bytes]) -> None:
     names = {name.rpartition(".")[0] for name in found}
     assert names == {"agreement-d", "differences-d-hit-10", "differences-d-ndcg-10", "curves-d", "cost-d"}
@@ -70,7 +81,9 @@ def test_the_same_data_give_the_same_bytes(found: dict[str, bytes]) -> None:
     assert files(awkward_data()) == found
 
 
-def test_another_process_another_day_and_the_users_style_change_nothing(tmp_path: Path) -> None:
+def test_another_process_another_day_and_the_users_style_change_nothing(
+    tmp_path: Path, found_small: dict[str, bytes]
+) -> None:
     """Hash seeds order sets, clocks give dates, and a matplotlibrc of the user's gives fonts and sizes."""
     (tmp_path / "matplotlibrc").write_text(
         "font.size: 20\nsvg.fonttype: path\nlines.linewidth: 9\nxtick.direction: in\n"
@@ -85,14 +98,13 @@ def test_another_process_another_day_and_the_users_style_change_nothing(tmp_path
     env = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "77", "MATPLOTLIBRC": str(tmp_path)}
     env |= {"SOURCE_DATE_EPOCH": "86400", "TZ": "Asia/Tokyo"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-    mine = [f"{name} {hashlib.sha256(content).hexdigest()}" for name, content in sorted(small().items())]
+    mine = [f"{name} {hashlib.sha256(content).hexdigest()}" for name, content in sorted(found_small.items())]
     assert done.stdout.splitlines() == mine
 
 
-def test_the_callers_settings_are_left_alone() -> None:
-    mine = small()
+def test_the_callers_settings_are_left_alone(found_small: dict[str, bytes]) -> None:
     with matplotlib.rc_context({"font.size": 20.0, "xtick.direction": "in"}):
-        assert small() == mine
+        assert small() == found_small
         assert matplotlib.rcParams["font.size"] == 20.0
 
 
@@ -130,6 +142,7 @@ def test_what_a_name_may_hold_beyond_the_font_and_xml() -> None:
     assert "A日本🙂next" in said(made["agreement-d.svg"])
 
 
+@pytest.mark.usefixtures("only_svg")
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -144,6 +157,7 @@ def test_what_is_no_reproduction_says_so_twice_in_every_figure(more: dict[str, o
     assert [said(svg).count(message) for svg in svgs] == [2] * 5
 
 
+@pytest.mark.usefixtures("only_svg")
 def test_options_set_by_hand_are_told_in_every_figure() -> None:
     made = files(awkward_data(changed=("patience 60 (recipe: 10)",)))
     assert all("patience60(recipe:10)" in said(content) for name, content in made.items() if name.endswith(".svg"))
@@ -154,6 +168,7 @@ def test_an_ordinary_table_has_no_banner(found: dict[str, bytes]) -> None:
         assert not name.endswith(".svg") or not re.search("DEMONSTRATION|NOTAREPRODUCTION", said(content))
 
 
+@pytest.mark.usefixtures("only_svg")
 def test_datasets_whose_names_differ_in_signs_only_do_not_overwrite_each_other() -> None:
     two = spec(datasets=(DatasetSpec("d", "First", 100), DatasetSpec("D!", "Second", 100)))
     runs = [run("a", 1, hits(10, 100)), run("a", 1, hits(30, 100), dataset="D!", key="other")]
