@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# Tests of one file stay on one worker, files in their order: containers and whole commands, which take longest, begin.
+# Tests of one file stay on one worker. Files keep their order: tests of containers and of whole commands, the longest,
+# come first.
 SPREAD := -n auto --maxprocesses 4 --no-loadscope-reorder
 
-unexport PYTHONDONTWRITEBYTECODE  # tests start Python many times, and each would compile every module anew
+unexport PYTHONDONTWRITEBYTECODE  # tests start Python many times; without bytecode each start compiles every module
 
 .PHONY: check clean demo locks test upstream
 
@@ -31,7 +32,7 @@ $(VENV)/.demo: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
-demo: $(VENV)/.demo  ## the whole way on generated data, in under a minute: table on the terminal, Markdown and LaTeX
+demo: $(VENV)/.demo  ## everything on generated data, in under a minute: table on the terminal, Markdown and LaTeX
 	$(BIN)/harness reproduce demo
 
 check: $(STAMP)  ## lint, types and the unit tests that need neither PyTorch nor TensorFlow
