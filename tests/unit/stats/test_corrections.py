@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 
@@ -15,6 +16,12 @@ from harness.stats.corrections import Correction
 
 ORACLES: dict[Correction, str] = {"holm": "holm", "bonferroni": "bonferroni", "benjamini-hochberg": "fdr_bh"}
 P_VALUES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.05, 1.0])), min_size=1, max_size=30)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _little_garbage() -> None:
+    """The oracle searches for garbage in each of its calls, which takes long where frameworks are loaded."""
+    gc.freeze()
 
 
 @settings(deadline=None)
