@@ -77,7 +77,7 @@ def systems(request: TableRequest, a: str, b: str, metrics: Sequence[str], wilco
     Raises:
         ArgumentError: no artifact has both, or several have. StoreError: no records to compare yet.
     """
-    request = replace(request, name=request.name or the_artifact(request.config, a, b))
+    request = replace(request, name=request.name or the_artifact(request.config, a, b)).with_known_spelling()
     if request.settings.seeds is None:
         request = replace(
             request, settings=replace(request.settings, seeds=seeds_of(request, a, b) or request.recipe.seeds)

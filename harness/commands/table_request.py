@@ -90,6 +90,8 @@ class TableRequest:
     def with_known_spelling(self) -> TableRequest:
         """The same request, its filters in the spelling of the recipe: `dataset=LastFM` means lastfm.
 
+        A request that does not name its artifact yet stays as it is.
+
         Raises:
             RecipeError: no such artifact, or a recipe with mistakes.
         """
