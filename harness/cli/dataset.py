@@ -1,4 +1,4 @@
-"""`harness dataset add`: one's own data into a code base."""
+"""`harness dataset add`: adds your own data to a code base."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ if TYPE_CHECKING:
 
 dataset_app = typer.Typer(help="Datasets of your own.", no_args_is_help=True)
 
-Project = Annotated[Path | None, typer.Option(help="folder with harness.toml; found upwards from here by default")]
-Core = Annotated[int, typer.Option(help="leave out users and items with fewer interactions, until none is left", min=0)]
-Length = Annotated[int, typer.Option(help="leave out users with fewer items; leave-one-out needs 3", min=0)]
+Project = Annotated[Path | None, typer.Option(help="folder with harness.toml [default: found upwards from here]")]
+Core = Annotated[int, typer.Option(help="remove users and items with fewer interactions, repeatedly", min=0)]
+Length = Annotated[int, typer.Option(help="remove users with fewer items; leave-one-out needs 3", min=0)]
 
 
 @dataset_app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="interactions, in one of the formats of docs/data.md")],
-    upstream: Annotated[str, typer.Option(help="the code base that is to read it, such as s3rec")],
-    name: Annotated[str, typer.Option(help="what to call it in --where dataset=NAME")],
-    label: Annotated[str, typer.Option(help="what tables print; the name by default")] = "",
-    kind: Annotated[str, typer.Option("--format", help="recbole, movielens, csv, plain or sequences")] = "",
-    repeats: Annotated[str, typer.Option(help="items that a user has again: refuse, first, last or keep")] = "refuse",
+    upstream: Annotated[str, typer.Option(help="the code base for the dataset, such as s3rec")],
+    name: Annotated[str, typer.Option(help="name of the dataset for --where dataset=NAME")],
+    label: Annotated[str, typer.Option(help="name in tables [default: the name]")] = "",
+    kind: Annotated[
+        str, typer.Option("--format", help="recbole, movielens, csv, plain or sequences [default: detected]")
+    ] = "",
+    repeats: Annotated[str, typer.Option(help="repeated items of a user: refuse, first, last or keep")] = "refuse",
     core: Core = 0,
     min_length: Length = 0,
-    replace: Annotated[bool, typer.Option("--replace", help="a dataset of this name that was added before")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="replace an added dataset of this name")] = False,
     project: Project = None,
 ) -> None:
     """Check interactions, number users and items from 1, filter, and write the files that the code base reads."""
@@ -44,9 +46,9 @@ def add(
 
 
 def told(added: Added, root: Path) -> list[str]:
-    """What was read, left out and written, and what to do next."""
+    """A summary: read, removed and written data, and the next command."""
     data, origin = added.dataset, added.dataset.origin
-    assert origin is not None, "what was added has an origin"
+    assert origin is not None, "an added dataset has an origin"
     order = "by their times" if origin.order == "time" else "in the order of the file"
     lines = [
         f"{data.name} for {data.upstream}: {counted(data)}",
@@ -64,7 +66,7 @@ def told(added: Added, root: Path) -> list[str]:
         least += [f"users with fewer than {origin.min_length} items"] if origin.min_length else []
         lines.append(f"left out: {counted(origin.left_out)} ({', '.join(least)})")
     if added.seen_tests:
-        had = f"{some(added.seen_tests, 'user has', 'users have')} had the test item before"
+        had = f"{some(added.seen_tests, 'user has', 'users have')} have the test item in their history"
         lines.append(f"note: {had}: a code base that leaves seen items out cannot recommend it")
     shown = [str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in added.paths]
     lines.append(f"written: {', '.join(shown)}")

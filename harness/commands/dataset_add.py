@@ -1,6 +1,6 @@
-"""`harness dataset add`: one's own interactions become a dataset of a code base, by content, with how it was made.
+"""`harness dataset add`: makes your own interactions a dataset of a code base, by content, with its origin.
 
-Nothing is written before everything was looked at: data files first, then the entry in recipes/data.
+Everything is checked before anything is written: data files first, then the entry in recipes/data.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What to add.
+    """A request to add a dataset.
 
     Attributes:
         name: of the dataset, for --where and for the code base.
-        label: what tables print, "" for the name.
-        kind: format of the file, "" to find it.
-        replace: a dataset of this name that was added before.
+        label: name in tables, "" for the name.
+        kind: format of the file, "" to detect it.
+        replace: whether to replace an added dataset of this name.
     """
 
     file: Path
@@ -47,11 +47,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Added:
-    """What was added.
+    """The result of adding a dataset.
 
     Attributes:
         paths: files that were written: data, the list of ids, the entry.
-        artifacts: tables of the code base in which the dataset can stand.
+        artifacts: tables of the code base that can use the dataset.
         equal_times, seen_tests: see `upstreams.own_data.filters.Filtered`.
     """
 
@@ -66,7 +66,7 @@ def add(config: Config, asked: Asked) -> Added:
     """Read, check, filter, number and write a dataset.
 
     Raises:
-        ArgumentError: a name or choice that cannot be. ConfigError: no such upstream. DatasetError: the file has
+        ArgumentError: an invalid name or choice. ConfigError: unknown upstream. DatasetError: the file has
             mistakes, all lines up to the first being read. StoreError: it cannot be written.
     """
     wanted = checked(config, asked)
@@ -92,23 +92,25 @@ def add(config: Config, asked: Asked) -> Added:
 
 
 def checked(config: Config, asked: Asked) -> OwnData:
-    """What the code base reads, for a name that is free.
+    """The code base's data format, if the name is free.
 
     Raises:
-        ArgumentError: the name cannot be, or the code base takes no other data.
+        ArgumentError: the name is invalid, or the code base supports no other data.
     """
     wanted = config.upstream(asked.upstream).own_data
     if wanted is None:
         takers = [name for name, upstream in config.file.upstreams.items() if upstream.own_data]
-        what = f"{asked.upstream} takes no data of one's own"
+        what = f"{asked.upstream} supports no own data"
         raise ArgumentError("--upstream", what, f"these do: {', '.join(takers)}; own_data in harness.toml says so")
     if not NAME.fullmatch(asked.name):
-        fix = "begin with a letter, go on with letters, digits, - and _, 40 at most"
-        raise ArgumentError("--name", f"{asked.name!r} is no name for a dataset", fix)
+        fix = "use a letter, then letters, digits, - and _, at most 40 characters"
+        raise ArgumentError("--name", f"{asked.name!r} is not a valid name of a dataset", fix)
     there = defined(config.root, asked.upstream)
     own = there.get(asked.name)
     if own and own.origin and not asked.replace:
-        raise ArgumentError("--name", f"{asked.name} was added before", "--replace replaces it; or choose another name")
+        raise ArgumentError(
+            "--name", f"{asked.name} was added before", "replace it with --replace, or use another name"
+        )
     taken = {word.lower() for key, data in there.items() if not data.origin for word in (key, data.name)}
     if asked.name.lower() in taken:
         what = f"{asked.upstream} has a dataset of this name: {asked.name}"

@@ -60,7 +60,7 @@ class TableRequest:
 
     @cached_property
     def written(self) -> Recipe:
-        """The recipe asked for, as it is written.
+        """The requested recipe without additions.
 
         Raises:
             RecipeError: unknown, or with mistakes.
@@ -74,7 +74,7 @@ class TableRequest:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe asked for, with the datasets and losses that the command line adds.
+        """The requested recipe, with the datasets and losses that the command line adds.
 
         Raises:
             HarnessError: a mistake in the recipe or in a loss; nothing was fetched or created yet.

@@ -24,12 +24,12 @@ class Companion(Strict):
 
 
 class OwnData(Strict):
-    """What an upstream reads of a dataset that it did not come with; `harness dataset add` writes that.
+    """The data format of an upstream for added datasets, written by `harness dataset add`.
 
     Attributes:
         layout: one line per user, or one line per interaction; ids go from 1 without gaps, oldest items first.
-        attributes: name of a JSON file with attributes of items that it opens besides, with {name} for the dataset's;
-            "" for none. In the file that is written every item has attribute 1.
+        attributes: name of a JSON file with item attributes that it also reads, with {name} for the dataset's;
+            "" for none. In the written file every item has attribute 1.
     """
 
     layout: Literal["users", "pairs"]
@@ -46,7 +46,7 @@ class Upstream(Strict):
         losses: names of patches/losses.yaml that its patches support.
         own_loss: whether its patches support a custom loss, which needs automatic differentiation.
         beside: repositories in its source tree under their names; they are not patched.
-        own_data: what it reads of datasets of one's own, None where it takes none.
+        own_data: its format for added datasets, None if it supports none.
     """
 
     url: str

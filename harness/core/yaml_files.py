@@ -37,7 +37,7 @@ def parse(path: Path, kind: type[Model], context: Any = None, printed: bool = Fa
 
 @lru_cache(maxsize=256)
 def once(text: str, loader: type[Loader], where: str, kind: type[BaseModel]) -> Any:
-    """The content of a file as a typed value, which never changes, so that each is read and checked once."""
+    """The content of a file as a typed value, which is immutable, so that each is read and checked once."""
     return typed(loaded(text, loader, where), where, kind)
 
 
@@ -120,5 +120,5 @@ def loaded(text: str, loader: type[Loader], where: str) -> Any:
 
 
 def unreadable(where: str, error: Exception) -> RecipeError:
-    """The error of a file that cannot be read as YAML."""
+    """The error of an invalid YAML file."""
     return RecipeError(where, f"is not readable: {error}", "correct the file")

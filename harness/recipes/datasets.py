@@ -24,7 +24,7 @@ class DataFile(Strict):
         sha256, blob: its content, by SHA-256, or by Git blob id if the SHA-256 is unknown.
         path: its path in the upstream at its pin, or in `source`, written `from`: another upstream or a release.
         url: its address, instead of a path.
-        local: where it lies in the folder `data` of harness.toml, in place of a path: one's own data.
+        local: its path in the folder `data` of harness.toml, instead of a path: your own data.
     A file that is fetched by URL or made by a generator may lack a hash; it cannot be used before it has one.
     """
 
@@ -38,7 +38,7 @@ class DataFile(Strict):
 
     @property
     def has_place(self) -> bool:
-        """Whether it can be read from somewhere; a generator makes it otherwise."""
+        """Whether it has a location; otherwise a generator creates it."""
         return bool(self.path or self.url or self.local)
 
     @property
@@ -61,7 +61,7 @@ class DataFile(Strict):
 
 
 class LeftOut(Strict):
-    """What a filter left out: users, items, interactions."""
+    """The numbers removed by a filter: users, items, interactions."""
 
     users: int = 0
     items: int = 0
@@ -69,18 +69,18 @@ class LeftOut(Strict):
 
 
 class Origin(Strict):
-    """Where the files of one's own dataset come from, as `harness dataset add` recorded it.
+    """The origin of an added dataset, recorded by `harness dataset add`.
 
     Attributes:
-        file, sha256, format: what was read, and as what.
+        file, sha256, format: the source file and its format.
         rows: interactions in it.
-        order: what a user's items are ordered by: the times of the file, or its lines.
-        repeats: what was done where a user has an item again: refused, the first or the last of them kept, or all.
-        repeated: how many interactions went for that reason.
-        identical: rows that were duplicates of another in user, item and time, and went.
-        core: least number of interactions of a user and of an item; 0 for any.
-        min_length: least number of items of a user; 0 for any.
-        left_out: by the two of them.
+        order: of a user's items: by the times of the file, or by its lines.
+        repeats: treatment of a user's repeated items: refused, the first, the last, or all kept.
+        repeated: number of interactions removed for that reason.
+        identical: number of removed rows with equal user, item and time.
+        core: minimum number of interactions of a user and of an item; 0 for any.
+        min_length: minimum number of items of a user; 0 for any.
+        left_out: by these two filters.
     """
 
     file: str
@@ -110,7 +110,7 @@ class Dataset(Strict):
             are then consecutive.
         generate: command, run in the upstream's source tree, that creates the files without a location in {data}, where
             the others are.
-        origin: of one's own data: the file it was made from, and how.
+        origin: of an added dataset: its source file and processing.
     """
 
     upstream: str
@@ -151,7 +151,7 @@ class DatasetFile(Strict):
 
 
 def files_of(root: Path, upstream: str) -> list[Path]:
-    """The files that define an upstream's datasets: recipes/data/<upstream>.yaml and those of the folder beside it."""
+    """The files that define an upstream's datasets: <upstream>.yaml and those in the folder <upstream>/."""
     folder = root / FOLDER
     found = [folder / f"{upstream}.yaml", *sorted((folder / upstream).glob("*.yaml"))]
     return [path for path in found if path.is_file()]

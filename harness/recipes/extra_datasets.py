@@ -1,7 +1,7 @@
-"""Datasets that the command line adds to a table: any of the code base's own beside those of the recipe.
+"""Datasets that the command line adds to a table: further ones of the code base.
 
-The recipe's claims stay about its own datasets, since nobody made them about others. On an added dataset their systems
-are compared all the same, and nobody says which is better.
+The recipe's claims apply only to its own datasets. On an added dataset their systems
+are compared without a claim.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from harness.recipes.systems import System
 
 
 def with_extra_datasets(recipe: Recipe, where: Where, known: Callable[[], Collection[str]]) -> Recipe:
-    """The recipe with the datasets that a filter names beyond its own, where its code base has them.
+    """The recipe with further datasets of its code base that a filter names.
 
-    One whose weights were released for single datasets is left as it is: it has no weights for others.
+    A recipe with weights released for single datasets is unchanged, since it has no weights for others.
 
     Args:
-        known: gives the keys of the code base's datasets; asked only for a name that the recipe does not have.
+        known: returns the keys of the code base's datasets; called only for a name that the recipe lacks.
     Raises:
-        ArgumentError: a name that nobody has.
+        ArgumentError: an unknown name.
     """
     asked = [name for name in where.get("dataset", ()) if name not in recipe.datasets]
     if not asked or recipe.checkpoints:

@@ -269,5 +269,5 @@ def read(folder: Path, entries: tuple[tuple[str, ...], ...] = ()) -> Overlay:
 
 @lru_cache(maxsize=512)
 def module(name: str, content: bytes) -> Module:
-    """A module, the same object for the same content, so that each text is parsed once, however many recipes use it."""
+    """A module, the same object for the same content, so that each text is parsed once for all recipes."""
     return Module(name, content)

@@ -52,11 +52,9 @@ def read(config: Config, file: DataFile, own: Clone) -> bytes:
 
 
 def not_there(place: Path) -> SourceError:
-    """The error of data of one's own that is not where it was put."""
-    fix = (
-        "copy it there from where it was added, or add it again by `harness dataset add`; HARNESS_DATA names the folder"
-    )
-    return SourceError(str(place), "is not there", fix)
+    """The error of a missing file of an added dataset."""
+    fix = "copy it there, or add it again by `harness dataset add`; HARNESS_DATA sets the folder"
+    return SourceError(str(place), "does not exist", fix)
 
 
 def clone_of_source(config: Config, name: str) -> tuple[Path, checkout.Pin]:

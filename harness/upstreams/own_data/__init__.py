@@ -1,1 +1,1 @@
-"""One's own interactions: read in the formats of public data, filtered, written as a code base reads them."""
+"""Your own interactions: read in the formats of public data, filtered, and written in a code base's format."""

@@ -1,7 +1,7 @@
-"""From interactions to one sequence per user: order, duplicates, repeats, k-core, least length; all of it is counted.
+"""From interactions to one sequence per user: order, duplicates, repeats, k-core, minimum length; with counts.
 
-What would change a result without anybody's choice is refused: items that a user has again, unless it is said what to
-do with them, and users with fewer items than leave-one-out needs, unless a filter leaves them out.
+Data that needs a choice is refused without one: repeated items of a user, and users with fewer items than
+leave-one-out needs.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ Sequences = Mapping[str, Sequence[str]]  # the items of each user, oldest first
 
 @dataclass(frozen=True)
 class Choices:
-    """What to do with interactions; see `recipes.datasets.Origin`, which records it."""
+    """The processing of interactions; see `recipes.datasets.Origin`, which records it."""
 
     repeats: Repeats = "refuse"
     core: int = 0
     min_length: int = 0
 
     def check(self) -> None:
-        """Nothing, for choices that can be followed.
+        """Check the choices.
 
         Raises:
-            ArgumentError: naming the one that cannot.
+            ArgumentError: with the invalid one.
         """
         if self.repeats not in REPEATS:
             raise ArgumentError("--repeats", f"unknown choice {self.repeats!r}", near_misses(self.repeats, REPEATS))
         for flag, value, least in (("--core", self.core, 2), ("--min-length", self.min_length, LEAST_ITEMS)):
             if value and value < least:
-                raise ArgumentError(flag, f"{value} leaves nothing out", f"give {least} or more, or leave it out")
+                raise ArgumentError(flag, f"{value} removes nothing", f"give {least} or more, or remove the option")
 
 
 @dataclass(frozen=True)
 class Filtered:
-    """What is left of interactions, and how it came about.
+    """The remaining interactions, with the counts of removed ones.
 
     Attributes:
         equal_times: interactions with the time of another one of their user; these keep the order of the file.
@@ -62,7 +62,7 @@ def filtered(given: Interactions, choices: Choices) -> Filtered:
     """One sequence per user.
 
     Raises:
-        ArgumentError: choices that cannot be followed. DatasetError: interactions that need a choice, or none is left.
+        ArgumentError: invalid choices. DatasetError: interactions that need a choice, or none is left.
     """
     choices.check()
     ordered = {user: in_order(rows) for user, rows in by_user(given.rows).items()}
@@ -120,10 +120,10 @@ def each_once(rows: Iterable[Row], key: Callable[[Row], object]) -> list[Row]:
 
 
 def refuse_repeats(path: Path, rows: Mapping[str, Sequence[Row]]) -> None:
-    """Refuse items that a user has again: a code base that leaves seen items out can then never hit them.
+    """Refuse repeated items of a user: a code base that excludes seen items can never recommend them.
 
     Raises:
-        DatasetError: naming one by its lines, and how many there are.
+        DatasetError: with the lines of one, and their number.
     """
     found = [(user, own) for user, own in rows.items() if len({row.item for row in own}) < len(own)]
     if not found:
@@ -131,13 +131,13 @@ def refuse_repeats(path: Path, rows: Mapping[str, Sequence[Row]]) -> None:
     user, own = found[0]
     n = sum(len(own) - len({row.item for row in own}) for _, own in found)
     again = next(row for place, row in enumerate(own) if row.item in {r.item for r in own[:place]})
-    what = f"user {user} has item {again.item} again; so do {len(found):,} users in all, {n:,} times"
+    what = f"user {user} has item {again.item} repeatedly; {len(found):,} users have {n:,} repeated items"
     fix = "keep one of each with --repeats first or --repeats last, or all of them with --repeats keep"
     raise DatasetError(f"{path}:{again.line}", what, fix)
 
 
 def core(sequences: Sequences, choices: Choices) -> Sequences:
-    """What is left when users and items with too few interactions go, until none has too few."""
+    """The interactions left after repeatedly removing users and items with too few."""
     least = max(choices.core, choices.min_length)
     while True:
         counts = Counter(item for sequence in sequences.values() for item in sequence)
@@ -149,23 +149,23 @@ def core(sequences: Sequences, choices: Choices) -> Sequences:
 
 
 def refuse_short(path: Path, sequences: Sequences, rows: Mapping[str, Sequence[Row]]) -> None:
-    """Refuse users from whom nothing can be held out, and an empty dataset.
+    """Refuse users with too few items to hold out, and an empty dataset.
 
     Raises:
-        DatasetError: naming the first such user by a line.
+        DatasetError: with a line of the first such user.
     """
     if not sequences:
-        raise DatasetError(str(path), "the filter leaves nobody", "lower --core or --min-length")
+        raise DatasetError(str(path), "the filter removes all users", "lower --core or --min-length")
     short = [user for user, own in sequences.items() if len(own) < LEAST_ITEMS]
     if short:
         n_items = len(sequences[short[0]])
         what = f"user {short[0]} has {n_items} item(s); {len(short):,} user(s) have fewer than {LEAST_ITEMS}"
-        fix = "leave them out with --min-length 3: the last item is for the test, the one before for validation"
+        fix = "remove them with --min-length 3: the last item is for the test, the one before for validation"
         raise DatasetError(f"{path}:{rows[short[0]][0].line}", what, fix)
 
 
 def total(rows: Mapping[Any, Sequence[object]]) -> int:
-    """How many there are in all."""
+    """The number of interactions."""
     return sum(map(len, rows.values()))
 
 

@@ -4,9 +4,9 @@
     movielens   ratings.dat: `user::item::rating::time`
     csv         a header line that names the columns, such as `userId,movieId,rating,timestamp`
     plain       `user item` or `user item time`, between spaces or tabs; a header line may name these and other columns
-    sequences   `user item item item ...`, a line per user, oldest first: what S3Rec's own files look like
+    sequences   `user item item item ...`, a line per user, oldest first, as in S3Rec's own files
 
-Ids are any text. A byte order mark, CRLF and blank lines are passed over; ratings and other columns are not used.
+Ids are any text. A byte order mark, CRLF and blank lines are ignored; ratings and other columns are not used.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ NAMES = {
     ITEM: ("item", "itemid", "iid", "movie", "movieid"),
     TIME: ("time", "timestamp", "ts"),
 }
-FIX = "correct this line, or leave it out"
+FIX = "correct or remove this line"
 
 
 class Row(NamedTuple):
     """One interaction.
 
     Attributes:
-        time: in any unit; None in a file without times, where the order of lines counts.
+        time: in any unit; None in a file without times, which is ordered by lines.
         line: its number in the file, from 1.
     """
 
@@ -69,9 +69,9 @@ def read(path: Path, kind: str = "") -> Interactions:
     """The interactions of a file.
 
     Args:
-        kind: one of FORMATS; found from the file's name and first line by default.
+        kind: one of FORMATS; detected from the file's name and first line by default.
     Raises:
-        ArgumentError: an unknown format. DatasetError: a file or line that cannot be read.
+        ArgumentError: an unknown format. DatasetError: an unreadable file or line.
     """
     if kind and kind not in FORMATS:
         raise ArgumentError("--format", f"unknown format {kind!r}", near_misses(kind, FORMATS))
@@ -79,18 +79,18 @@ def read(path: Path, kind: str = "") -> Interactions:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(str(path), f"cannot be read: {error}", "give a text file in UTF-8") from error
+        raise DatasetError(str(path), f"is not readable: {error}", "give a text file in UTF-8") from error
     numbered = enumerate(text.replace("\r\n", "\n").split("\n"), start=1)
     lines = [(number, line) for number, line in numbered if line.strip()]
     if not lines:
-        raise DatasetError(str(path), "has no interactions", "give a file with a line for each")
+        raise DatasetError(str(path), "has no interactions", "give a file with one line per interaction")
     kind = kind or detected(path, lines[0][1])
     rows = of_sequences(path, lines) if kind == "sequences" else of_columns(path, lines, kind)
     return Interactions(path, kind, sha256_bytes(data), list(rows))
 
 
 def detected(path: Path, first: str) -> str:
-    """The format that a file's name and first line tell."""
+    """The format by a file's name and first line."""
     if path.suffix == ".inter" or ":token" in first:
         return "recbole"
     if "::" in first:
@@ -112,10 +112,10 @@ def bare(word: str) -> str:
 
 
 def of_columns(path: Path, lines: Sequence[tuple[int, str]], kind: str) -> Iterator[Row]:
-    """The interactions of a file with one a line.
+    """The interactions of a file with one per line.
 
     Raises:
-        DatasetError: naming the line.
+        DatasetError: with the line.
     """
     number, first = lines[0]
     names = fields(first, kind, "\t" in first)
@@ -148,7 +148,7 @@ def fields(line: str, kind: str, tabs: bool) -> list[str]:
 
 
 def columns(where: str, names: Sequence[str]) -> dict[str, int]:
-    """The places of user, item and, if there is one, time.
+    """The indices of user, item and, if present, time.
 
     Raises:
         DatasetError: two columns for one of them.
@@ -161,12 +161,12 @@ def columns(where: str, names: Sequence[str]) -> dict[str, int]:
 
 
 def known_names() -> str:
-    """Names of columns that are understood, for messages."""
+    """Known names of columns, for messages."""
     return f"user_id or userId, item_id or movieId, {' or '.join(NAMES[TIME][1::-1])}"
 
 
 def wrong_count(kind: str, line: str, found: int, expected: int = 0) -> tuple[str, str]:
-    """What is wrong with a line of too many or too few columns, and what to do."""
+    """The fault of a line with too many or too few columns, and the fix."""
     what = f"{found} columns" + (f", the first line has {expected}" if expected else "") + f": {line[:60]!r}"
     if kind == "movielens":
         return what, "expected user::item::rating::time"
@@ -180,7 +180,7 @@ def as_time(text: str, where: str) -> float:
     """A time as a number.
 
     Raises:
-        DatasetError: it is none.
+        DatasetError: it is not a number.
     """
     try:
         found = int(text) if text.strip().isdecimal() else float(text)
@@ -188,7 +188,7 @@ def as_time(text: str, where: str) -> float:
         found = math.nan
     if not math.isfinite(found):
         fix = "write times as numbers, such as seconds since 1970; a header line needs names such as user_id, item_id"
-        raise DatasetError(where, f"time {text[:40]!r} is no number", fix)
+        raise DatasetError(where, f"time {text[:40]!r} is not a number", fix)
     return found
 
 

@@ -1,6 +1,6 @@
 """Sequences as files that a code base reads: users and items numbered from 1 without gaps, `\\n` at line ends.
 
-Ids that are all whole numbers keep their order, others go by their text; so a file whose ids are good keeps them.
+Ids that are all whole numbers keep their numeric order, others are sorted as text; so a file with valid ids keeps them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def numbers(ids: Iterable[str]) -> dict[str, int]:
 
 
 def files(found: Numbered, name: str, wanted: OwnData) -> dict[str, str]:
-    """The texts of the files that a code base reads, by file name, its sequences first."""
+    """The texts of the code base's files, by file name, sequences first."""
     own = found.sequences.items()
     if wanted.layout == "pairs":
         lines = [f"{user} {item}\n" for user, row in own for item in row]
@@ -69,7 +69,7 @@ def files(found: Numbered, name: str, wanted: OwnData) -> dict[str, str]:
 
 
 def ids(found: Numbered) -> str:
-    """CSV with each number and the id it stands for."""
+    """CSV with each number and its id."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("kind", "number", "id"))

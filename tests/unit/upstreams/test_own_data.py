@@ -1,4 +1,4 @@
-"""One's own interactions: formats, filters, layouts; every awkward line is handled or refused as docs/data.md says."""
+"""Your own interactions: formats, filters, layouts; every awkward line is handled or refused as docs/data.md says."""
 
 from __future__ import annotations
 
@@ -156,9 +156,9 @@ def test_a_core_is_that_of_an_independent_rule(tmp_path: Path) -> None:
         ("user,item,rating\n1,2\n", "a.csv", "a.csv:2: 2 columns, the first line has 3"),
         ("user,uid,item\n1,2,3\n", "a.csv", "two columns could be the user: user, uid"),
         ("a:token\tb:token\n1\t2\n", "a.inter", "no header line"),
-        ("u a 5\nu b x\n", "a.txt", "a.txt:2: time 'x' is no number"),
-        ("u a nan\nu b 1\n", "a.txt", "a.txt:1: time 'nan' is no number"),
-        ("who what when\nu a 1\n", "a.txt", "a.txt:1: time 'when' is no number"),
+        ("u a 5\nu b x\n", "a.txt", "a.txt:2: time 'x' is not a number"),
+        ("u a nan\nu b 1\n", "a.txt", "a.txt:1: time 'nan' is not a number"),
+        ("who what when\nu a 1\n", "a.txt", "a.txt:1: time 'when' is not a number"),
         ("u a\nu b 3\n", "a.txt", "a.txt:2: 3 columns, the first line has 2"),
         ("u\ta\nu\t\n", "a.txt", "a.txt:2: no user or no item"),
         ("1 1 2 3\n2 3 2 1\n1 4 5 6\n", "a.txt", "a.txt:3: user 1 has another line, 1"),
@@ -172,7 +172,7 @@ def test_what_cannot_be_read_is_refused_by_its_line(tmp_path: Path, text: str | 
 
 
 def test_a_filter_that_leaves_nobody_is_refused(tmp_path: Path) -> None:
-    assert "the filter leaves nobody" in refused(tmp_path, "u a\nu b\nu c\n", choices=Choices(core=9))
+    assert "the filter removes all users" in refused(tmp_path, "u a\nu b\nu c\n", choices=Choices(core=9))
 
 
 @pytest.mark.parametrize("choices", [Choices("some"), Choices(core=1), Choices(min_length=2)])
