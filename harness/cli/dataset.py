@@ -41,11 +41,11 @@ def add(
     config = load(project)
     choices = Choices(repeats, core, min_length)  # type: ignore[arg-type]  # checked before anything is read
     asked = dataset_add.Asked(file, upstream, name, label, kind, choices, replace)
-    for line in told(dataset_add.add(config, asked), config.root):
+    for line in summary(dataset_add.add(config, asked), config.root):
         typer.echo(line)
 
 
-def told(added: Added, root: Path) -> list[str]:
+def summary(added: Added, root: Path) -> list[str]:
     """A summary: read, removed and written data, and the next command."""
     data, origin = added.dataset, added.dataset.origin
     assert origin is not None, "an added dataset has an origin"

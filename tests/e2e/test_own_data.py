@@ -1,4 +1,4 @@
-"""Data of one's own, from public file formats into a table: on the demonstration, and on the real S3Rec code."""
+"""Data of your own, from public file formats into a table: on the demonstration, and on the real S3Rec code."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def test_a_record_tampered_with_is_named(store: Store) -> None:
         "printed metrics disagree": lambda: edit(folder / "record.json", printed={"HIT@10": "0.7600"}),
         "has a disagreement": lambda: edit(folder / "record.json", disagreements=["HIT@10"]),
         "damaged record": lambda: (folder / "record.json").write_text("{"),
-        "cannot be used": lambda: (folder / "ranks-test.npz").write_bytes(b"PK"),
+        "is not valid": lambda: (folder / "ranks-test.npz").write_bytes(b"PK"),
         "has no record.json": lambda: (folder / "record.json").unlink(),
     }
     saved = {path.name: path.read_bytes() for path in folder.iterdir()}

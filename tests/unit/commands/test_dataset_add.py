@@ -31,7 +31,7 @@ def add(config: Config, tmp_path: Path, file: str = "ratings.dat", upstream: str
 
 
 def never() -> tuple[Path, data_fetch.checkout.Pin]:
-    raise AssertionError("the upstream was asked for data of one's own")
+    raise AssertionError("the upstream was asked for data of your own")
 
 
 def materialised(config: Config, upstream: str, name: str) -> Path:
@@ -99,7 +99,7 @@ def test_data_that_was_moved_or_changed_is_named(config: Config, tmp_path: Path)
     with pytest.raises(DatasetError, match=added.dataset.files[0].content):
         materialised(config, "demo", "mine")
     place.unlink()
-    with pytest.raises(SourceError, match=r"demo/mine\.txt: is not there"):
+    with pytest.raises(SourceError, match=r"demo/mine\.txt: does not exist"):
         materialised(config, "demo", "mine")
 
 

@@ -128,23 +128,23 @@ FIRST = "{dataset: yelp, metric: users, value: 30431, unit: count, codebase: s3r
 MISTAKES = (
     (L, FIRST, FIRST.replace("metric", "metrik"), r"li2023.yaml: .*metrik: unknown key \(did you mean 'metric'"),
     (L, FIRST, FIRST.replace("30431", "many"), r"table1.values\[0\].value: .*got 'many'"),
-    (L, FIRST, FIRST.replace("30431", ".inf"), "no plain number"),
+    (L, FIRST, FIRST.replace("30431", ".inf"), "not a plain number"),
     (L, FIRST, FIRST.replace("30431", "0x1p4.0"), r"value: "),
     (L, "value: 15.80, decimals: 2", "value: 15.8, decimals: 2", "value 15.8 shows 1 decimals, not 2"),
     (L, FIRST, FIRST.replace("value", "dataset: yelp, value"), "duplicate key"),
     (L, "kind: ratio, reported: 5.5, unit: times, artifact: fig1", "kind: rate, reported: 5.5, unit: times, artifact: fig1", "kind: .*got 'rate'"),
     (L, "kind: least", "kind: product", "srgnn-gain-min: a claim of kind product lacks the fields it is computed from"),
     (L, "of: {model: SR-GNN, loss: ce-all}", "of: {model: SR-GNM, loss: ce-all}", "srgnn-gain-min: no number with a gain"),
-    (L, "over: {label: BPR-max-10}", "over: {label: BPR-max-11}", "li2023: fig1-fold: 0 numbers are .*BPR-max-11"),
+    (L, "over: {label: BPR-max-10}", "over: {label: BPR-max-11}", "li2023: fig1-fold: 0 numbers match .*BPR-max-11"),
     (L, "of: {model: SASRec, loss: ce-all}, over: {model: BERT4Rec-hf}", "of: {model: SASRec}, over: {model: BERT4Rec-hf}", "b4r-vs-hf: no metric has both operands"),
     (L, "improvement_over: ce-last", "improvement_over: ce-lost", "improvement_pct of yelp, GRU4Rec, HIT@10: 0 numbers"),
     (L, "id: b4r-vs-hf", "id: b4r-vs-vae", "b4r-vs-vae is a duplicate"),
     (L, "value: four values}", "value: four values, fact: {paper: li2023, path: seeds}}", "give one of value, cell and fact"),
     (R, "aprec_runs.patience_bce", "aprec_runs.patience_bee", "protocol has no 'not_from_the_paper.aprec_runs.patience_bee'"),
     (R, "  paper: li2023\n", "  paper: li2032\n", "no paper 'li2032'"),
-    (P, "key: petrov2023", "key: li2023", "key 'li2023' is taken"),
+    (P, "key: petrov2023", "key: li2023", "key 'li2023' is used"),
     (P, "above: 0.17, better: {dataset", "better: {dataset", "above-0.17-with-256: a rule of kind threshold lacks"),
-    (P, "better: {dataset: ml-1m, loss: gbce, negatives: 256}", "better: {dataset: ml-2m}", "above-0.17-with-256: is about no numbers"),
+    (P, "better: {dataset: ml-1m, loss: gbce, negatives: 256}", "better: {dataset: ml-2m}", "above-0.17-with-256: matches no numbers"),
     (P, "worse: {artifact: table3, label: SASRec}", "worse: {artifact: table9}", "always-above-sasrec: compares no numbers"),
     (P, "metric: NDCG@10, value: 0.150, decimals: 3", "metric: NDCG@10, value: 0.000, decimals: 3", "intro-gbce-bert4rec: the divisor may be 0"),
     ("across", "petrov2023: max_length", "petrov2023: max_lenght", "protocol has no 'max_lenght'\n  fix: did you mean 'max_length'"),
@@ -192,7 +192,7 @@ def test_own_runs_whose_printed_metrics_do_not_follow_from_their_ranks() -> None
     assert found[1].subject == "lastfm, sasrec/bce, HIT@10"
     with pytest.raises(MetricsError, match="'nan' is not a number"):
         list(records_findings([MetricRow(L, "0", "lastfm", "sasrec/bce", "HIT@10", "nan", 0.1)]))
-    with pytest.raises(MetricsError, match="no number"):
+    with pytest.raises(MetricsError, match="not a number"):
         list(records_findings([MetricRow(L, "0", "lastfm", "sasrec/bce", "HIT@10", "0.1", float("nan"))]))
 
 

@@ -157,7 +157,7 @@ def test_entries_come_from_the_project_s_file_and_none_where_there_is_no_file(tm
     ("text", "message"),
     [
         (block(evidence=""), r"equivalent\[0\].evidence: is missing"),
-        (block(evidence='evidence = " "'), "evidence: is empty: say what showed"),
+        (block(evidence='evidence = " "'), "evidence: is empty: give the evidence"),
         (block(more="why = 1"), r"why: unknown key \(known: evidence, golden, now, part, was, words\)"),
         (block().replace(digest("2"), "abc"), r"now\.a\.py: String should match pattern"),
         (block().replace('{"a.py" = "' + digest("2") + '"}', "{}"), "now: is empty"),

@@ -318,10 +318,10 @@ def test_an_option_set_by_hand_wins_over_the_profile_and_keeps_its_type() -> Non
         ({"where": {"system": ("net/bc",)}}, "--where: unknown system 'net/bc'\n  fix: did you mean 'net/bce'"),
         ({"where": {"model": ("nett",)}}, "--where: unknown model 'nett'\n  fix: did you mean 'net'"),
         ({"where": {"loss": ("ceall",)}}, "--where: unknown loss 'ceall'\n  fix: did you mean 'ce-all'"),
-        ({"where": {"model": ("deep",), "loss": ("ce-all",)}}, "--where: no system is left\n  fix: loosen the filter"),
+        ({"where": {"model": ("deep",), "loss": ("ce-all",)}}, "--where: no system matches\n  fix: relax the filter"),
         ({"profile": "quik"}, "--profile: unknown profile 'quik'\n  fix: did you mean 'quick'"),
         ({"options": {"epoch": "3"}}, "--set: unknown option 'epoch'\n  fix: did you mean 'epochs'"),
-        ({"options": {"epochs": "many"}}, "--set: epochs='many' is no int\n  fix: its default is 200"),
+        ({"options": {"epochs": "many"}}, "--set: epochs='many' is not of type int\n  fix: its default is 200"),
         ({"device": "cudo"}, "--device: unknown device 'cudo'\n  fix: did you mean 'cuda'"),
     ],
 )

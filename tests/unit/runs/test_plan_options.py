@@ -38,5 +38,5 @@ def test_an_option_may_be_0_only_where_its_default_is() -> None:
     recipe = recipe_texts.recipe(options={"epochs": 200, "lr": 0.001, "mode": "full", "workers": 0})
     assert options(recipe, Settings(options={"workers": "0"}))["workers"] == 0
     for name, text in (("epochs", "0"), ("workers", "-1")):
-        with pytest.raises(ArgumentError, match=f"{name}='{text}' is no int"):
+        with pytest.raises(ArgumentError, match=f"{name}='{text}' is not of type int"):
             options(recipe, Settings(options={name: text}))

@@ -168,7 +168,7 @@ def test_a_record_may_have_another_name_that_its_table_has_for_the_run(store: St
 
 def test_a_record_of_another_seed_is_damage(store: Store) -> None:
     rewritten(store, lambda content: content.update(seed=2))
-    assert store.result(RUN).reason == "damaged record: is of seed 2, its key is that of seed 1"
+    assert store.result(RUN).reason == "damaged record: is of seed 2, its key belongs to seed 1"
 
 
 def with_former_key(content: dict[str, Any]) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def test_a_record_of_format_1_is_still_read(store: Store) -> None:
         ({"above_printed": [0, 9, 3, 20]}, RUN, "ranks outside the number of candidates"),
         ({"user": [1, 2, 3, 3]}, RUN, "a user has more than one rank"),
         ({}, run(users=8), "ranks of 4 users, expected 8"),
-        ({"above_printed": None}, RUN, "ranks-test.npz: cannot be used"),
+        ({"above_printed": None}, RUN, "ranks-test.npz: is not valid"),
         ({}, run(protocol={"ranking": "sampled"}), "its recipe says ranking: sampled, its ranks report full"),
         ({}, run(model="other"), "asked for model other, the probe reports net"),
         ({}, run(proof="ce-all"), "asked for loss ce-all, the first batch was trained with bce"),

@@ -78,7 +78,7 @@ def test_an_upstream_with_files_where_its_companion_goes_is_refused(tmp_path: Pa
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=toy, capture_output=True, text=True, check=True)
     toml = tmp_path / "harness.toml"
     toml.write_text(toml.read_text().replace(made.pin.commit, head.stdout.strip()))
-    with pytest.raises(SourceError, match="lead the harness out of its tree: tool -> /etc, tool"):
+    with pytest.raises(SourceError, match="has files that lead out of its tree: tool -> /etc, tool"):
         _ = SourceTree(load_config(tmp_path, {}), "toy").path
 
 

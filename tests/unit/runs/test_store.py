@@ -285,7 +285,7 @@ def test_a_finished_run_whose_ranks_were_lost_failed_in_one_line(store: Store, t
     RunFolder(store.folder(RUN.key)).ranks("test").unlink()
     found = store.result(RUN)
     assert (found.status, found.ranks) == ("failed", None)
-    assert found.reason.startswith("ranks-test.npz: cannot be used")
+    assert found.reason.startswith("ranks-test.npz: is not valid")
     assert "\n" not in found.reason
 
 

@@ -168,7 +168,7 @@ def test_missing_ranks(folder: RunFolder) -> None:
     folder.ranks("test").unlink()
     found = fault(folder)
     assert found.kind == "metrics"
-    assert found.reason.startswith("ranks-test.npz: cannot be used: ")
+    assert found.reason.startswith("ranks-test.npz: is not valid: ")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_missing_ranks(folder: RunFolder) -> None:
         ({"tied_printed": [1, 1, 1]}, "its columns differ in length"),
         ({"candidates_printed": 20}, "its columns differ in length"),
         ({"above_printed": None}, "above_printed"),
-        ({"protocol": "{"}, "cannot be used"),
+        ({"protocol": "{"}, "is not valid"),
         ({"user": np.array([1, 2, 3, None])}, "allow_pickle"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
@@ -449,7 +449,7 @@ def test_a_renamed_command_is_kept_beside_the_one_that_was_hashed(folder: RunFol
         ({"split": "test", "ranking": "full", "seen": "in its own words"}, ""),
         ({"split": "leave-one-out", "ranking": "sampled"}, "its recipe says ranking: full, its ranks report sampled"),
         ({"split": "validation", "ranking": "full"}, "split: leave-one-out, its ranks report validation"),
-        ({}, "its recipe says split: leave-one-out, its ranks report nothing of it"),
+        ({}, "its recipe says split: leave-one-out, its ranks report nothing"),
     ],
 )
 def test_ranks_of_another_protocol_than_the_recipe_s_fail(

@@ -452,7 +452,7 @@ def test_systems_that_rank_different_numbers_of_items_are_told() -> None:
         return notes(build_table(spec(), runs), "candidates")
 
     (note,) = ranking(700, 733)
-    text = "Systems rank different numbers of items, which favours the fewer: Popularity 700; A 733; B 733."
+    text = "Systems rank different numbers of items; fewer items are an advantage: Popularity 700; A 733; B 733."
     assert note_line(spec(), note) == text
     assert not ranking(3646, 3648)  # the rows of padding and mask token, which S3Rec ranks too
     assert not ranking(0, 0)  # what older records say

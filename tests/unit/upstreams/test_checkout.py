@@ -96,7 +96,7 @@ def test_mirror_url_refuses_open_braces() -> None:
 
 @pytest.mark.parametrize("commit", ["main", "49a890d", "49A890DCB516C9ED3126564495234EA74D5CD566", ""])
 def test_a_pin_is_a_full_commit_hash(commit: str) -> None:
-    with pytest.raises(SourceError, match="no full commit hash"):
+    with pytest.raises(SourceError, match="not a full commit hash"):
         Pin("toy", URL, commit)
 
 
@@ -191,7 +191,7 @@ def test_a_checkout_whose_folder_or_clone_vanished_is_made_again(tmp_path: Path,
 def test_a_folder_that_is_no_checkout_is_left_alone(tmp_path: Path, template: str, pin: Pin) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").touch()
-    with pytest.raises(SourceError, match="no checkout"):
+    with pytest.raises(SourceError, match="not a checkout"):
         checkout(clone(pin, tmp_path / "cache", template), pin, ("*.py",), tmp_path / "thesis")
     assert (tmp_path / "thesis" / "chapter.tex").exists()
 

@@ -88,7 +88,7 @@ def test_counts_of_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "what"), [("2 x", "no line of ids"), ("", "no line of ids"), ("2", "no items"), ("1 6", "two lines")]
+    ("line", "what"), [("2 x", "not a line of ids"), ("", "not a line of ids"), ("2", "no items"), ("1 6", "two lines")]
 )
 def test_a_line_that_cannot_be_meant_is_named(tmp_path: Path, line: str, what: str) -> None:
     (tmp_path / "toy.txt").write_text(f"1 5\n{line}\n3 5\n")
@@ -97,7 +97,7 @@ def test_a_line_that_cannot_be_meant_is_named(tmp_path: Path, line: str, what: s
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"toy\.txt: cannot be read"):
+    with pytest.raises(DatasetError, match=r"toy\.txt: is not readable"):
         count_sequences(tmp_path / "toy.txt")
 
 

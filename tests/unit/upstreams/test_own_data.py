@@ -114,7 +114,7 @@ def test_rows_that_are_equal_in_user_item_and_time_count_once(tmp_path: Path) ->
 
 def test_repeats_are_refused_until_somebody_chooses(tmp_path: Path) -> None:
     text = "u a\nu b\nu a\nu c\nv a\nv b\nv c\n"
-    assert "mine.txt:3: user u has item a again; so do 1 users in all, 1 times" in refused(tmp_path, text)
+    assert "mine.txt:3: user u has item a repeatedly; 1 users have 1 repeated items" in refused(tmp_path, text)
     kept = {choice: made(tmp_path, text, choices=Choices(choice)) for choice in ("first", "last", "keep")}
     assert [found.sequences["u"] for found in kept.values()] == [list("abc"), list("bac"), list("abac")]
     assert [found.origin.repeated for found in kept.values()] == [1, 1, 0]
@@ -149,7 +149,7 @@ def test_a_core_is_that_of_an_independent_rule(tmp_path: Path) -> None:
     ("text", "name", "said"),
     [
         (b"", "a.txt", "has no interactions"),
-        (b"\xff\xfe1\x00", "a.txt", "cannot be read"),
+        (b"\xff\xfe1\x00", "a.txt", "is not readable"),
         ("1::2::3\n", "ratings.dat", "ratings.dat:1: 3 columns"),
         ("1::2::3::4\n1::3::3\n", "ratings.dat", "ratings.dat:2: 3 columns, the first line has 4"),
         ("1,2,3\n", "a.csv", "no header line with a user and an item column"),

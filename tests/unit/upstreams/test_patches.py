@@ -174,7 +174,7 @@ def test_lines_glued_to_a_last_line_without_newline_are_refused(toy: Toy) -> Non
     path = toy.write("0001-glue.patch", section("tail.py", TAIL, 2, "glued", post=TAIL + "glued\n"))
     tree = toy.tree()
     git(tree, "apply", "--check", "--unidiff-zero", "--index", str(path))
-    with pytest.raises(PatchError, match=r"glued to a last line without a newline in tail\.py"):
+    with pytest.raises(PatchError, match=r"appended to a last line without a newline, in tail\.py"):
         apply(load(toy.folder), tree)
 
 
@@ -219,7 +219,7 @@ LINT = {
     "deletion": (lambda text: text.replace("+one\n", "+one\n-line 4\n"), "deletes a line"),
     "context": (lambda text: text.replace("+one\n", "+one\n line 4\n"), "a context line"),
     "old lines": (lambda text: text.replace("-3,0 +4", "-3 +4"), "replaces or shows 1 line"),
-    "heading": (lambda text: text.replace("+4 @@", "+4 @@ def train():"), r"text behind @@: 'def train\(\):'"),
+    "heading": (lambda text: text.replace("+4 @@", "+4 @@ def train():"), r"text after @@: 'def train\(\):'"),
     "short hash": (lambda text: text.replace(blob(TRAIN), blob(TRAIN)[:7]), "two full blob hashes"),
     "no index": (lambda text: text.replace("index ", "indices "), "two full blob hashes"),
     "no newline": (lambda text: text + "\\ No newline at end of file\n", "ends without a newline"),
@@ -242,7 +242,7 @@ LINT = {
     "deleted file": (lambda text: text.replace("index ", "deleted file mode 100644\nindex "), "deleted file mode"),
     "mode change": (lambda text: text.replace("index ", "old mode 100644\nnew mode 100755\nindex "), "old mode"),
     "rename": (lambda text: text.replace("index ", "rename from a\nrename to b\nindex "), "rename from"),
-    "new without mode": (lambda text: text.replace(blob(TRAIN), NO_BLOB), "a new file, and only that"),
+    "new without mode": (lambda text: text.replace(blob(TRAIN), NO_BLOB), "only a new file"),
     "nothing": (lambda text: text.partition("---")[0], "has no insertion"),
     "one file twice": (lambda text: text + text, "two sections"),
     "other target": (lambda text: text.replace("+++ b/train.py", "+++ b/tail.py"), r"'\+\+\+ b/tail\.py'"),
@@ -269,7 +269,7 @@ def test_lint_tells_all_problems_with_their_lines(toy: Toy) -> None:
         f"{path}:2: unknown header key 'Versoin'; did you mean 'Version'?",
         f"{path}:1: header has no 'Version'",
         f"{path}:1: header has no 'What'",
-        f"{path}:9: text behind @@",
+        f"{path}:9: text after @@",
         f"{path}:10: deletes a line",
         f"{path}:11: a context line",
         f"{path}:9: head says 1 line(s) inserted after 3, found 0",
@@ -298,7 +298,7 @@ def test_lint_of_names_order_and_chain(toy: Toy) -> None:
     ("body", "what"),
     [
         ("", "nothing to apply"),
-        (section("train.py", TRAIN, 3, "x").replace("@@ -3,0", "@@ -3;0"), "0001-x.patch:10: .*no hunk"),
+        (section("train.py", TRAIN, 3, "x").replace("@@ -3,0", "@@ -3;0"), "0001-x.patch:10: .*is not a hunk"),
     ],
 )
 def test_load_refuses_what_is_no_patch(toy: Toy, body: str, what: str) -> None:
@@ -308,11 +308,11 @@ def test_load_refuses_what_is_no_patch(toy: Toy, body: str, what: str) -> None:
 
 
 def test_load_without_a_series_and_with_bytes(toy: Toy) -> None:
-    with pytest.raises(PatchError, match="series: cannot be read"):
+    with pytest.raises(PatchError, match="series: is not readable"):
         load(toy.folder)
     toy.write("0001-x.patch", "")
     (toy.folder / "0001-x.patch").write_bytes(b"\xff")
-    with pytest.raises(PatchError, match=r"0001-x\.patch: cannot be read"):
+    with pytest.raises(PatchError, match=r"0001-x\.patch: is not readable"):
         load(toy.folder)
 
 
@@ -414,7 +414,7 @@ def test_new_refuses_bad_names_headers_and_trees(toy: Toy, series: Series) -> No
     tree = toy.tree()
     apply(series, tree)
     edit(tree, "train.py", 5, "by hand")
-    with pytest.raises(PatchError, match="is no name"):
+    with pytest.raises(PatchError, match="is not a valid name"):
         new(toy.folder, tree, "../Bad", HEADER)
     with pytest.raises(PatchError, match="header has no 'Why'"):
         new(toy.folder, tree, "fine", {"What": "it"})
@@ -476,7 +476,7 @@ def test_refresh_refuses_to_create_what_the_upstream_has_now(toy: Toy, series: S
     move_pin(toy, "loss/extra.py", "theirs\n")
     tree = toy.tree()
     edit(tree, "train.py", 3, "one")
-    with pytest.raises(PatchError, match=r"loss/extra\.py is there, or is not, contrary to the patch"):
+    with pytest.raises(PatchError, match=r"loss/extra\.py exists, or not, contrary to the patch"):
         refresh(series, tree, "0001-one.patch")
 
 
@@ -507,7 +507,7 @@ def test_refresh_refuses_a_lost_place_and_writes_nothing(toy: Toy, series: Serie
 def test_refresh_refuses_a_tree_with_the_whole_series(toy: Toy, series: Series) -> None:
     tree = toy.tree()
     apply(series, tree)
-    with pytest.raises(PatchError, match=r"0002-two.patch: the edited tree holds the lines of this later patch"):
+    with pytest.raises(PatchError, match=r"0002-two.patch: the edited tree also contains the lines of this later patch"):
         refresh(series, tree, "0001-one.patch")
 
 
