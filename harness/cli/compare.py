@@ -32,5 +32,5 @@ def show(request: TableRequest, a: str, b: str, metrics: str, wilcoxon: bool = F
         print_json(plain(table))
         return
     out = console()
-    for block in terminal.blocks(table, details=True):
+    for block in terminal.blocks(table, details=True, width=out.width):
         out.print(block)

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
-NARROWEST, WIDEST = 100, 120
+NARROWEST, WIDEST = 60, 120
 
 
 def console(stderr: bool = False) -> Console:

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from harness.cli.console import NARROWEST, console
+from harness.cli.console import console
 from harness.core.errors import ArgumentError, near_misses
 from harness.findings.collect import chosen, collect, papers_of
 from harness.findings.finding import KINDS, MEANINGS, Finding
@@ -23,6 +23,8 @@ STYLES: dict[Verdict, str] = {
     "disagrees": "bold red", "not from print": "yellow", "differs": "magenta", "open": "cyan", "not printed": "blue",
     "agrees": "green",
 }  # fmt: skip
+
+TEXT_WIDTH = 100  # columns of findings as plain text
 
 
 def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None:
@@ -47,7 +49,7 @@ def show(root: Path, paper: str, kind: str, everything: bool, form: str) -> None
     elif form == "csv":
         typer.echo(to_csv(found), nl=False)
     else:
-        out = Console(width=NARROWEST, highlight=False, color_system=None) if form == "txt" else console()
+        out = Console(width=TEXT_WIDTH, highlight=False, color_system=None) if form == "txt" else console()
         for part in blocks(found, everything):
             out.print(part)
 

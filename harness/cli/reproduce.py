@@ -69,7 +69,7 @@ def print_table(table: Table, written: Sequence[Path], root: Path) -> None:
     from harness.report.formats import terminal
 
     out = console()
-    for block in terminal.blocks(table):
+    for block in terminal.blocks(table, width=out.width):
         out.print(block)
     folder = next((path.parent for path in written if path.parent.name != FIGURES), written[0].parents[1])
     shown = folder.relative_to(root) if folder.is_relative_to(root) else folder

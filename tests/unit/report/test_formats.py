@@ -37,7 +37,7 @@ def one_seed() -> Table:
 
 def printed(table: Table, width: int) -> str:
     console = Console(width=width, file=io.StringIO(), record=True, color_system=None)
-    for block in terminal.blocks(table):
+    for block in terminal.blocks(table, width=width):
         console.print(block)
     return console.export_text()
 
@@ -211,11 +211,23 @@ def test_the_console_shows_the_first_seeds_of_many_and_the_files_all_of_them() -
     assert "0.4700" in markdown.render(table)
 
 
-@pytest.mark.parametrize("width", [100, 120])
+@pytest.mark.parametrize("width", [80, 99, 100, 120])
 def test_the_console_fits(table: Table, width: int) -> None:
     text = printed(table, width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
+
+
+def test_a_narrow_console_shows_each_value_gain_and_seed_of_a_wide_one() -> None:
+    seeds = tuple(range(1, 6))
+    runs = [run(name, seed, hits(n + seed, 100)) for name, n in (("a", 10), ("b", 60)) for seed in seeds]
+    table = judge_table(build_table(spec(seeds=seeds), [*runs, run("pop", None, hits(20, 100))]))
+    numbers = [set(re.findall(r"[+-]?\d\.\d{4}", printed(table, width))) for width in (80, 120)]
+    p_values = {claim.p_adjusted for dataset in view.view(table).datasets for claim in dataset.claims}
+    assert numbers[0] | p_values >= numbers[1] >= numbers[0]
+    assert len(numbers[0]) > 10
+    wrapped = [line for line in printed(table, 80).splitlines() if line.startswith(("A ", "B "))]
+    assert all(len(line.split()) > 1 for line in wrapped)  # no row is broken into lines
 
 
 @pytest.mark.parametrize("end", [".md", ".tex", "-claims.csv"])
