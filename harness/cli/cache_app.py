@@ -8,7 +8,7 @@ import typer
 
 from harness.cli.options import Json, Project
 
-cache_app = typer.Typer(help="Size and removal of clones, data, environments and other files that can be made again.")
+cache_app = typer.Typer(help="Size and removal of clones, data, environments and other files that can be recreated.")
 
 
 @cache_app.callback(invoke_without_command=True)

@@ -1,4 +1,4 @@
-"""What lies in the cache, how large it is, and its removal; everything in it can be made or fetched again."""
+"""What lies in the cache, how large it is, and its removal; everything in it can be recreated or fetched again."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PARTS = {
     "clones": "code bases, fetched at their commits",
     "trees": "patched source trees",
     "data": "data files, verified by hash",
-    "environments": "virtual environments; made again in minutes",
+    "environments": "virtual environments; recreated in minutes",
     "embedded": "the embedded code base of the demonstration",
-    "weights": "weights that runs made for others; hours to make again",
+    "weights": "weights that runs made for others; hours to recreate",
     "losses": "files of custom losses",
     "images": "downloads for container images",
     "work": "folders of active and interrupted runs",

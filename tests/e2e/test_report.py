@@ -103,7 +103,7 @@ def test_any_two_systems_are_compared(reproduced: Project) -> None:
     for message in (
         "gbce (32 negatives, t 0.75) against ce-all",
         "p random.",
-        "Wilcoxon: signed ranks",
+        "Wilcoxon: signed-rank test",
         "seeds:42,43,44",
         "MRR",
         "their own 2",
@@ -147,7 +147,7 @@ def test_single_runs_say_what_keeps_them_from_being_compared(reproduced: Project
     folders = {r["system"]: folder for folder, r in records.items() if r["seed"] in (42, None)}
     first, second = folders["factorised/gbce"].name, folders["factorised/ce-all"]
     text = " ".join(reproduced.run("compare", first, second.name).stdout.split())
-    assert "One seed: no interval" in text
+    assert "One seed: intervals and verdicts" in text
     floor = reproduced.run("compare", first, folders["popularity"].name)
     assert "better by users only" in " ".join(floor.stdout.split())
     copies = [
