@@ -106,7 +106,7 @@ def test_any_two_systems_are_compared(reproduced: Project) -> None:
         "Wilcoxon: signed-rank test",
         "seeds:42,43,44",
         "MRR",
-        "their own 2",
+        "over these 2 tests",
     ):
         assert message in text
     assert "no claim of the paper" not in text
