@@ -66,7 +66,7 @@ def test_a_record_says_which_image_engine_and_limits(tmp_path: Path, container_s
     assert set(content["inputs"]["environment"]) == {"lock", "python", "dockerfile", "base"}
     assert "/harness/" not in (place / "log.txt").read_text()
     planned = harness(tmp_path, settings, "plan", "demo", *few[:-2])
-    assert "2 runs, 2 there, 0 to run" in planned.stdout, "limits are in no key, the executor is the default by now"
+    assert "2 runs, 2 finished, 0 to run" in planned.stdout, "limits are in no key, the executor is the default by now"
     table = next(tmp_path.glob("results/demonstration/tables/demo/demo/*docker/table.csv"))
     assert "environment:numpy (docker)" in next(csv.DictReader(table.read_text().splitlines()))["signature"]
 

@@ -148,25 +148,25 @@ def test_dry_run_and_plan_tell_runs_and_reasons(project: Project) -> None:
     few = ("--where", "loss=bce", "--seeds", "42", "--profile", "quick")
     before = project.run("plan", "demo", *few)
     assert "never run" in before.stdout
-    assert "2 runs, 0 there, 2 to run" in before.stdout
+    assert "2 runs, 0 finished, 2 to run" in before.stdout
     dry = project.run("reproduce", "demo", *few, "--dry-run")
     assert dry.returncode == 0
     assert not (project.results / "runs").exists()
     project.run("reproduce", "demo", *few)
-    assert "2 runs, 2 there, 0 to run" in project.run("plan", "demo", *few).stdout
+    assert "2 runs, 2 finished, 0 to run" in project.run("plan", "demo", *few).stdout
     project.replace("patches/overlay/losses/in_numpy.py", "import numpy", "# a comment\nimport numpy")
-    assert "2 runs, 2 there, 0 to run" in project.run("plan", "demo", *few).stdout
+    assert "2 runs, 2 finished, 0 to run" in project.run("plan", "demo", *few).stdout
     project.replace("patches/overlay/losses/in_numpy.py", "import numpy", "CONSTANT = 1\nimport numpy")
     after = project.run("plan", "demo", *few)
     assert "overlay losses/in_numpy.py changed" in after.stdout
-    assert "2 runs, 1 there, 1 to run" in after.stdout  # popularity does not load it
+    assert "2 runs, 1 finished, 1 to run" in after.stdout  # popularity does not load it
 
 
 def test_a_header_of_a_patch_causes_no_rerun(project: Project) -> None:
     few = ("--where", "loss=bce", "--seeds", "42", "--profile", "quick")
     project.run("reproduce", "demo", *few)
     project.replace("patches/demo/0001-choose-the-loss.patch", "What: ", "What: In other words: ")
-    assert "2 runs, 2 there, 0 to run" in project.run("plan", "demo", *few).stdout
+    assert "2 runs, 2 finished, 0 to run" in project.run("plan", "demo", *few).stdout
 
 
 def test_status_and_runs_show(project: Project) -> None:

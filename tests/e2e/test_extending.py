@@ -114,7 +114,7 @@ def test_a_dataset_a_table_and_a_paper_are_added(reader: Project) -> None:
     assert "Shop" in listed
     planned = follow(reader, TABLE)
     assert "sasrec/focal_ce" in planned
-    assert "10 runs, 0 there, 10 to run" in planned
+    assert "10 runs, 0 finished, 10 to run" in planned
     found = follow(reader, PAPER)
     assert "10 runs" in found
     assert "shop2026" in found

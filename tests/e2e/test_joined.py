@@ -55,7 +55,7 @@ def test_parts_are_run_joined_and_found_again(project: Project) -> None:
     again = project.run("report", "cross/two")
     assert again.returncode == done.returncode
     plan = project.run("plan", "cross/two")
-    assert plan.stdout.count("2 runs, 2 there, 0 to run") == 2
+    assert plan.stdout.count("2 runs, 2 finished, 0 to run") == 2
     whole = project.run("reproduce", "cross/two", "--where", "system=factorised/bce")
     assert whole.returncode == 2
     assert "--where: does not apply to a joined table" in whole.stderr

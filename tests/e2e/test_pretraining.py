@@ -72,9 +72,9 @@ def test_it_is_off_by_default_and_says_how_to_switch_it_on(toy: Project, one_err
 def test_plan_shows_the_stage_and_counts_it(toy: Project) -> None:
     shown = toy.run("plan", *ASKED[1:], "--pretrain", "4").stdout
     assert shown.count("gru/pretraining") == 2
-    assert "5 runs, 0 there, 5 to run" in shown  # popularity, two stages, two systems
+    assert "5 runs, 0 finished, 5 to run" in shown  # popularity, two stages, two systems
     toy.run(*ASKED, "--pretrain", "4")
-    assert "5 runs, 5 there, 0 to run" in toy.run("plan", *ASKED[1:], "--pretrain", "4").stdout
+    assert "5 runs, 5 finished, 0 to run" in toy.run("plan", *ASKED[1:], "--pretrain", "4").stdout
 
 
 @pytest.mark.parametrize(("epochs", "expected"), [("3", "multiple of 2"), ("0", "greater than or equal to 1")])
@@ -92,7 +92,7 @@ def test_lost_weights_are_made_again_only_where_somebody_needs_them(toy: Project
     toy.run(*ASKED, "--pretrain", "4", "--seeds", "1")
     before = records(toy)
     shutil.rmtree(toy.folder / ".cache" / "weights")
-    assert "3 runs, 3 there" in toy.run("plan", *ASKED[1:], "--pretrain", "4", "--seeds", "1").stdout
+    assert "3 runs, 3 finished" in toy.run("plan", *ASKED[1:], "--pretrain", "4", "--seeds", "1").stdout
     more = (*ASKED[:-1], "epochs=2", "--pretrain", "4", "--seeds", "1")
     toy.run(*more)
     after = records(toy)
