@@ -10,6 +10,8 @@ SPREAD := -n auto --maxprocesses 4 --no-loadscope-reorder
 
 unexport PYTHONDONTWRITEBYTECODE  # tests start Python many times; without bytecode each start compiles every module
 
+export OMP_NUM_THREADS := 1  # the threads of several workers would wait for each other
+
 .PHONY: check clean demo locks test upstream
 
 # Lint, then types beside tests: what the type checker says is printed after them, and either of them can fail.
@@ -35,8 +37,8 @@ $(VENV)/.demo: pyproject.toml
 demo: $(VENV)/.demo  ## everything on generated data, in under a minute: table on the terminal, Markdown and LaTeX
 	$(BIN)/harness reproduce demo
 
-check: $(STAMP)  ## lint, types and the unit tests that need neither PyTorch nor TensorFlow
-	$(call checked,$(BIN)/pytest $(SPREAD) --no-frameworks tests/unit)
+check: $(STAMP)  ## lint, types and quick unit tests that need neither PyTorch nor TensorFlow, in about a minute
+	$(call checked,$(BIN)/pytest $(SPREAD) --no-frameworks -m 'not slow and not long' tests/unit)
 
 test: $(STAMP)  ## lint, types and all tests that need no real upstream
 	$(call checked,$(BIN)/pytest $(SPREAD))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long
 ABSURD_MS = 200
 N_RUNS = 40
 

@@ -18,6 +18,7 @@ from harness.report.formats import files
 from harness.tables.build import build_table
 from harness.tables.verdicts import judge_table
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[3]
 TABLES = {
     "li2023/table2": Settings({"dataset": ("lastfm",), "model": ("gru4rec", "s3rec")}, (42, 43, 44, 45, 46)),

@@ -39,6 +39,7 @@ def inheriting(request: Request, *names: str, python: str = sys.executable) -> R
     return dataclasses.replace(request, environment=environment, python=python)
 
 
+@pytest.mark.long
 def test_a_lock_becomes_an_environment_once(request_: Request, tmp_path: Path) -> None:
     python = realise(request_)
     assert python.is_relative_to(tmp_path / "cache" / "environments")
@@ -51,6 +52,7 @@ def test_a_lock_becomes_an_environment_once(request_: Request, tmp_path: Path) -
     assert (python.parent.parent / "packages.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.long
 def test_a_half_made_environment_is_made_again(request_: Request) -> None:
     python = realise(request_)
     folder = python.parent.parent
@@ -71,6 +73,7 @@ def test_a_link_to_a_removed_environment_is_replaced(request_: Request, tmp_path
     assert resolved(folder / "bin" / "python", ENV)["tiny"] == "1.0"
 
 
+@pytest.mark.long
 def test_another_lock_is_another_environment(request_: Request, tmp_path: Path) -> None:
     first, was = realise(request_), identity(request_)
     (tmp_path / "tiny.lock").write_text(wheel(tmp_path / "wheels", "2.0"))
@@ -79,6 +82,7 @@ def test_another_lock_is_another_environment(request_: Request, tmp_path: Path) 
     assert [resolved(python, ENV)["tiny"] for python in (first, second)] == ["1.0", "2.0"]
 
 
+@pytest.mark.long
 def test_a_wheel_with_another_hash_is_refused_with_pip_s_words_and_nothing_is_left(
     request_: Request, tmp_path: Path
 ) -> None:
@@ -94,12 +98,14 @@ def test_a_wheel_with_another_hash_is_refused_with_pip_s_words_and_nothing_is_le
     assert left == []
 
 
+@pytest.mark.long
 def test_a_package_without_a_hash_is_refused(request_: Request, tmp_path: Path) -> None:
     (tmp_path / "tiny.lock").write_text("tiny==1.0\n")
     with pytest.raises(SetupError, match="hash"):
         realise(request_)
 
 
+@pytest.mark.long
 def test_a_package_that_no_index_has_is_told(request_: Request, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "wheels")
     (tmp_path / "wheels").mkdir()

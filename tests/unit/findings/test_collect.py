@@ -159,6 +159,7 @@ def test_text_is_on_one_line_and_names_no_folder() -> None:
             assert not re.search(r"(^|[ (])/[a-z]", text)
 
 
+@pytest.mark.long
 def test_the_committed_document_is_up_to_date() -> None:
     found = collect(ROOT, *of_records())
     assert (ROOT / "docs" / "findings.md").read_text(encoding="utf-8") == to_markdown(found), (
@@ -189,6 +190,7 @@ def printed(*arguments: str) -> str:
     return result.stdout
 
 
+@pytest.mark.long
 def test_the_command_shows_what_does_not_fit_and_counts_the_rest() -> None:
     shown = run("--format", "txt")
     assert max(len(line) for line in shown.splitlines()) <= 100
@@ -199,6 +201,7 @@ def test_the_command_shows_what_does_not_fit_and_counts_the_rest() -> None:
     assert len(printed()) > 10_000
 
 
+@pytest.mark.long
 def test_the_command_filters_by_paper_and_kind() -> None:
     rows = list(csv.DictReader(io.StringIO(run("--format", "csv", "--paper", K, "--kind", "dataset"))))
     assert rows
@@ -208,6 +211,7 @@ def test_the_command_filters_by_paper_and_kind() -> None:
     assert "## " in run("--format", "md", "--kind", "gain")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -21,6 +21,7 @@ from made_tables import hits, run, spec
 from harness.report.figures import FORMATS, files
 from harness.tables.build import DatasetSpec
 
+pytestmark = pytest.mark.long
 SVG = "{http://www.w3.org/2000/svg}"
 
 

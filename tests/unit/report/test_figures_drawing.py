@@ -250,6 +250,7 @@ def test_cost_tells_what_it_cannot_place() -> None:
     assert drawn(cost.draw, data(spec(), runs[1:])) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("draw", DRAW, ids=lambda draw: draw.__module__.rpartition(".")[2])
 @pytest.mark.parametrize("make", [crowded, awkward_data])
 def test_texts_are_legible_inside_the_sheet_and_do_not_overlap(draw: Draw, make: object) -> None:
@@ -266,6 +267,7 @@ def test_texts_are_legible_inside_the_sheet_and_do_not_overlap(draw: Draw, make:
             assert width < 1 or height < 2, f"{one!r} lies on {other!r}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("draw", DRAW, ids=lambda draw: draw.__module__.rpartition(".")[2])
 def test_legends_do_not_lie_on_axes(draw: Draw) -> None:
     for figure in drawn(draw, crowded()):
