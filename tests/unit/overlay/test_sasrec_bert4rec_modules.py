@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from overlay import core_cut, probe, unzipped
-from overlay.losses import in_torch
-from overlay.sasrec_bert4rec import measures, pairs, run
-from overlay.sasrec_bert4rec.loss import aligned
-from overlay.sasrec_bert4rec.ranks import RankCollector
+
+torch = pytest.importorskip("torch")
+from overlay import core_cut, probe, unzipped  # noqa: E402
+from overlay.losses import in_torch  # noqa: E402
+from overlay.sasrec_bert4rec import measures, pairs, run  # noqa: E402
+from overlay.sasrec_bert4rec.loss import aligned  # noqa: E402
+from overlay.sasrec_bert4rec.ranks import RankCollector  # noqa: E402
 
 NAMED = {"col_user": "user_id", "col_item": "item_id", "col_prediction": "prediction"}
 

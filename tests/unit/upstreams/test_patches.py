@@ -507,7 +507,9 @@ def test_refresh_refuses_a_lost_place_and_writes_nothing(toy: Toy, series: Serie
 def test_refresh_refuses_a_tree_with_the_whole_series(toy: Toy, series: Series) -> None:
     tree = toy.tree()
     apply(series, tree)
-    with pytest.raises(PatchError, match=r"0002-two.patch: the edited tree also contains the lines of this later patch"):
+    with pytest.raises(
+        PatchError, match=r"0002-two.patch: the edited tree also contains the lines of this later patch"
+    ):
         refresh(series, tree, "0001-one.patch")
 
 
