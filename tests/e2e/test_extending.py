@@ -110,8 +110,9 @@ def test_a_custom_loss_for_tensorflow_is_planned_and_computes(reader: Project) -
 def test_a_dataset_a_table_and_a_paper_are_added(reader: Project) -> None:
     write_interactions(reader)
     (reader.folder / "mine.py").write_text(block(TORCH, "file", "mine.py").text)
-    listed = follow(reader, DATASET)
-    assert "Shop" in listed
+    added = follow(reader, DATASET)
+    assert "shop for s3rec: 60 users, 40 items, 390 interactions" in added
+    assert "sasrec/ce-all" in added
     planned = follow(reader, TABLE)
     assert "sasrec/focal_ce" in planned
     assert "10 runs, 0 finished, 10 to run" in planned
