@@ -11,6 +11,7 @@ from harness.checks.outcome import Item, broken, held, left_out, unreachable
 from harness.checks.package_index import Listed, Places
 from harness.core.config import Config
 from harness.core.errors import ConfigError, HarnessError, SourceError
+from harness.core.project_folders import find
 from harness.environments import venv
 from harness.environments.locks import entries
 
@@ -27,7 +28,7 @@ def check(config: Config, offline: bool, fresh: bool) -> Iterator[Item]:
     names = sorted({lock for environment in config.file.environments.values() for lock in environment.locks.values()})
     where = None if offline else package_index.places(config.pip_args, config.base_env)
     for name in names:
-        yield from of_lock(config.root / name, name, where)
+        yield from of_lock(find(config.root, name), name, where)
     if fresh and not offline:
         yield from (installed(config, name) for name in sorted(config.file.environments))
 

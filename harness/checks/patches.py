@@ -10,6 +10,7 @@ from harness.checks.outcome import Item, broken, held, left_out, unreachable
 from harness.checks.pins import is_remote
 from harness.core.config import Config
 from harness.core.errors import PatchError, SourceError
+from harness.core.project_folders import find
 from harness.runs import equivalence
 from harness.runs.key_changes import key_changes
 from harness.runs.store import Store
@@ -23,7 +24,7 @@ def check(config: Config, store: Store, offline: bool) -> Iterator[Item]:
     """Every upstream's series."""
     for name in sorted(config.file.upstreams):
         try:
-            series = patches.load(config.root / "patches" / name)
+            series = patches.load(find(config.root, f"patches/{name}"))
         except PatchError as error:
             yield broken(name, error.what, error.fix)
             continue

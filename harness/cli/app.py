@@ -191,6 +191,18 @@ def list_all(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="an empty or new folder; this one by default")] = Path("."),
+) -> None:
+    """Start a project of your own, with all recipes and code bases that come with the harness."""
+    from harness.commands import project_init
+
+    for name in project_init.init(folder):
+        typer.echo(f"written: {folder / name}")
+    typer.echo("next: `harness list` shows what can be reproduced, `harness reproduce demo` tries it")
+
+
+@app.command()
 def losses(
     name: Annotated[str, typer.Argument(help="show one loss in full [default: list all]")] = "", project: Project = None
 ) -> None:

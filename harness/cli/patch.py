@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.core.errors import ArgumentError, PatchError
+from harness.core.project_folders import find
 
 if TYPE_CHECKING:
     from harness.core.config import Config
@@ -31,7 +32,7 @@ def chosen(config: Config, upstream: str) -> list[tuple[Pin, Series]]:
     names = [upstream] if upstream else sorted(config.file.upstreams)
     found = []
     for name in names:
-        found.append((pin_of(config, name), patches.load(config.root / "patches" / name)))
+        found.append((pin_of(config, name), patches.load(find(config.root, f"patches/{name}"))))
     return found
 
 
@@ -58,7 +59,7 @@ def forms(project: Project = None) -> None:
     from harness.upstreams.patches.format import effect
 
     config = settings(project)
-    for name, module in overlay.read(config.root / overlay.FOLDER).modules.items():
+    for name, module in overlay.of_project(config.root).modules.items():
         typer.echo(f'"{name}" = "{module.form}"' if module.form else f'# "{name}" has an empty normal form')
     for pin, series in chosen(config, ""):
         for patch in series.patches:
@@ -151,7 +152,7 @@ def new(
     from harness.upstreams.patches import authoring
 
     header = {"What": what, "Why": why, **({"Equation": equation} if equation else {})}
-    folder = settings(project).root / "patches" / upstream
+    folder = own_series(settings(project), upstream)
     typer.echo(f"written: {authoring.new(folder, tree.resolve(), name, header)}")
 
 
@@ -165,6 +166,22 @@ def refresh(
     """Rewrite one patch from an edited work tree and rebase the later ones."""
     from harness.upstreams.patches import authoring
 
-    ((_, series),) = chosen(settings(project), upstream)
+    config = settings(project)
+    own_series(config, upstream)
+    ((_, series),) = chosen(config, upstream)
     changed = authoring.refresh(series, tree.resolve(), name)
     typer.echo("\n".join(f"rewritten: {path}" for path in changed) or "nothing changed")
+
+
+def own_series(config: Config, upstream: str) -> Path:
+    """The folder of a series that may be written.
+
+    Raises:
+        ArgumentError: it is that of the shipped project, which stays as it is.
+    """
+    folder = find(config.root, f"patches/{upstream}")
+    if not folder.is_relative_to(config.root):
+        what = f"the patches of {upstream} are the shipped project's"
+        fix = "change them in a clone of its repository, or add an upstream of another name to harness.toml"
+        raise ArgumentError("UPSTREAM", what, fix)
+    return folder

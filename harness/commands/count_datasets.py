@@ -13,6 +13,7 @@ from pydantic import Field
 
 from harness.core.config import Config
 from harness.core.errors import DatasetError, RecipeError, SourceError, near_misses
+from harness.core.project_folders import find
 from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes.datasets import DataFile, Dataset, defined
@@ -48,7 +49,7 @@ def load(root: Path, artifact: str) -> CountRecipe:
     Raises:
         RecipeError: the recipe has mistakes.
     """
-    path = root / "recipes" / f"{artifact}{SUFFIX}.yaml"
+    path = find(root, f"recipes/{artifact}{SUFFIX}.yaml")
     recipe = parse(path, CountRecipe)
     if recipe.artifact != artifact:
         raise RecipeError(str(path), f"artifact: is {recipe.artifact!r}, its path says {artifact!r}", "make them equal")
@@ -125,7 +126,7 @@ def unreadable(dataset: Dataset, upstream: str) -> str:
 def printed(root: Path, recipe: CountRecipe) -> dict[str, dict[str, Decimal]]:
     """The paper's numbers by dataset and statistic, in its order."""
     paper, _, name = recipe.published.partition("#")
-    path = root / "recipes" / "papers" / f"{paper}.yaml"
+    path = find(root, f"recipes/papers/{paper}.yaml")
     tables = parse(path, PaperFile, printed=True).artifacts
     if name not in tables:
         raise RecipeError(str(path), f"no artifact {name!r}", near_misses(name, tables))

@@ -11,6 +11,7 @@ from harness.commands.estimate import Estimates
 from harness.commands.joined import JoinedRequest
 from harness.commands.table_request import TableRequest
 from harness.core.config import Config
+from harness.core.project_folders import matches
 from harness.recipes import datasets
 from harness.recipes.datasets import Dataset
 from harness.recipes.joined import SUFFIX as JOINED
@@ -66,7 +67,7 @@ def list_artifacts(config: Config) -> list[Listed]:
 
 def named(config: Config, suffix: str) -> list[str]:
     """Artifacts whose recipes are of another kind, by file name."""
-    paths = (config.root / "recipes").glob(f"*/*{suffix}.yaml")
+    paths = matches(config.root, f"recipes/*/*{suffix}.yaml")
     return [f"{path.parent.name}/{path.name.removesuffix(f'{suffix}.yaml')}" for path in paths]
 
 

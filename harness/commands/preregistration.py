@@ -20,6 +20,7 @@ from harness.commands.table_spec import table_spec
 from harness.core.errors import HarnessError, RecipeError, SourceError, StoreError
 from harness.core.files import canonical_json, sha256_bytes
 from harness.core.git import run_git
+from harness.core.project_folders import layers
 from harness.core.results import RunResult
 from harness.core.yaml_files import parse_text
 from harness.recipes.criteria import Criteria
@@ -80,9 +81,11 @@ def kept(request: TableRequest, records: Sequence[StoredRecord]) -> tuple[str, .
 def statement(request: TableRequest, results: Sequence[RunResult]) -> Sequence[str]:
     """When the criteria were last changed, how many runs are older, and the verdicts before the change."""
     now, records = request.recipe.criteria, records_of(request, results)
+    path = f"recipes/{request.recipe.artifact}.yaml"
+    root = next((folder for folder in layers(request.config.root) if (folder / path).is_file()), request.config.root)
     try:
-        versions = history(request.config.root, f"recipes/{request.recipe.artifact}.yaml")
-        cut = run_git(request.config.root, "rev-parse", "--is-shallow-repository").text == "true"
+        versions = history(root, path)
+        cut = run_git(root, "rev-parse", "--is-shallow-repository").text == "true"
     except SourceError:
         versions, cut = [], False
     if (cut or not versions) and (lines := kept(request, records)):

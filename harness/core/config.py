@@ -9,10 +9,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from harness.core import project_folders
 from harness.core.errors import ConfigError, near_misses
 from harness.core.project_file import (
     DOCKER_VARIABLES,
@@ -25,9 +26,9 @@ from harness.core.project_file import (
     Release,
     Upstream,
 )
+from harness.core.project_folders import FILE
 from harness.core.schema import Strict, problems
 
-FILE = "harness.toml"
 EXECUTORS = ("local", "docker")
 EMBEDDED = "embedded:"  # prefix of the URL of an upstream inside the package
 Entry = TypeVar("Entry")
@@ -158,20 +159,35 @@ def find_root(start: Path | None, env: Mapping[str, str]) -> Path:
         here = (named or Path.cwd()).resolve()
     except FileNotFoundError as error:
         raise ConfigError("current folder", "no longer exists", "change to another folder") from error
-    own: list[Path] = [] if named else [Path(__file__).resolve().parents[2]]
+    own: list[Path] = [project_folders.shipped_root()] if not named and project_folders.is_clone() else []
     for folder in (here, *here.parents, *own):
         if (folder / FILE).is_file():
             return folder
-    raise ConfigError(str(here), f"no {FILE} here or above", "run inside a clone of the project or set HARNESS_PROJECT")
+    fix = "`harness init` starts a project here; or run inside a project, or set HARNESS_PROJECT"
+    raise ConfigError(str(here), f"no {FILE} here or above", fix)
 
 
 def read(path: Path) -> File:
-    """Parse and check one harness.toml."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), f"is not readable: {error}", "correct the file") from error
+    """Parse and check one harness.toml, with what it extends."""
+    raw = parsed(path)
+    if raw.get("extends") == project_folders.SHIPPED:
+        base = parsed(project_folders.shipped_root() / FILE)
+        base["check"] = {**base.get("check", {}), "prose": ()}  # the documents of a repository are not shipped
+        raw = project_folders.extended(raw, base, str(path))
+        project_folders.check_files(path.parent)
     try:
         return File.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(str(path), problems(error, File), "correct these keys") from error
+
+
+def parsed(path: Path) -> dict[str, Any]:
+    """The content of one harness.toml, not checked.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"is not readable: {error}", "correct the file") from error

@@ -201,10 +201,12 @@ class File(Strict):
     """harness.toml as a whole.
 
     Attributes:
-        data: folder for data files that cannot be fetched; HARNESS_DATA overrides it.
+        extends: "shipped" for a project that has all of the shipped one beside its own; see `core.project_folders`.
+        data: folder for data files that cannot be fetched, and for one's own; HARNESS_DATA overrides it.
         executor: default without --executor; HARNESS_EXECUTOR overrides it.
     """
 
+    extends: Literal["", "shipped"] = ""
     results: str = "results"
     cache: str = ".cache"
     data: str = "data"

@@ -13,6 +13,7 @@ from harness.core.config import Config
 from harness.core.errors import SetupError
 from harness.core.git import run_git
 from harness.core.process import capture
+from harness.core.project_folders import SHIPPED, base_of
 
 
 def describe_machine(base_env: Mapping[str, str], device: str) -> dict[str, object]:
@@ -43,9 +44,12 @@ def cpu_name() -> str:
 
 def own_version(config: Config) -> dict[str, Any]:
     """The harness's own version, commit and whether its work tree was changed."""
-    commit = run_git(config.root, "rev-parse", "HEAD")
+    root = base_of(config.root) or config.root
+    if root.name == SHIPPED:  # an installed package, whose folder may lie in anybody's repository
+        return {"version": version("seqrec-harness"), "commit": None, "dirty": None}
+    commit = run_git(root, "rev-parse", "HEAD")
     code = ("harness", "patches", "recipes", "dockerfiles", "harness.toml")
-    dirty = run_git(config.root, "status", "--porcelain", "--", *code)
+    dirty = run_git(root, "status", "--porcelain", "--", *code)
     return {
         "version": version("seqrec-harness"),
         "commit": commit.text if commit.status == 0 else None,

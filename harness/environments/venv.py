@@ -20,6 +20,7 @@ from harness.core.errors import ConfigError, SetupError
 from harness.core.files import locked, remove_tree, sha256_file, write_json
 from harness.core.process import capture
 from harness.core.project_file import Environment
+from harness.core.project_folders import find
 from harness.environments.locks import content_hash
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -95,7 +96,7 @@ class Request:
             f"py{self.version.replace('.', '')}",
         )
         where = f"harness.toml: environments.{self.name}.locks"
-        return self.root / most_specific_lock(self.environment.locks, words, where)
+        return find(self.root, most_specific_lock(self.environment.locks, words, where))
 
 
 def most_specific_lock(locks: Mapping[str, str], words: Sequence[str], where: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from harness.core.errors import RecipeError, near_misses
+from harness.core.project_folders import layers
 from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes.checkpoints import Checkpoint, Sha256
@@ -152,15 +153,16 @@ class DatasetFile(Strict):
 
 def files_of(root: Path, upstream: str) -> list[Path]:
     """The files that define an upstream's datasets: <upstream>.yaml and those in the folder <upstream>/."""
-    folder = root / FOLDER
-    found = [folder / f"{upstream}.yaml", *sorted((folder / upstream).glob("*.yaml"))]
-    return [path for path in found if path.is_file()]
+    folders = [folder / FOLDER for folder in reversed(layers(root))]
+    patterns = (f"{upstream}.yaml", f"{upstream}/*.yaml")
+    return [path for pattern in patterns for folder in folders for path in sorted(folder.glob(pattern))]
 
 
 def upstreams_with_data(root: Path) -> list[str]:
     """Names of the upstreams for which recipes/data defines datasets."""
-    folder = root / FOLDER
-    return sorted({p.stem for p in folder.glob("*.yaml")} | {p.parent.name for p in folder.glob("*/*.yaml")})
+    folders = [folder / FOLDER for folder in layers(root)]
+    found = {path.stem for folder in folders for path in folder.glob("*.yaml")}
+    return sorted(found | {path.parent.name for folder in folders for path in folder.glob("*/*.yaml")})
 
 
 def defined(root: Path, upstream: str) -> dict[str, Dataset]:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from harness.core.errors import RecipeError, near_misses
+from harness.core.project_folders import find
 from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes.criteria import ClaimText
@@ -85,7 +86,7 @@ def is_joined(root: Path, artifact: str) -> bool:
 
 def path_of(root: Path, artifact: str) -> Path:
     """The path of a joined table's recipe."""
-    return root / "recipes" / f"{artifact}{SUFFIX}.yaml"
+    return find(root, f"recipes/{artifact}{SUFFIX}.yaml")
 
 
 def load_joined(root: Path, artifact: str) -> Joined:

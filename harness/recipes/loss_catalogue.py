@@ -13,8 +13,9 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from harness.core.config import FILE, Config
+from harness.core.config import Config
 from harness.core.errors import ConfigError, near_misses
+from harness.core.project_folders import FILE, find
 from harness.core.schema import Strict
 from harness.core.yaml_files import parse
 from harness.recipes.systems import Scalar
@@ -107,7 +108,7 @@ def read(root: Path) -> Catalogue:
     Raises:
         RecipeError: not readable, or with mistakes.
     """
-    return parse(root / PATH, Catalogue)
+    return parse(find(root, PATH), Catalogue)
 
 
 def load_catalogue(config: Config) -> Catalogue:

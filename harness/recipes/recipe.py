@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationInfo, field_validator
 
 from harness.core.errors import RecipeError, near_misses
+from harness.core.project_folders import find, matches
 from harness.core.results import Claim, TrainingFact
 from harness.core.schema import Strict
 from harness.core.yaml_files import parse
@@ -245,13 +246,13 @@ def option_faults(systems: Mapping[str, System], context: Any) -> Iterator[str]:
 
 def artifacts(root: Path) -> list[str]:
     """Names of all artifacts that have a recipe; without tables that only count files."""
-    paths = [p for p in (root / "recipes").glob("*/*.yaml") if "." not in p.stem]
+    paths = [p for p in matches(root, "recipes/*/*.yaml") if "." not in p.stem]
     return sorted(f"{p.parent.name}/{p.stem}" for p in paths if p.parent.name not in ("papers", "data"))
 
 
 def only_counts(root: Path, artifact: str) -> bool:
     """Whether this artifact is a table of dataset sizes: it counts files and has no runs."""
-    return (root / "recipes" / f"{artifact}.counts.yaml").is_file()
+    return find(root, f"recipes/{artifact}.counts.yaml").is_file()
 
 
 def load_recipe(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
@@ -261,10 +262,10 @@ def load_recipe(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
         RecipeError: unknown, or with mistakes.
     """
     artifact = aliases.get(name, name)
-    path = root / "recipes" / f"{artifact}.yaml"
+    path = find(root, f"recipes/{artifact}.yaml")
     if only_counts(root, artifact):
         raise RecipeError(name, "counts files and has no runs", f"`harness reproduce {name}` counts them")
-    if (root / "recipes" / f"{artifact}.joined.yaml").is_file():
+    if find(root, f"recipes/{artifact}.joined.yaml").is_file():
         what = "joins the tables of other recipes and has no own runs"
         raise RecipeError(name, what, f"`harness reproduce {name}` runs its parts")
     if artifact not in artifacts(root):

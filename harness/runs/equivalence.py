@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from harness.core.errors import ConfigError
+from harness.core.project_folders import layers
 from harness.core.schema import Strict, problems
 
 FILE = "patches/overlay/equivalent.toml"
@@ -165,23 +166,30 @@ def renamed(word: str, words: Mapping[str, str]) -> str:
 
 
 def read(root: Path) -> Equivalence:
-    """The entries of a project; none if the file does not exist.
+    """The entries of a project and of the one that it extends; none if no file exists.
 
     Raises:
-        ConfigError: the file is not readable, has mistakes, or contains a cycle.
+        ConfigError: a file is not readable, has mistakes, or contains a cycle.
     """
-    path = root / FILE
-    if not path.is_file():
-        return Equivalence()
+    paths = [folder / FILE for folder in layers(root) if (folder / FILE).is_file()]
+    entries = tuple(entry for path in paths for entry in read_file(path))
+    refuse_circles(str(root / FILE), entries)
+    return Equivalence(entries)
+
+
+def read_file(path: Path) -> tuple[Entry, ...]:
+    """The entries of one file.
+
+    Raises:
+        ConfigError: it is not readable or has mistakes.
+    """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        entries = EquivalentFile.model_validate(raw).equivalent
+        return EquivalentFile.model_validate(raw).equivalent
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), f"is not readable: {error}", "correct the file") from error
     except ValidationError as error:
         raise ConfigError(str(path), problems(error, EquivalentFile), "correct these keys") from error
-    refuse_circles(str(path), entries)
-    return Equivalence(entries)
 
 
 def refuse_circles(where: str, entries: Iterable[Entry]) -> None:

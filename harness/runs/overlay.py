@@ -18,6 +18,7 @@ from pathlib import Path
 
 from harness.core.errors import PatchError, RecipeError, near_misses
 from harness.core.files import sha256_bytes
+from harness.core.project_folders import layers
 from harness.runs.normal_form import WITH_DOCSTRING, decoded, normal_form, parsed
 from harness.upstreams.patches.format import Patch
 
@@ -265,6 +266,18 @@ def read(folder: Path, entries: tuple[tuple[str, ...], ...] = ()) -> Overlay:
     except OSError as error:
         raise PatchError(str(folder), f"is not readable: {error}", "restore it from the repository") from error
     return Overlay({name: module(name, data.replace(b"\r\n", b"\n")) for name, data in found.items()}, entries)
+
+
+def of_project(root: Path, entries: tuple[tuple[str, ...], ...] = ()) -> Overlay:
+    """The overlay of a project, with the modules of the project that it extends.
+
+    Raises:
+        PatchError: a folder is not readable.
+    """
+    modules: dict[str, Module] = {}
+    for folder in reversed(layers(root)):
+        modules |= read(folder / FOLDER).modules
+    return Overlay(modules, entries)
 
 
 @lru_cache(maxsize=512)

@@ -15,6 +15,7 @@ from harness.core.config import Config
 from harness.core.errors import SourceError
 from harness.core.files import canonical_json, disk_errors, locked, sha256_bytes, write_json
 from harness.core.project_file import Upstream
+from harness.core.project_folders import find
 from harness.runs import overlay
 from harness.upstreams import checkout
 from harness.upstreams.patches import series as patches
@@ -52,7 +53,7 @@ class SourceTree:
     @cached_property
     def series(self) -> patches.Series:
         """The patch series of the upstream."""
-        return patches.load(self.config.root / "patches" / self.name)
+        return patches.load(find(self.config.root, f"patches/{self.name}"))
 
     @cached_property
     def effects(self) -> Mapping[str, str]:
@@ -62,7 +63,7 @@ class SourceTree:
     @cached_property
     def overlay(self) -> overlay.Overlay:
         """All overlay modules, and those that the patch series imports."""
-        return overlay.read(self.config.root / overlay.FOLDER, overlay.inserted_imports(self.series.patches))
+        return overlay.of_project(self.config.root, overlay.inserted_imports(self.series.patches))
 
     @property
     def beside(self) -> dict[str, dict[str, str]]:

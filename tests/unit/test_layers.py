@@ -80,7 +80,7 @@ THIRD_PARTY = {
 }
 ONLY_IN = {
     "subprocess": ("core.process",),
-    "tomllib": ("core.config", "runs.equivalence"),
+    "tomllib": ("core.config", "core.project_folders", "runs.equivalence"),
     "signal": ("cli", "core.process", "runs.validation"),
 }
 PURE = (

@@ -23,6 +23,7 @@ from harness.commands.reproduce import reproduce
 from harness.commands.table_request import TableRequest
 from harness.core.config import Config
 from harness.core.files import write_whole
+from harness.core.project_folders import layers
 from harness.executors.options import ExecutionOptions
 from harness.recipes.selection import Settings
 from harness.runs.runner import Observer
@@ -126,9 +127,9 @@ def check(config: Config, quick: bool) -> Iterator[Item]:
 
 
 def copied(config: Config, folder: Path) -> Config:
-    """The configuration of a copy of the project's own files."""
+    """The configuration of a copy of the project's own files, or of those of the project that it extends."""
     for name in PARTS:
-        source = config.root / name
+        source = layers(config.root)[-1] / name
         copy = shutil.copytree if source.is_dir() else shutil.copyfile
         copy(source, folder / name)
     return config.model_copy(

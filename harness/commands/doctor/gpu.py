@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.commands.doctor.check import DoctorRequest, Line
 from harness.core.errors import ConfigError, SetupError
 from harness.core.process import capture
+from harness.core.project_folders import find
 from harness.environments.venv import most_specific_lock
 
 QUERY = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
@@ -46,7 +47,7 @@ def needs(asked: DoctorRequest) -> dict[str, str]:
             lock = most_specific_lock(environment.locks, ("cuda", "linux", "x86_64", python), name)
         except ConfigError:
             continue
-        if cuda := lock_cuda((asked.config.root / lock).read_text(encoding="utf-8")):
+        if cuda := lock_cuda(find(asked.config.root, lock).read_text(encoding="utf-8")):
             found[name] = cuda
     return found
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.core.config import Config
 from harness.core.errors import ConfigError
 from harness.core.files import canonical_json, sha256_bytes
+from harness.core.project_folders import find
 from harness.environments.locks import content_hash
 from harness.environments.venv import most_specific_lock
 
@@ -60,8 +61,8 @@ def image_request(config: Config, name: str, device: str = "cpu") -> ImageReques
     words = (device, "linux", machine, f"py{settings.python.replace('.', '')}")
     return ImageRequest(
         name=name,
-        dockerfile=there(config.root / DOCKERFILE, DOCKERFILE),
-        lock=there(config.root / most_specific_lock(environment.locks, words, where), where),
+        dockerfile=there(find(config.root, DOCKERFILE), DOCKERFILE),
+        lock=there(find(config.root, most_specific_lock(environment.locks, words, where)), where),
         base=settings.base,
         python=settings.python,
         cache=config.cache,

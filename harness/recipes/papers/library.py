@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.core.errors import RecipeError, near_misses
+from harness.core.project_folders import find, matches
 from harness.core.yaml_files import parse
 from harness.recipes.papers.numbers import Number, Selector
 from harness.recipes.papers.schema import Across, Artifact, Claim, PaperFile
@@ -153,17 +154,16 @@ def load(root: Path) -> Library:
     Raises:
         RecipeError: a file that cannot be read or has mistakes, all of them listed.
     """
-    folder = root / "recipes" / "papers"
-    paths = sorted(path for path in folder.glob("*.yaml") if path.name != ACROSS)
+    paths = [path for path in matches(root, "recipes/papers/*.yaml") if path.name != ACROSS]
     if not paths:
-        raise RecipeError(str(folder), "no papers", "write one file for each paper")
+        raise RecipeError(str(root / "recipes" / "papers"), "no papers", "write one file for each paper")
     files: dict[str, PaperFile] = {}
     for path in paths:
         file = parse(path, PaperFile, printed=True)
         if file.key in files:
             raise RecipeError(str(path), f"key {file.key!r} is used by another file", "give each paper a unique key")
         files[file.key] = file
-    path = folder / ACROSS
+    path = find(root, f"recipes/papers/{ACROSS}")
     across = parse(path, Across, printed=True) if path.exists() else Across()
     for key, file in files.items():
         if file.about and file.about.paper not in files:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ValidationError, model_validator
 
 from harness.core.errors import RecipeError, near_misses
+from harness.core.project_folders import find
 from harness.core.results import Published
 from harness.core.schema import problems
 from harness.core.yaml_files import read_yaml
@@ -89,7 +90,7 @@ def _of(root: Path, recipe: Recipe, source: str, beside: str) -> Iterator[Publis
     """The numbers of one source, `paper#artifact`, or `paper#artifact@other` for those quoted from another work."""
     printed, _, whose = source.partition("@")
     paper, _, artifact = printed.partition("#")
-    path = root / "recipes" / "papers" / f"{paper}.yaml"
+    path = find(root, f"recipes/papers/{paper}.yaml")
     content = read_yaml(path)
     tables = content.get("artifacts", {}) if isinstance(content, dict) else {}
     if artifact not in tables:
