@@ -44,7 +44,7 @@ def table_spec(request: TableRequest, changed: Recipe | None = None) -> TableSpe
         correction=recipe.correction.method,
         by_dataset=recipe.correction.family == "dataset",
         n_family=recipe.n_tests,
-        n_by_dataset={name: recipe.n_tests_on(name) for name in names},
+        n_by_dataset={name: recipe.n_tests_on(name) for name in names if name not in request.added_datasets},
         seeds=settings.seeds or recipe.seeds,
         signature=signature(request),
         changed=tuple(
