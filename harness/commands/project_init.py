@@ -1,6 +1,6 @@
-"""`harness init`: a project of one's own that extends the shipped one.
+"""`harness init`: creates a project that extends the shipped one.
 
-Refused: a folder that has any of its files, or that is part of another project.
+Refused: a folder that already has one of the files, or that is inside another project.
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ class File(Strict):
 
     Attributes:
         extends: "shipped" for a project that has all of the shipped one beside its own; see `core.project_folders`.
-        data: folder for data files that cannot be fetched, and for one's own; HARNESS_DATA overrides it.
+        data: folder for data files that cannot be fetched, and for custom data; HARNESS_DATA overrides it.
         executor: default without --executor; HARNESS_EXECUTOR overrides it.
     """
 

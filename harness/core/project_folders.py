@@ -2,7 +2,7 @@
 
 The shipped project is what this package comes with: recipes, patches, locks and harness.toml. They are in the folder
 `shipped` of an installed package, and at the top of the repository in a clone. A project whose harness.toml says
-`extends = "shipped"` has all of them beside its own. No file of one's own replaces a shipped one.
+`extends = "shipped"` has all of them beside its own. A project's own file never replaces a shipped one.
 """
 
 from __future__ import annotations

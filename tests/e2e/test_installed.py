@@ -1,4 +1,4 @@
-"""The package installed by pip, without its repository: a project of one's own in an empty folder."""
+"""The package installed by pip, without its repository: a project in an empty folder."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_demonstration_runs_and_writes_nothing_into_the_package(own: Own) ->
 
 
 def test_code_patches_recipe_and_data_of_one_s_own(own: Own, tmp_path: Path) -> None:
-    """The demonstration's code under another name stands for a code base of one's own."""
+    """The demonstration's code under another name stands for a custom code base."""
     commit = embedded.COMMIT
     with (own.folder / "harness.toml").open("a") as file:
         file.write(MY_CODE.format(url=embedded.repository(tmp_path / "mycode"), commit=commit))

@@ -1,4 +1,4 @@
-"""A project that extends the shipped one: both are there, and nothing of one's own replaces anything."""
+"""A project that extends the shipped one: both are there, and its own files replace nothing."""
 
 from __future__ import annotations
 
