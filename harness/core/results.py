@@ -147,7 +147,7 @@ class Claim:
     """A claim of a paper, written in the recipe before any run: `better` beats `worse` on `metric`, per dataset.
 
     Attributes:
-        own: not a paper's claim, but the comparison of an added loss with another system.
+        own: not a paper's claim, but a comparison for an added loss or on an added dataset.
         datasets: of the claim; () for all.
     """
 

@@ -232,13 +232,13 @@ def same_values(table: Table) -> str:
 
 
 def own_caption(table: Table) -> str:
-    """The caption of comparisons of added losses, "" if there are none."""
+    """The caption of added comparisons, "" if there are none."""
     if not any(row.claim.own for row in table.claims):
         return ""
     if table.spec.compared:
         return f"{_tested(table)}; {corrected(table.spec, table.n_own_tests, own=True)}. {INTERVAL} {_words(table)}"
     return (
-        "Comparisons of losses added by the command line; not claims of the paper. Tested like its claims; "
+        "Comparisons added by the command line; not claims of the paper. Tested like its claims; "
         f"{corrected(table.spec, table.n_own_tests, own=True)}, so the p-values of the paper's claims do not change."
     )
 

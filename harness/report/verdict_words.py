@@ -31,7 +31,9 @@ def summary(table: Table) -> str:
         parts.append(f"{claims.count('supported')} of {len(claims)} claims supported{_rest(claims)}")
     if own:
         counts = ", ".join(f"{own.count(v)} {v}" for v in dict.fromkeys(own))
-        who = "the first against the second" if table.spec.compared else "added losses against the others"
+        who = (
+            "the first against the second" if table.spec.compared else "added comparisons, the first against the second"
+        )
         parts.append(f"{who}: {counts}")
     text = "; ".join(parts) or "No published values and no claims to judge"
     return f"{text}."

@@ -46,7 +46,7 @@ def view(table: Table) -> TableView:
         sentences.value_caption(table),
         captions.TEST_CAPTION,
         sentences.claim_caption(table) + paper_marks.caption(table),
-        "comparison" if table.spec.compared else "added loss, not a claim of the paper",
+        "comparison" if table.spec.compared else "added comparison, not a claim of the paper",
         sentences.own_caption(table),
         captions.CLAIM_TEST_CAPTION,
         sentences.detail_caption(table.spec),

@@ -151,7 +151,7 @@ class DatasetView:
 
     Attributes:
         degrees: for each metric: name, number of printed values, root mean square error, Kendall's tau.
-        own: comparisons of added losses, which are not claims.
+        own: added comparisons (losses and datasets of the command line), which are not claims.
         keys: each system's runs by seed, by the first digits of their keys.
     """
 

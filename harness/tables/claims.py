@@ -167,8 +167,8 @@ def _n_trainings(own: Sequence[Noise], n_random: int, *, given: bool) -> int:
 
 def _others(spec: TableSpec, claim: Claim, pool: NoisePool) -> list[Noise]:
     """The noise of the table's other random systems, without added losses; they do not affect the paper's claims."""
-    put_in = {c.better for c in spec.claims if c.own}
-    others = [s.key for s in spec.systems if s.key not in put_in and s.key not in (claim.better, claim.worse)]
+    added = spec.added_systems
+    others = [s.key for s in spec.systems if s.key not in added and s.key not in (claim.better, claim.worse)]
     return [pool[key, claim.metric] for key in others if (key, claim.metric) in pool]
 
 

@@ -115,6 +115,11 @@ class TableSpec:
         """Systems in the order of the table, floors first."""
         return tuple(sorted(self.systems, key=lambda s: not s.is_floor))
 
+    @property
+    def added_systems(self) -> frozenset[str]:
+        """Systems with losses that the command line added; comparisons on added datasets name their datasets."""
+        return frozenset(claim.better for claim in self.claims if claim.own and not claim.datasets)
+
     def family_size(self, dataset: str, n_tests: int) -> int:
         """Number of tests of a dataset's family of claims, of which the table makes `n_tests`."""
         declared = self.n_by_dataset.get(dataset, self.n_family) if self.by_dataset else self.n_family

@@ -42,8 +42,8 @@ def judge_table(table: Table) -> Table:
 
 def _judged(row: Row, spec: TableSpec) -> Row:
     """The row with a test and a verdict in each cell; the noise of added losses does not affect other verdicts."""
-    put_in = {claim.better for claim in spec.claims if claim.own}
-    pools = [[c.noise for c in row.cells if c.noise and c.system not in put_in - {own.system}] for own in row.cells]
+    added = spec.added_systems
+    pools = [[c.noise for c in row.cells if c.noise and c.system not in added - {own.system}] for own in row.cells]
     tests = [value_test(cell, spec, pool) for cell, pool in zip(row.cells, pools, strict=True)]
     judged = (replace(c, test=t, verdict=value_verdict(c, t)) for c, t in zip(row.cells, tests, strict=True))
     return replace(row, cells=tuple(judged))

@@ -44,6 +44,24 @@ def test_three_formats_stand_in_one_table(project: Project, tmp_path: Path) -> N
     assert "start" not in again.stderr
 
 
+def test_an_added_dataset_changes_no_verdict_on_the_others(project: Project, tmp_path: Path) -> None:
+    """Neither tests nor noise of one dataset enter what is said of another."""
+    path = own_data.write(tmp_path, "ratings.csv")
+    assert project.run("dataset", "add", str(path), "--upstream", "demo", "--name", "mine").returncode == 0
+    rows = []
+    for datasets in ("generated", "generated|mine"):
+        where = ("--where", f"dataset={datasets},loss=bce|gbce|ce-all", "--set", "epochs=3")
+        done = project.run("reproduce", "demo", *where)
+        assert done.returncode in (0, 1), done.stderr
+        folder = next(project.results.glob(f"tables/demo/demo/dataset={datasets.replace('|', '+')},*"))
+        files = [folder / name for name in ("table.csv", "table-claims.csv")]
+        lines = [line for file in files for line in file.read_text().splitlines()]
+        rows.append([line for line in lines if ",generated," in line])
+        assert ("added comparisons, the first against the second" in done.stdout) == ("mine" in datasets)
+    assert len(rows[0]) > 4
+    assert rows[0] == rows[1]
+
+
 def test_a_message_says_what_was_left_out_and_what_comes_next(project: Project, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     lines = ["user_id,item_id,timestamp", *(f"u{u},i{(u + n) % 9},{n}" for u in range(9) for n in range(5))]

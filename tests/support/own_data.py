@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-N_USERS, N_ITEMS = 60, 30
+N_USERS, N_ITEMS = 60, 40
 FORMATS = ("interactions.inter", "ratings.dat", "ratings.csv", "pairs.txt", "timed.txt", "sequences.txt")
 
 

@@ -245,8 +245,9 @@ def test_losses_put_in_are_no_claims_wherever_they_stand() -> None:
         assert "not claims of the paper" in plain or "not a claim of the paper" in plain
         assert "A, my_loss (gamma=3) against A" in plain or "A, my\\_loss (gamma=3) against A" in plain
         assert "SHA-256 1a2b3c4d5e6f" in plain
-        assert "1 of 1 claims supported; added losses against the others: 1 better, 1 not run" in plain or (
-            "tabular" in plain
+        assert (
+            "1 of 1 claims supported; added comparisons, the first against the second: 1 better, 1 not run" in plain
+            or ("tabular" in plain)
         )
     rows = list(csv_module.DictReader(io.StringIO(csv.claims(table))))
     assert [row["claimed_by"] for row in rows] == ["recipe", "nobody", "nobody"]
