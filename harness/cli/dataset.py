@@ -66,7 +66,7 @@ def summary(added: Added, root: Path) -> list[str]:
         least += [f"users with fewer than {origin.min_length} items"] if origin.min_length else []
         lines.append(f"left out: {counted(origin.left_out)} ({', '.join(least)})")
     if added.seen_tests:
-        had = f"{some(added.seen_tests, 'user has', 'users have')} have the test item in their history"
+        had = f"{some(added.seen_tests, 'user has', 'users have')} the test item in the history"
         lines.append(f"note: {had}: a code base that leaves seen items out cannot recommend it")
     shown = [str(p.relative_to(root)) if p.is_relative_to(root) else str(p) for p in added.paths]
     lines.append(f"written: {', '.join(shown)}")

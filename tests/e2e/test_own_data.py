@@ -69,7 +69,7 @@ def test_a_message_says_what_was_left_out_and_what_comes_next(project: Project, 
     words = ("dataset", "add", str(path), "--upstream", "demo", "--name", "shop", "--label", "Shop")
     refused = project.run(*words)
     assert refused.returncode == 3
-    assert "mine.csv:48: user u1 has item i1 again" in refused.stderr
+    assert "mine.csv:48: user u1 has item i1 repeatedly" in refused.stderr
     done = project.run(*words, "--repeats", "first", "--min-length", "3")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
