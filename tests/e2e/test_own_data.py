@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from pathlib import Path
 
 import own_data
 import pytest
-from projects import Project
+from documents import sections
+from projects import ROOT, Project, clean_env
 
 QUICK = ("--profile", "quick", "--seeds", "42")
 NAMES = {"recbole": "interactions.inter", "movielens": "ratings.dat", "plain": "timed.txt"}
@@ -98,3 +101,49 @@ def test_three_formats_train_on_the_real_s3rec(real_project: Project, tmp_path: 
     }
     assert all(r["disagreements"] == [] for r in found)
     assert done.stdout.count(f"({own_data.N_USERS} users)") == 3
+
+
+PAGE = ROOT / "docs" / "data.md"
+STEPS = {step.name: step.text for own in sections(PAGE.read_text(encoding="utf-8")).values() for step in own}
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Project:
+    """The project and the datasets of docs/data.md, in a folder that was empty."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    project = Project(folder, clean_env())
+    follow(project, STEPS["init"])
+    for name in ("ratings.csv", "interactions.inter", "ratings.dat"):
+        own_data.write(folder, name)
+    follow(project, STEPS["add"])
+    return project
+
+
+def follow(project: Project, block: str, codes: tuple[int, ...] = (0,)) -> str:
+    """What the commands of a block print."""
+    printed = ""
+    for line in block.splitlines():
+        program, *words = shlex.split(line)
+        assert program == "harness"
+        done = project.run(*words, timeout=900)
+        assert done.returncode in codes, f"{line}\n{done.stdout}\n{done.stderr}"
+        printed += done.stdout
+    return printed
+
+
+def test_the_page_is_followed_in_an_empty_folder(started: Project) -> None:
+    assert set(STEPS) == {"init", "add", "plan", "upstream"}
+    assert PAGE.read_text(encoding="utf-8").count("```") == 2 * len(STEPS)
+    planned = follow(started, STEPS["plan"])
+    assert planned.count("mine     sasrec") == 2
+    listed = json.loads(started.run("list", "--datasets", "--json").stdout)
+    assert listed["s3rec"]["mine-core"]["origin"]["core"] == 3
+    assert listed["gsasrec"]["mine"]["label"] == "My shop"
+
+
+@pytest.mark.upstream
+def test_the_table_of_the_page_is_made_on_the_real_s3rec(started: Project, mirror: str) -> None:
+    cache = os.environ.get("HARNESS_CACHE", str(ROOT / ".cache"))
+    real = Project(started.folder, {**started.env, "HARNESS_GIT_MIRROR": mirror, "HARNESS_CACHE": cache})
+    assert "mine (60 users)" in follow(real, STEPS["upstream"], codes=(1,))
