@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 import under_way
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import docker
 
 MISSING = "NO CONTAINER ENGINE"
+# How fast examples are drawn depends on what else the machine does.
+hypothesis.settings.register_profile("shared", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("shared")
 FRAMEWORKS = ("torch", "tensorflow", "keras")
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from projects import ROOT, Project, fresh
+
+FEW = ("--where", "loss=bce", "--seeds", "42", "--profile", "quick")
 
 
 @pytest.fixture
@@ -21,6 +24,24 @@ def project(tmp_path: Path) -> Project:
 def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project folder for all tests of a module."""
     return fresh(tmp_path_factory.mktemp("shared") / "project")
+
+
+@pytest.fixture(scope="session")
+def reproduced_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, subprocess.CompletedProcess[str]]:
+    """A project folder in which a quick table of one loss was reproduced, and how the command ended."""
+    project = fresh(tmp_path_factory.mktemp("reproduced") / "project")
+    return project, project.run("reproduce", "demo", *FEW)
+
+
+@pytest.fixture
+def reproduced_few(
+    tmp_path: Path, reproduced_once: tuple[Project, subprocess.CompletedProcess[str]]
+) -> tuple[Project, subprocess.CompletedProcess[str]]:
+    """A copy of that folder, which a test may change."""
+    project, done = reproduced_once
+    folder = tmp_path / "project"
+    shutil.copytree(project.folder, folder, symlinks=True)
+    return Project(folder, project.env), done
 
 
 @pytest.fixture

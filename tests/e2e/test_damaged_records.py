@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,10 +55,10 @@ def other_inputs(folder: Path) -> None:
     ],
 )
 def test_a_damaged_record_is_one_failed_run_until_it_is_run_again(
-    project: Project, damage: Callable[[Path], None], reason: str
+    reproduced_few: tuple[Project, subprocess.CompletedProcess[str]], damage: Callable[[Path], None], reason: str
 ) -> None:
     """The table stopped, or said failed while `status` said finished and --retry-failed did nothing."""
-    done = project.run("reproduce", "demo", *FEW)
+    project, done = reproduced_few
     assert "1 failed" not in done.stderr
     kept = [p.parent for p in (project.results / "runs").glob("[0-9a-f]*/record.json")]
     (trained,) = [p for p in kept if json.loads((p / "record.json").read_text())["system"] == "factorised/bce"]
@@ -70,7 +71,7 @@ def test_a_damaged_record_is_one_failed_run_until_it_is_run_again(
     assert "1 failed, 1 finished" in status.stdout
     assert reason.split()[0] in status.stdout
     plan = project.run("plan", "demo", *FEW)
-    assert "(1 failed; --retry-failed runs them again)" in " ".join(plan.stdout.split())
+    assert "(1 failed; --retry-failed repeats them)" in " ".join(plan.stdout.split())
     again = project.run("reproduce", "demo", *FEW, "--retry-failed")
     assert again.returncode == done.returncode, again.stderr
     assert "done    generated factorised/bce seed 42" in again.stderr

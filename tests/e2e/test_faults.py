@@ -221,9 +221,11 @@ def test_patch_tree_overwrites_nothing(project: Project, one_error: Check) -> No
     assert (tree / "mine.txt").read_text() == "work of a day"
 
 
-def test_changed_data_in_the_cache_are_not_used(project: Project) -> None:
+def test_changed_data_in_the_cache_are_not_used(
+    reproduced_few: tuple[Project, subprocess.CompletedProcess[str]],
+) -> None:
     """Same size, other content: sizes alone once passed."""
-    project.run("reproduce", "demo", *FEW)
+    project, _ = reproduced_few
     (data,) = (project.folder / ".cache" / "data").glob("*/data.txt")
     whole = data.read_text()
     data.write_text(whole[::-1])

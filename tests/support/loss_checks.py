@@ -24,7 +24,7 @@ PROPERTY = settings(
     deadline=None,
     database=None,
     max_examples=80,
-    suppress_health_check=[HealthCheck.differing_executors],  # the subclasses are these
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],  # the subclasses are these
 )
 CHOICES = {
     "average": ("positions", "sequences"),

@@ -151,6 +151,7 @@ def test_unknown_models_are_refused_and_defaults_are_the_code_base_s() -> None:
 
 def test_where_pytorch_runs_no_tensorflow_is_imported() -> None:
     """The substitutes are installed in a separate process."""
+    pytest.importorskip("torch")
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'patches')!r}); from overlay.bert4rec_repro import home\n"
         "from overlay import stand_ins; stand_ins.install(home.beside_torch())\n"
