@@ -8,6 +8,7 @@ import pytest
 from projects import ROOT
 
 from harness.commands import project_init
+from harness.commands.check.tables import check_findings
 from harness.commands.listing import list_datasets
 from harness.commands.table_request import TableRequest
 from harness.core import project_folders
@@ -164,3 +165,9 @@ def test_init_writes_nothing_over_anything(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"has README\.md already"):
         project_init.init(tmp_path / "full")
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["README.md"]
+
+
+def test_the_shipped_project_s_findings_are_not_asked_of_one_that_extends_it(root: Path) -> None:
+    assert list(check_findings(config_of(root))) == []
+    write(root / "docs/findings.md", "other\n")
+    assert [item.name for item in check_findings(config_of(root))] == ["docs/findings.md"]
