@@ -76,7 +76,7 @@ def test_an_unknown_metric_is_told_what_is_known(name: str, meant: str) -> None:
         ([0], None, None, "above < 0"),
         ([1], None, [0], "tied < 1"),
         ([500], None, [2], "candidates"),
-        ([1, 1], [4, 4], None, "occurs twice"),
+        ([1, 1], [4, 4], None, "duplicate users"),
         ([1, 1], [4, 5, 6], None, "3 users"),
         ([], None, None, "no users"),
     ],

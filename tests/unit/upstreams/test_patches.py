@@ -273,7 +273,7 @@ def test_lint_tells_all_problems_with_their_lines(toy: Toy) -> None:
         f"{path}:10: deletes a line",
         f"{path}:11: a context line",
         f"{path}:9: head says 1 line(s) inserted after 3, found 0",
-        "0002-b.patch:5: header key 'Why' twice",
+        "0002-b.patch:5: duplicate header key 'Why'",
         "0009-stray.patch: not in",
         "series:5: no patch '0007-absent.patch'",
     ):
