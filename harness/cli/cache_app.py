@@ -46,6 +46,7 @@ def clean(
     from harness.report.rounding import size
 
     config = load(project)
+    cache.check_names(names)
     if yes or typer.confirm(f"Remove {', '.join(names)} from {config.cache}?"):
         for part in cache.clean(config, names):
             typer.echo(f"removed {part.name} ({size(part.size)})")

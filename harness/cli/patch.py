@@ -78,7 +78,7 @@ def show(
     found = [p for p in series.patches if p.name.startswith(name)]
     if len(found) != 1:
         raise PatchError(
-            str(series.folder), f"no single patch {name!r}", near_misses(name, [p.name for p in series.patches])
+            str(series.folder), f"not exactly one patch {name!r}", near_misses(name, [p.name for p in series.patches])
         )
     typer.echo(describe(found[0]) + "\n")
     typer.echo(found[0].path.read_text(encoding="utf-8").partition("diff --git")[2].partition("\n")[2])

@@ -63,14 +63,23 @@ def size_of(folder: Path) -> int:
     return sum(seen.values())
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of folders that the cache does not have.
+
+    Raises:
+        ArgumentError: an unknown folder.
+    """
+    if unknown := [name for name in names if name not in PARTS]:
+        raise ArgumentError("NAME", f"unknown folder of the cache {unknown[0]!r}", near_misses(unknown[0], PARTS))
+
+
 def clean(config: Config, names: Sequence[str]) -> list[CachePart]:
     """Remove folders of the cache; what was removed.
 
     Raises:
         ArgumentError: an unknown folder. StoreError: a run is active, which may use any of them.
     """
-    if unknown := [name for name in names if name not in PARTS]:
-        raise ArgumentError("NAME", f"unknown folder of the cache {unknown[0]!r}", near_misses(unknown[0], PARTS))
+    check_names(names)
     store = Store(config.results, config.cache)
     work = config.cache / "work"
     active = [path.name for path in work.glob("*") if path.is_dir() and is_held(store, path.name)]

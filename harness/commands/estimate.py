@@ -173,4 +173,4 @@ def downloads(request: TableRequest, missing: Sequence[Run]) -> Iterator[str]:
         source = config.git_mirror or workspace.source.upstream.url
         yield f"upstream {request.recipe.upstream}: to be fetched from {source}"
     names = sorted({run.dataset for run in missing})
-    yield f"data: {', '.join(names)}, from the upstream at its pin or where recipes/data says, checked by hash"
+    yield f"data: {', '.join(names)}, from the pinned repository or the address in recipes/data; verified by hash"

@@ -82,7 +82,7 @@ def compare_records(config: Config, a: str, b: str) -> Difference:
     Args:
         a, b: keys or their first characters.
     Raises:
-        StoreError: no record with such a key, or several.
+        StoreError: no record with such a key. ArgumentError: several.
     """
     first, second = find_record(config, a), find_record(config, b)
     old, new = (flat_facts(record.content) for record in (first, second))
@@ -126,7 +126,7 @@ def log_of(config: Config, key: str) -> tuple[RunFolder, bool]:
     Args:
         key: a key or its first characters.
     Raises:
-        StoreError: neither an active run nor a record has such a key, or several have.
+        StoreError: neither an active run nor a record has such a key. ArgumentError: several have.
     """
     store = Store(config.results, config.cache)
     active = [path.name for path in (config.cache / "work").glob(f"{key}*") if path.is_dir()]

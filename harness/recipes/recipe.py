@@ -264,7 +264,9 @@ def load_recipe(root: Path, name: str, aliases: Mapping[str, str]) -> Recipe:
     artifact = aliases.get(name, name)
     path = find(root, f"recipes/{artifact}.yaml")
     if only_counts(root, artifact):
-        raise RecipeError(name, "counts files and has no runs", f"`harness reproduce {name}` counts them")
+        raise RecipeError(
+            name, "this table counts data files and has no runs", f"`harness reproduce {name}` counts them"
+        )
     if find(root, f"recipes/{artifact}.joined.yaml").is_file():
         what = "joins the tables of other recipes and has no own runs"
         raise RecipeError(name, what, f"`harness reproduce {name}` runs its parts")

@@ -119,13 +119,15 @@ class Store:
         """The single record whose key, or else former key, starts with `prefix`.
 
         Raises:
-            StoreError: none, or several.
+            StoreError: none. ArgumentError: several.
         """
         keys = self.matching(prefix)
-        record = self.read(keys[0]) if len(keys) == 1 else None
+        if len(keys) > 1:
+            fix = "give more of its characters; `harness runs list` shows keys"
+            raise ArgumentError("KEY", f"{len(keys)} records start with {prefix!r}", fix)
+        record = self.read(keys[0]) if keys else None
         if record is None:
-            what = f"{len(keys)} records start with {prefix!r}" if keys else f"no record {prefix!r}"
-            raise StoreError(str(self.results / "runs"), what, "`harness status ARTIFACT` lists keys")
+            raise StoreError(str(self.results / "runs"), f"no record {prefix!r}", "`harness runs list` shows keys")
         return record
 
     def matching(self, prefix: str) -> list[str]:
@@ -224,7 +226,7 @@ def find_record(config: Config, key: str) -> Record:
     """The record whose key starts with `key`, also among those of demonstrations.
 
     Raises:
-        StoreError: none, or several.
+        StoreError: none. ArgumentError: several.
     """
     if not re.fullmatch("[0-9a-f]+", key):
         raise ArgumentError("KEY", f"{key!r} is not a run key", "`harness status ARTIFACT` lists keys")

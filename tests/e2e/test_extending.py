@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -139,10 +141,25 @@ def test_a_code_base_is_added_and_its_table_made(reader: Project) -> None:
     follow_until_patched(reader, fill, after(script))
     (reader.folder / "mine.py").write_text(block(TORCH, "file", "mine.py").text)
     assert "3 finished" in shell(reader, block(CODE, "run", "").text)
+    assert set(documented_events()) - {"fault"} == written_events(reader)
     table = next((reader.folder / "results" / "tables" / "mine" / "table").glob("*focal_ce*")) / "table.md"
     text = table.read_text(encoding="utf-8")
     assert "GRU, focal\\_ce" in text
     assert "GRU, gbce (k=5, t=0.5)" in text
+
+
+def documented_events() -> list[str]:
+    """The events of the table under "What the probe must write"."""
+    rows = PAGE.read_text(encoding="utf-8").partition("### What the probe must write")[2]
+    return re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)
+
+
+def written_events(project: Project) -> set[str]:
+    """The events that every run of the model `gru` wrote."""
+    records = (project.folder / "results").glob("runs/*/record.json")
+    runs = [path.parent for path in records if json.loads(path.read_text(encoding="utf-8"))["model"] == "gru"]
+    kinds = [{json.loads(line)["event"] for line in (run / "events.jsonl").open(encoding="utf-8")} for run in runs]
+    return set.intersection(*kinds)
 
 
 def follow_until_patched(project: Project, fill: dict[str, str], patched: str) -> None:

@@ -71,13 +71,15 @@ def read(path: Path, kind: str = "") -> Interactions:
     Args:
         kind: one of FORMATS; detected from the file's name and first line by default.
     Raises:
-        ArgumentError: an unknown format. DatasetError: an unreadable file or line.
+        ArgumentError: an unknown format, or no such file. DatasetError: an unreadable file or line.
     """
     if kind and kind not in FORMATS:
         raise ArgumentError("--format", f"unknown format {kind!r}", near_misses(kind, FORMATS))
     try:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise ArgumentError("FILE", f"no such file: {path}", "give the path of a file with interactions") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(str(path), f"is not readable: {error}", "give a text file in UTF-8") from error
     numbered = enumerate(text.replace("\r\n", "\n").split("\n"), start=1)

@@ -156,7 +156,7 @@ def test_it_is_no_table_of_runs(root: Path) -> None:
     from harness.recipes import recipe
 
     assert recipe.artifacts(root) == []
-    with pytest.raises(RecipeError, match="counts files and has no runs"):
+    with pytest.raises(RecipeError, match="counts data files and has no runs"):
         recipe.load_recipe(root, "toy2020/table1", {})
     assert SourceError("a", "b").exit_code == 3
 

@@ -17,7 +17,7 @@ import pytest
 from filelock import Timeout
 from made_runs import DONE, RUN, left, run
 
-from harness.core.errors import StoreError
+from harness.core.errors import ArgumentError, StoreError
 from harness.executors.base import Outcome
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
@@ -201,9 +201,9 @@ def test_a_record_is_found_by_the_beginning_of_its_key(store: Store, tmp_path: P
     assert store.find("f").content["key"] == "f00"
     assert store.find("abcd").content["key"] == "abcd1"
     assert store.find("abcd1").content["key"] == "abcd1"
-    with pytest.raises(StoreError, match="2 records start with 'abc'"):
+    with pytest.raises(ArgumentError, match="2 records start with 'abc'"):
         store.find("abc")
-    with pytest.raises(StoreError, match="3 records start with ''"):
+    with pytest.raises(ArgumentError, match="3 records start with ''"):
         store.find("")
 
 
