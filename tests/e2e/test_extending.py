@@ -183,15 +183,16 @@ def follow_until_patched(project: Project, fill: dict[str, str], patched: str) -
 
 
 @pytest.mark.upstream
-def test_the_examples_for_s3rec_are_trained(reader: Project, mirror: str) -> None:
-    """On the real S3Rec code, with the interpreter at hand: the dataset and the loss of the page."""
+def test_the_examples_for_real_code_bases_are_trained(reader: Project, mirror: str) -> None:
+    """The losses of the page in S3Rec and gsasrec, its dataset and table in S3Rec."""
     cache = os.environ.get("HARNESS_CACHE", str(ROOT / ".cache"))
     real = Project(reader.folder, {**reader.env, "HARNESS_GIT_MIRROR": mirror, "HARNESS_CACHE": cache})
     write_interactions(real)
-    for title in (TORCH, DATASET, TABLE):
+    for title in (TORCH, TENSORFLOW, DATASET, TABLE):
         follow(real, title)
     loss = block(TORCH, "run", "upstream").text.splitlines()[0]
     shell(real, f"{loss} || test $? = 1", 900)
+    shell(real, block(TENSORFLOW, "run", "upstream").text.strip() + " || test $? = 1", 900)
     shell(real, block(TABLE, "run", "upstream").text.strip() + " || test $? = 1", 900)
     folder: Path = real.folder / "results" / "tables" / "shop" / "losses"
     assert "gSASRec" in next(folder.iterdir()).joinpath("table.md").read_text(encoding="utf-8")
