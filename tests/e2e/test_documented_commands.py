@@ -1,8 +1,8 @@
 """Every `harness` and `make` command that README.md and the other documents show: carried out, or listed with a reason.
 
 `harness reproduce` and `harness check` are carried out with `--dry-run`: everything but the runs. What cannot be
-carried out here (NOT_RUN) is still parsed, options and number of arguments included. The examples of docs/extending.md
-have a test of their own.
+carried out here (NOT_RUN) is still parsed, options and number of arguments included. The examples of docs/data.md and
+docs/extending.md have tests of their own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from harness.findings.collect import collect
 from harness.findings.finding import Finding
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = ("extending.md", "findings.md")  # the former is carried out by test_extending, the latter is generated
+ELSEWHERE = ("data.md", "extending.md", "findings.md")  # carried out by test_own_data, test_extending; generated
 FENCE = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`((?:harness|make) [^`]+)`")
 NOT_RUN = {
