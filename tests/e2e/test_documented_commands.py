@@ -50,6 +50,7 @@ NOT_RUN = {
     "harness runs log 1d8535c2 --follow": "follows an active run; test_everyday",
     "harness runs remove KEY": "names a run of the reader's; test_everyday",
     "harness cache clean trees": "asks before it removes; test_everyday",
+    "harness dataset add interactions.csv --upstream s3rec --name shop": "needs the reader's file; test_extending",
     "harness check --dry-run": "takes 20 s of CPU time; test_check",
     "harness check --tier smoke --read-only": "takes minutes; test_check_script",
     "harness check history sasrec/bce": "needs a rerun in the history; test_check_reruns",
