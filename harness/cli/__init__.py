@@ -17,6 +17,7 @@ ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
     """The first Ctrl-C, SIGTERM or hang-up: end the child processes and keep finished runs."""
+    # 1. Ignore further signals. 2. Raise: the exception unwinds the stack, and each `finally` ends its child processes.
     for number in ENDINGS:
         signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleanup of child processes
     raise Interrupted("interrupted", "finished runs are kept", "repeat the command to continue")

@@ -73,14 +73,16 @@ def write_whole(path: Path, content: str | bytes) -> None:
     with disk_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            # 1. Write to a temporary file in the same folder, since a rename is atomic only within one file system.
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
+            # 2. Make it readable for others, then replace the old file in one step: readers see the old or the new one.
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
             temporary = None
         finally:
-            if temporary:
+            if temporary:  # 3. After an error, remove the incomplete file; the old one is unchanged.
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
 

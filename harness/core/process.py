@@ -118,6 +118,7 @@ def marked(mark: str) -> list[int]:
 
 def end_tree(pid: int | None, mark: str) -> None:
     """End a process group and every process with this mark: SIGTERM, a grace period of seconds, SIGKILL."""
+    # 1. SIGTERM to all, then wait for the grace period. 2. The same with SIGKILL, if a process is left.
     for number in (signal.SIGTERM, signal.SIGKILL):
         living = signal_all(pid, mark, number)
         deadline = time.monotonic() + GRACE_S
@@ -126,6 +127,7 @@ def end_tree(pid: int | None, mark: str) -> None:
             living = [p for p in living if alive(p)]
         if not living and not marked(mark):
             break
+    # 3. The group once more: its members need not have the mark.
     if pid is not None:
         with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)  # members without the mark that ignored SIGTERM

@@ -174,10 +174,12 @@ class Store:
         with disk_errors(target):
             runs.mkdir(parents=True, exist_ok=True)
             temporary, replaced = (runs / f".{content['key']}.{end}" for end in ("new", "old"))
-            settle(target, temporary, replaced)  # after a harness was killed here
+            # 1. Clean up after a harness that was killed here. 2. Write all files to a temporary folder.
+            settle(target, temporary, replaced)
             temporary.mkdir()
             try:
                 fill(temporary, content, left, symbols)
+                # 3. Move the earlier record away, then the new one to its place. 4. Remove or restore the earlier one.
                 if target.exists():
                     target.rename(replaced)  # renamed first: a partly removed folder would look like a record
                 temporary.rename(target)

@@ -34,6 +34,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     Source: Holm, Scandinavian Journal of Statistics 6, 1979.
     """
     n, order = len(p_values), _ascending(p_values)
+    # The smallest p times n, the next times n - 1, ...; the running maximum keeps the adjusted values in order.
     steps = accumulate(((n - step) * p_values[i] for step, i in enumerate(order)), max)
     return _in_place(order, steps)
 
@@ -53,6 +54,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     Source: Benjamini & Hochberg, Journal of the Royal Statistical Society B 57, 1995.
     """
     n, order = len(p_values), _ascending(p_values)[::-1]
+    # The largest p times n / n, the next times n / (n - 1), ...; the running minimum keeps them in order.
     steps = accumulate((n / (n - step) * p_values[i] for step, i in enumerate(order)), min)
     return _in_place(order, steps)
 

@@ -157,12 +157,15 @@ def bootstrap(d: Differences, resamples: int = RESAMPLES, seed: int = 0, confide
     if balance < 0:  # the same orientation for both orders of the systems
         other = bootstrap(d.swapped(), resamples, seed, confidence)
         return other._replace(mean=-other.mean, low=-other.high, high=-other.low)
+    # 1. The distinct differences with their shares of users, or a few values with the same moments.
     values, probabilities = distribution(d)
     if d.n >= SMALL:
         values, probabilities = representatives(values, probabilities)
+    # 2. A resample of n users is one multinomial draw of counts; its mean is the count-weighted mean of the values.
     means = (Generator(Philox(seed)).multinomial(d.n, probabilities, resamples) * values).sum(axis=1) / d.n
+    # 3. The interval: quantiles of the resampled means.
     low, high = np.quantile(means, bca_tails(d, means, confidence) if d.n < SMALL else _tails(confidence)).tolist()
-    if balance == 0:
+    if balance == 0:  # 4. Without a leading system the interval is symmetric, whichever system is first.
         low, high = (low - high) / 2, (high - low) / 2
     return Bootstrap(d.mean, low, high, _sd(means), resamples, method)
 
@@ -195,6 +198,7 @@ def representatives(values: Floats, probabilities: Floats) -> tuple[Floats, Floa
     """
     if len(values) <= POINTS:
         return values, probabilities
+    # 1. Lanczos: an orthonormal basis of polynomials in the values, and the tridiagonal matrix of their recurrence.
     basis, matrix = np.empty((POINTS, len(values))), np.zeros((POINTS, POINTS))
     vector = np.sqrt(probabilities)
     for step in range(POINTS):
@@ -206,6 +210,7 @@ def representatives(values: Floats, probabilities: Floats) -> tuple[Floats, Floa
         along = np.einsum("ij,j->i", known, vector)
         matrix[step, step] = along[step]
         vector -= np.einsum("ij,i->j", known, along)
+    # 2. Its eigenvalues are the quadrature nodes; the first components of its eigenvectors, squared, are the weights.
     nodes, vectors = np.linalg.eigh(matrix)
     return nodes, vectors[0] ** 2 / (vectors[0] ** 2).sum()
 
@@ -216,15 +221,18 @@ def bca_tails(d: Differences, means: Floats, confidence: float) -> tuple[float, 
     Leaving out one user with difference x moves the mean by (mean - x) / (n - 1), so the jackknife is a sum over
     distinct differences.
     """
+    # 1. Acceleration: skewness of the jackknife values, divided by 6 sqrt(n).
     values, probabilities = distribution(d)
     apart = values - d.mean
     skewness = float((probabilities * apart**3).sum()) / float((probabilities * apart**2).sum()) ** 1.5
     acceleration = skewness / (6 * math.sqrt(d.n))
+    # 2. Bias correction: normal quantile of the share of resamples below the observed mean; ties count half.
     shares = [float((means < d.mean - ROUNDING).mean()), float((means <= d.mean + ROUNDING).mean())]
     bias = float(ndtri(sum(shares) / 2))
     low, high = _tails(confidence)
     if not math.isfinite(bias):  # all resamples on one side
         return low, high
+    # 3. Shift the normal quantiles of the tails by bias and acceleration, and convert them back to probabilities.
     moved = (bias + float(ndtri(tail)) for tail in (low, high))
     low, high = (float(ndtr(bias + z / (1 - acceleration * z))) for z in moved)
     return low, high

@@ -140,10 +140,13 @@ def gain_from_parts(found: GainParts, own: Sequence[Noise], pool: Sequence[Noise
     mean, users, df_users, rest = found
     if not own:
         return _tested(mean, [(users, df_users)], margin, "users", (0.0, 0.0, users), 0.0)
+    # 1. Two estimates of the variance of the mean gain between trainings: from the claim's systems, and from the pool.
     half = noisier_half(pool)
     means = [(math.fsum(n.variance / n.n for n in own), welch_df([n.variance / n.n for n in own], own))]
     means.append((half.variance * math.fsum(1 / n.n for n in own), half.df))
+    # 2. For each, the total variance over users and seeds with its degrees of freedom.
     spreads = [_users_and_seeds(users, df_users, rest, *between) for between in means]
+    # 3. The larger p of the two, and with few random systems at least that of an exact test over seeds.
     variances = [n.variance for n in own]
     parts = (math.fsum(variances), welch_df(variances, own), users)
     floor = 0.0 if len(pool) >= ENOUGH_SYSTEMS else exact_floor(min(n.n for n in own), len(own))
