@@ -153,7 +153,7 @@ def test_an_interrupted_start_leaves_no_container(
 def test_too_little_room_is_told_before_a_run(
     engine: docker.DockerClient, base_image: str, prepare: Callable[[str], PreparedRun]
 ) -> None:
-    with pytest.raises(SetupError, match=r"less than 1000000000 MB were left .* before it began"):
+    with pytest.raises(SetupError, match=r"less than 1000000000 MB of free disk space before it started"):
         DockerExecutor(engine, base_image, Limits(reserve_mb=10**9)).submit(prepare(""))
 
 
