@@ -11,6 +11,7 @@ import sys
 from types import FrameType
 
 from harness.core.errors import HarnessError, Interrupted
+from harness.core.interrupts import interrupt as deliver
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -20,7 +21,7 @@ def interrupt(_number: int, _frame: FrameType | None) -> None:
     # 1. Ignore further signals. 2. Raise: the exception unwinds the stack, and each `finally` ends its child processes.
     for number in ENDINGS:
         signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleanup of child processes
-    raise Interrupted("interrupted", "finished runs are kept", "repeat the command to continue")
+    deliver(Interrupted("interrupted", "finished runs are kept", "repeat the command to continue"))
 
 
 def main() -> None:

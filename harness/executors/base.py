@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.core.interrupts import deferred
 from harness.executors.run_folder import RunFolder
 
 FASTEST_POLL_S, SLOWEST_POLL_S = 0.002, 0.1
@@ -88,7 +89,8 @@ def wait(
     try:
         while True:
             while len(going) < jobs and (run := next(runs, None)) is not None:
-                going.append((run, executor.submit(run)))
+                with deferred():  # an interrupt must not come between the start and its handle
+                    going.append((run, executor.submit(run)))
                 pause = FASTEST_POLL_S
             if not going:
                 return

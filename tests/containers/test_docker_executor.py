@@ -217,7 +217,7 @@ def test_after_a_kill_the_next_start_removes_the_container_and_finishes(
     project = hostile.make(tmp_path / "project", container_settings, ["forge"])
     running = project.start(*FEW)
     (first,) = began(project, engine)
-    (work,) = (path for path in (project.folder / ".cache" / "work").iterdir())
+    (work,) = (path for path in (project.folder / ".cache" / "work").iterdir() if path.is_dir())
     deadline = time.monotonic() + 60
     while not (work / "record.json").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -272,7 +272,7 @@ def test_data_are_generated_in_a_container(tmp_path: Path, inside: DockerBackend
     tree.mkdir(mode=0o755)
     code = "import os, sys; open(sys.argv[1] + '/data.txt', 'w').write(os.getcwd() + ' ' + __file__)"
     (tree / "generate.py").write_text(code)
-    files = [SimpleNamespace(name="data.txt", path="", url=""), SimpleNamespace(name="given", path="given", url="")]
+    files = [SimpleNamespace(name="data.txt", has_place=False), SimpleNamespace(name="given", has_place=True)]
     dataset: Any = SimpleNamespace(name="made", generate=["python", "generate.py", "{data}"], files=files)
 
     def generate() -> dict[str, bytes]:

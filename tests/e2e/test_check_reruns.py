@@ -104,7 +104,7 @@ def test_a_change_on_a_known_class_fails_is_explained_and_can_be_accepted(calm: 
     assert "NDCG@10: " in why.stdout
     seed = f",seed={run['seed']}" if run["seed"] is not None else ""
     assert f"--where system={run['system']},dataset={run['dataset']}{seed} --depth full" in why.stdout
-    assert "name a run's key" in one_error(calm.run("check", "why", "ffff"), 2)
+    assert "give a run key" in one_error(calm.run("check", "why", "ffff"), 2)
     keys = [run["key"] for run in changed["runs"]]
     assert "say why" in one_error(calm.run("check", "accept", *keys, "--because", " "), 2)
     done = calm.run("check", "accept", *keys, "--because", "ranks begin at two now", "--date", "2026-01-03")

@@ -178,7 +178,7 @@ def test_broken_probe_is_flagged(project: Project) -> None:
     project.replace("patches/overlay/probe.py", text, "return (above + 1).astype(np.int32), tied")
     done = project.run("reproduce", "demo", *FEW)
     assert done.returncode == 1
-    assert "do not follow from the ranks" in done.stderr
+    assert "disagree with the ranks" in done.stderr
     flagged = [r for r in finished(project) if r["disagreements"]]
     assert [r["system"] for r in flagged] == ["factorised/bce"]
 

@@ -80,4 +80,4 @@ def test_a_damaged_file_of_reasons_is_told(project: Project) -> None:
     path.write_text('{"a": 1}')
     done = toy.run("report", *ASKED)
     assert (done.returncode, done.stderr.count("harness:")) == (3, 1)
-    assert "gaps.json: cannot be read" in " ".join(done.stderr.split())
+    assert "gaps.json: is not readable" in " ".join(done.stderr.split())

@@ -229,7 +229,9 @@ def test_losses_are_listed_and_one_is_explained(project: Project, one_error: Che
     assert max(map(len, listed.stdout.splitlines())) <= 120
     into = "s3rec (torch), gsasrec (tensorflow), sasrec-bert4rec (torch), bert4rec_repro (tensorflow)"
     others = "gsasrec-pytorch (torch), demo (numpy)"
-    assert f"(--loss mine.py:my_loss) are supported by: {into} not supported by: {others}" in " ".join(listed.stdout.split())
+    assert f"(--loss mine.py:my_loss) are supported by: {into} not supported by: {others}" in " ".join(
+        listed.stdout.split()
+    )
     one = project.run("losses", "gbce")
     for text in (
         "petrov2023 eq. 8",

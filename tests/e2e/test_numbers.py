@@ -69,7 +69,7 @@ def test_other_metrics_and_ties() -> None:
     ("changed", "error", "text"),
     [
         ({"metrics": ["Hit@10"]}, ArgumentError, "did you mean 'HIT@10'"),
-        ({"seeds": "46-42"}, ArgumentError, "no range"),
+        ({"seeds": "46-42"}, ArgumentError, "is not a range"),
         ({"where": "dataset=lastfn"}, ArgumentError, "did you mean 'lastfm'"),
         ({"results": "nowhere"}, StoreError, "no record of this table yet"),
     ],

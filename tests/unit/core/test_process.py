@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import SetupError
+from harness.core.interrupts import deferred, interrupt
 from harness.core.process import MARK, Child, alive, capture, end_tree, marked, spawn
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="marks are read from /proc")
@@ -192,3 +193,31 @@ def test_capture_of_a_failure_ends_with_its_last_lines() -> None:
 def test_capture_of_a_missing_program_is_named() -> None:
     with pytest.raises(SetupError, match="/no/such: cannot be started"):
         capture(["/no/such"], ENV)
+
+
+class CutOffError(Exception):
+    """Raised by the test's signal handler."""
+
+
+@pytest.mark.usefixtures("signals")
+def test_an_interrupt_while_a_process_starts_leaves_no_process(tmp_path: Path) -> None:
+    """On a busy machine starting takes long, and an interrupt then left a process without a handle."""
+    before = signal.signal(signal.SIGALRM, lambda *_: interrupt(CutOffError()))
+    n_cut_off = 0
+    try:
+        for attempt in range(60):
+            mark, children = f"cut-off-{tmp_path}-{attempt}", list[Child]()
+            try:
+                with deferred():
+                    signal.setitimer(signal.ITIMER_REAL, 0.0002 + attempt * 0.00005)
+                    children.append(spawn(["sleep", "60"], tmp_path, ENV, tmp_path / "log", mark))
+            except CutOffError:
+                n_cut_off += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                assert len(children) == 1
+                children[0].end()
+            assert not marked(mark)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert n_cut_off > 3
