@@ -255,11 +255,14 @@ def test_another_image_under_our_name_does_not_count(
 ) -> None:
     other = labelled(engine, small.request)
     small.lock("2.0")
-    for image in (base_image, other):  # one without our labels, one with those of another lock
-        engine.images.get(image).tag(tag(small.request))
+    for image, expected in (
+        (base_image, "would be built"),
+        (other, "would be rebuilt: its name belongs to another image"),
+    ):
+        engine.images.get(image).tag(tag(small.request))  # without our labels; with those of another lock
         assert find(engine, small.request) is None
         status, out, _ = small.run("check")
-        assert (status, "would be built" in out) == (1, True)
+        assert (status, expected in out) == (1, True)
     engine.images.remove(tag(small.request))
 
 
