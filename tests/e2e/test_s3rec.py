@@ -152,7 +152,7 @@ def test_broken_probe_is_flagged(real_project: Project) -> None:
     where = ("--where", "dataset=lastfm,system=gru4rec/ce-last", "--seeds", "1", "--set", "epochs=3")
     done = real_project.run("reproduce", "table2", *where, timeout=900)
     assert done.returncode == 1
-    assert "do not follow from the ranks" in done.stderr
+    assert "disagree with the ranks" in done.stderr
 
 
 def test_checkpoint_that_the_mirror_lacks_is_a_gap(real_project: Project) -> None:
