@@ -158,8 +158,8 @@ def written_events(project: Project) -> set[str]:
     """The events that every run of the model `gru` wrote."""
     records = (project.folder / "results").glob("runs/*/record.json")
     runs = [path.parent for path in records if json.loads(path.read_text(encoding="utf-8"))["model"] == "gru"]
-    kinds = [{json.loads(line)["event"] for line in (run / "events.jsonl").open(encoding="utf-8")} for run in runs]
-    return set.intersection(*kinds)
+    texts = [(run / "events.jsonl").read_text(encoding="utf-8") for run in runs]
+    return set.intersection(*({json.loads(line)["event"] for line in text.splitlines()} for text in texts))
 
 
 def follow_until_patched(project: Project, fill: dict[str, str], patched: str) -> None:
