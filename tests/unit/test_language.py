@@ -12,37 +12,37 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 #: Patterns, matched without regard to case, with the words to write instead.
 REPLACEMENTS = {
-    r"the whole way": "end to end",
-    r"what of (?:this|the) machine": "check this machine's setup",
-    r"ran, but not so": "ran, but something was not reproduced",
-    r"(?:the )?surroundings (?:broke|break)": "the environment is at fault",
-    r"(?:cannot|could not|can not|can|could) be had": "is (un)available",
-    r"(?:is|are) not to be had": "is unavailable",
+    r"the\s+whole\s+way": "end to end",
+    r"what\s+of\s+(?:this|the)\s+machine": "check this machine's setup",
+    r"ran,\s+but\s+not\s+so": "ran, but something was not reproduced",
+    r"(?:the\s+)?surroundings\s+(?:broke|break)": "the environment is at fault",
+    r"(?:cannot|could\s+not|can\s+not|can|could)\s+be\s+had": "is (un)available",
+    r"(?:is|are)\s+not\s+to\s+be\s+had": "is unavailable",
     r"mend(?:s|ed|ing)?": "correct, fix",
     r"odd": "invalid, unexpected",
     r"told": "reported",
-    r"(?:puts?|putting) in(?! (?:one|a|the|place|order|its|their)\b)": "add",
-    r"a way out": "fix",
-    r"(?:of )?one's own": "custom, own",
-    r"for a look": "smoke test (not comparable with the paper)",
-    r"stands? (?:there )?twice": "duplicate",
-    r"orders? that turn(?:s)? round": "rankings that reverse",
-    r"turns? round": "reverse",
-    r"(?:has|have) (?:not )?begun(?: nowhere)?": "has (not) started",
-    r"prove[nd]? on its first batch": "verified on its first batch",
-    r"who offers? it": "which code bases support it",
-    r"no network, no rights": "no network, no privileges",
-    r"comes? again(?: for)?": "re-rendering takes",
-    r"processor time": "CPU time",
-    r"(?:from )?least to greatest": "range",
-    r"for want of": "since there is no",
+    r"(?:puts?|putting)\s+in(?!\s+(?:one|a|the|place|order|its|their)\b)": "add",
+    r"a\s+way\s+out": "fix",
+    r"(?:of\s+)?one's\s+own": "custom, own",
+    r"for\s+a\s+look": "smoke test (not comparable with the paper)",
+    r"stands?\s+(?:there\s+)?twice": "duplicate",
+    r"orders?\s+that\s+turn(?:s)?\s+round": "rankings that reverse",
+    r"turns?\s+round": "reverse",
+    r"(?:has|have)\s+(?:not\s+)?begun(?:\s+nowhere)?": "has (not) started",
+    r"prove[nd]?\s+on\s+its\s+first\s+batch": "verified on its first batch",
+    r"who\s+offers?\s+it": "which code bases support it",
+    r"no\s+network,\s+no\s+rights": "no network, no privileges",
+    r"comes?\s+again(?:\s+for)?": "re-rendering takes",
+    r"processor\s+time": "CPU time",
+    r"(?:from\s+)?least\s+to\s+greatest": "range",
+    r"for\s+want\s+of": "since there is no",
     r"anew": "again",
-    r"goes on from here": "continues",
-    r"if need be": "if needed",
-    r"made again": "recreated",
-    r"look(?:s|ed)? over": "check",
-    r"the very (?:same|file|files|scores|gradient|number|number)": "the same",
-    r"is no (?:number|file|list|count|option|option|text|Python|date|duration|page|requirement)": "is not a ...",
+    r"goes\s+on\s+from\s+here": "continues",
+    r"if\s+need\s+be": "if needed",
+    r"made\s+again": "recreated",
+    r"look(?:s|ed)?\s+over": "check",
+    r"the\s+very\s+(?:same|file|files|scores|gradient|number|number)": "the same",
+    r"is\s+no\s+(?:number|file|list|count|option|option|text|Python|date|duration|page|requirement)": "is not a ...",
 }
 #: Quoted or frozen text: results and former files, upstream patches, code whose bytes are part of keys or hashes.
 EXCLUDED = re.compile(
@@ -58,11 +58,11 @@ def tracked() -> list[str]:
 
 
 def found_in(text: str) -> Iterator[str]:
-    """Each phrase of a text with its line and replacement."""
-    for number, line in enumerate(text.splitlines(), 1):
-        for pattern, new in PATTERNS:
-            for match in pattern.finditer(line):
-                yield f"{number}: {match[0]!r}: write {new!r}"
+    """Each phrase of a text with its line and replacement; a phrase may be broken over lines."""
+    matches = [(match, new) for pattern, new in PATTERNS for match in pattern.finditer(text)]
+    for match, new in sorted(matches, key=lambda found: found[0].start()):
+        line = text.count("\n", 0, match.start()) + 1
+        yield f"{line}: {' '.join(match[0].split())!r}: write {new!r}"
 
 
 def test_tracked_text_has_none_of_the_phrases() -> None:
@@ -82,12 +82,12 @@ def test_tracked_text_has_none_of_the_phrases() -> None:
 @pytest.mark.parametrize(
     ("text", "phrases"),
     [
-        ("What cannot be had is told.", ["cannot be had", "told"]),
+        ("What cannot be\nhad is told.", [["1:", "cannot", "be", "had"], ["2:", "told"]]),
         ("We recommend an amended, untold method.", []),
-        ("two\nlines: a way out", ["a way out"]),
-        ("Mend the file", ["Mend"]),
+        ("two\nlines: a  way out", [["2:", "a", "way", "out"]]),
+        ("Mend the file", [["1:", "Mend"]]),
     ],
 )
-def test_a_phrase_is_found_as_whole_words(text: str, phrases: list[str]) -> None:
-    found = [re.search(r"'([^']*)': write", problem) for problem in found_in(text)]
-    assert [match[1] for match in found if match] == phrases
+def test_a_phrase_is_found_as_whole_words(text: str, phrases: list[list[str]]) -> None:
+    found = [re.search(r"(\d+:) '([^']*)': write", problem) for problem in found_in(text)]
+    assert [[match[1], *match[2].split()] for match in found if match] == phrases
