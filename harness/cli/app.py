@@ -15,6 +15,7 @@ from harness.cli.images import images_app
 from harness.cli.options import METRICS, Artifact, Device, Json, Project, with_table_options
 from harness.cli.patch import patch_app
 from harness.cli.runs_app import runs_app
+from harness.core.name_values import comma_separated
 
 if TYPE_CHECKING:
     from harness.commands.joined import JoinedRequest
@@ -95,8 +96,7 @@ def report(
         from harness.cli import joined
 
         raise typer.Exit(joined.report(joined_request(request)))
-    chosen = [part.strip() for part in formats.split(",") if part.strip()]
-    raise typer.Exit(reporting.report(request, chosen, as_json))
+    raise typer.Exit(reporting.report(request, comma_separated(formats), as_json))
 
 
 def compare(

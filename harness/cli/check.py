@@ -13,6 +13,7 @@ from rich.text import Text
 from harness.cli.console import console
 from harness.cli.options import Executor, Jobs, Project, pairs
 from harness.core.errors import ArgumentError
+from harness.core.name_values import comma_separated
 
 if TYPE_CHECKING:
     from harness.checks.outcome import Check, Part, RunCheck
@@ -68,7 +69,7 @@ def check(
     from harness.commands.check.options import DEPTHS, TIERS, Options, chosen_parts, chosen_runs, day, seconds
     from harness.core.config import load
 
-    parts = chosen_parts(tier, names(only), names(skip))
+    parts = chosen_parts(tier, comma_separated(only), comma_separated(skip))
     if depth not in DEPTHS:
         raise ArgumentError("--depth", f"unknown depth {depth!r}", f"known: {', '.join(DEPTHS)}")
     config = load(project)
@@ -105,11 +106,6 @@ def look(config: Config, options: Options, against: Path | None) -> int:
         nights = History(options.history).nights
     show(found, workflow.write_reports(found, options.out, nights), config.root)
     return found.exit
-
-
-def names(text: str) -> list[str]:
-    """`a,b` as a list."""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def print_part(part: Part) -> None:

@@ -9,6 +9,7 @@ import typer
 from harness.commands import export
 from harness.commands.frames import load_numbers
 from harness.commands.table_request import TableRequest
+from harness.core.name_values import comma_separated
 
 
 def write(request: TableRequest, formats: str, folder: Path, metrics: str, ties: str) -> None:
@@ -17,12 +18,7 @@ def write(request: TableRequest, formats: str, folder: Path, metrics: str, ties:
     Raises:
         HarnessError: an unknown format or metric, no record of this table yet, a folder that is not writable.
     """
-    chosen = export.check_formats(parts(formats))
-    numbers = load_numbers(request, parts(metrics), export.tie_rule(ties))
+    chosen = export.check_formats(comma_separated(formats))
+    numbers = load_numbers(request, comma_separated(metrics), export.tie_rule(ties))
     for path in export.write(numbers, chosen, folder):
         typer.echo(path)
-
-
-def parts(text: str) -> list[str]:
-    """The parts of `a,b`."""
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from harness.cli.live_lines import LiveLines
 from harness.cli.progress_text import course_text, left_text
-from harness.commands.course import Course, TimeLeft, course_of_run, time_left
+from harness.commands.course import Course, TimeLeft, progress_of_run
 from harness.commands.estimate import Estimates
 from harness.commands.table_request import TableRequest
 from harness.core.errors import HarnessError
@@ -156,8 +156,8 @@ class Progress(Observer):
         """How far a run under way is."""
         run, going = self.runs[key], self.going[key]
         seconds = now - going.since
-        course = course_of_run(run, going.prepared.folder, seconds)
-        return State(course, seconds, time_left(course, *self.estimates.epochs(run)))
+        course, left = progress_of_run(run, going.prepared.folder, seconds, self.estimates)
+        return State(course, seconds, left)
 
     def time_left(self, states: dict[str, State]) -> str:
         """The time left of all runs; where that of one is unknown, what earlier records say, or the least."""

@@ -15,10 +15,11 @@ from harness.cli.console import console, grid_of, print_json
 from harness.cli.reproduce import warn_of_unprinted_metrics
 from harness.commands import table_status
 from harness.commands.joined import requests_of
+from harness.commands.stored_runs import read_log
 from harness.commands.table_request import TableRequest
 from harness.commands.table_status import PlannedRun, Running, RunStatus
 from harness.core.config import Config
-from harness.core.errors import StoreError
+from harness.executors.run_folder import RunFolder
 from harness.report import rounding
 from harness.runs import store
 from harness.runs.stored import Record
@@ -98,17 +99,14 @@ def show_run(config: Config, key: str, log: bool) -> None:
         StoreError: no such record.
     """
     record = store.find_record(config, key)
-    path = record.folder / "log.txt"
-    out = console()
+    folder, out = RunFolder(record.folder), console()
     if log:
-        if not path.is_file():
-            raise StoreError(str(path), "no such log", "the run never started, or the file was removed")
-        out.print(Text(path.read_text(encoding="utf-8")), soft_wrap=True)
+        out.print(Text(read_log(folder)), soft_wrap=True)
         return
     out.print(facts(record))
-    if not record.finished and path.is_file():
+    if not record.finished and folder.log.is_file():
         out.print(Text("\nlast lines of the log", style="bold"))
-        out.print(Text("\n".join(path.read_text(encoding="utf-8").splitlines()[-15:])), soft_wrap=True)
+        out.print(Text("\n".join(read_log(folder).splitlines()[-15:])), soft_wrap=True)
     out.print(Text(f"\n{record.folder}", style="dim"), soft_wrap=True)
 
 

@@ -85,10 +85,11 @@ def remove(
 
     config = load(project)
     for key in keys:
-        record = find_record(config, key).typed
-        label = f"{record.key[:8]} {record.dataset} {record.system} seed {seed_text(record.seed)}"
+        record = find_record(config, key)
+        typed = record.typed
+        label = f"{typed.key[:8]} {typed.dataset} {typed.system} seed {seed_text(typed.seed)}"
         if yes or typer.confirm(f"Remove the record {label}?"):
-            remove_record(config, record.key)
+            remove_record(config, record)
             typer.echo(f"removed {label}")
 
 
@@ -101,7 +102,6 @@ def log(
     """Print the log of a run, also while it is active."""
     from harness.commands import stored_runs
     from harness.core.config import load
-    from harness.core.errors import StoreError
 
     config = load(project)
     folder, active = stored_runs.log_of(config, key)
@@ -109,6 +109,4 @@ def log(
         for text in stored_runs.follow(config, folder):
             typer.echo(text, nl=False)
         return
-    if not folder.log.is_file():
-        raise StoreError(str(folder.log), "no such log", "the run never started, or the file was removed")
-    typer.echo(folder.log.read_text(encoding="utf-8", errors="replace"), nl=False)
+    typer.echo(stored_runs.read_log(folder), nl=False)

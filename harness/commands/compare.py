@@ -6,16 +6,15 @@ and warnings equal those of every other table.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.commands import table_spec
 from harness.commands.reproduce import load_results
 from harness.commands.table_request import TableRequest
 from harness.core.config import Config
-from harness.core.errors import ArgumentError, HarnessError, StoreError, near_misses
+from harness.core.errors import ArgumentError, HarnessError, StoreError, did_you_mean, near_misses
 from harness.core.results import Claim, Ranks, RunResult
 from harness.recipes import recipe
 from harness.runs import store
@@ -121,17 +120,11 @@ def the_artifact(config: Config, a: str, b: str) -> str:
     if found:
         raise ArgumentError("compare", f"{a} and {b} are in several artifacts: {', '.join(found)}", "add --artifact")
     known = {system for name in recipe.artifacts(config.root) for system in systems_of(config, name)}
-    lines = [f"{name} is unknown{did_you_mean(name, known)}" for name in (a, b) if name not in known]
+    lines = [f"{name} is unknown {did_you_mean(name, known)}".strip() for name in (a, b) if name not in known]
     fix = "; ".join([*lines, "`harness plan ARTIFACT` shows the systems of an artifact"]) if lines else ""
     raise ArgumentError(
         "compare", f"no artifact has both {a} and {b}", fix or "give two systems of one recipe, or two runs"
     )
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The nearest known names, "" without any."""
-    close = difflib.get_close_matches(name, sorted(known), n=3)
-    return f", did you mean {' or '.join(close)}?" if close else ""
 
 
 def systems_of(config: Config, artifact: str) -> list[str]:

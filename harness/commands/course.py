@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from harness.commands.estimate import Estimates
 from harness.executors.run_folder import RunFolder
 from harness.runs.plan import Run
 from harness.runs.probe_output import is_number, read_events
@@ -54,15 +55,16 @@ class Course:
         return max(self.epochs, least if self.cap is None else min(least, self.cap))
 
 
-def course_of_run(run: Run, folder: RunFolder, seconds: float) -> Course:
-    """How far a run under way is, by what its probe has reported.
+def progress_of_run(run: Run, folder: RunFolder, seconds: float, estimates: Estimates) -> tuple[Course, TimeLeft]:
+    """How far a run under way is by what its probe has reported, and when it ends by that and by records at hand.
 
     Args:
         seconds: since it began.
     """
     patience = run.options.get("patience")
     events = read_events(folder.events, live=True)
-    return course_of(events, run.epoch_cap, patience if isinstance(patience, int) else None, seconds)
+    course = course_of(events, run.epoch_cap, patience if isinstance(patience, int) else None, seconds)
+    return course, time_left(course, *estimates.epochs(run))
 
 
 def course_of(events: Sequence[Mapping[str, Any]], cap: int | None, patience: int | None, seconds: float) -> Course:

@@ -46,6 +46,7 @@ class Estimates:
     data: Mapping[str, Dataset]
     committed: Store | None = None
     _seen: dict[tuple[str, str], About | None] = field(default_factory=dict)
+    _epochs: dict[str, tuple[int | None, list[int]]] = field(default_factory=dict)
     _lately: dict[tuple[str, str], list[float]] = field(default_factory=dict)
 
     @classmethod
@@ -104,6 +105,12 @@ class Estimates:
 
     def epochs(self, run: Run) -> tuple[int | None, list[int]]:
         """Epochs of the record with this run's key, if there is one, and of other seeds of its system and dataset."""
+        if run.key not in self._epochs:
+            self._epochs[run.key] = self.epochs_of_records(run)
+        return self._epochs[run.key]
+
+    def epochs_of_records(self, run: Run) -> tuple[int | None, list[int]]:
+        """The same, from all records at hand."""
         same, others = None, []
         for record in self.records:
             c, end = record.content, record.typed.end

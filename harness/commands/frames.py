@@ -20,6 +20,7 @@ from harness.core.errors import StoreError
 from harness.core.results import RunResult
 from harness.report.formats import csv
 from harness.runs.plan import Run
+from harness.runs.probe_output import is_number
 from harness.stats import metrics
 from harness.stats.metrics import TieRule
 from harness.tables.build import Table
@@ -144,15 +145,6 @@ def run_row(artifact: str, run: Run, result: RunResult) -> dict[str, Any]:
         **{f"option.{name}": value for name, value in run.options.items()},
         **{f"printed.{name}": float(text) for name, text in result.printed.items() if is_number(text)},
     }
-
-
-def is_number(text: str) -> bool:
-    """Whether a printed metric is a number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def user_blocks(

@@ -103,21 +103,27 @@ def flat_facts(content: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def remove_record(config: Config, key: str) -> Record:
-    """Remove the record of a key; it is returned as it was.
+def remove_record(config: Config, record: Record) -> None:
+    """Remove a record.
 
-    Args:
-        key: a key or its first characters.
     Raises:
-        StoreError: no record with such a key, several, or one that a process is executing.
+        StoreError: a process is executing its run.
     """
-    record = find_record(config, key)
     store = Store(record.folder.parents[1], config.cache)
     if is_held(store, record.folder.name):
         raise StoreError(str(record.folder), "a process is executing this run", "wait for it to end")
-    record.typed  # noqa: B018  read before it is gone
     remove_tree(record.folder)
-    return record
+
+
+def read_log(folder: RunFolder) -> str:
+    """The text of a run's log.
+
+    Raises:
+        StoreError: there is none.
+    """
+    if not folder.log.is_file():
+        raise StoreError(str(folder.log), "no such log", "the run never started, or the file was removed")
+    return folder.log.read_text(encoding="utf-8", errors="replace")
 
 
 def log_of(config: Config, key: str) -> tuple[RunFolder, bool]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.commands import estimate
-from harness.commands.course import Course, TimeLeft, course_of_run, time_left
+from harness.commands.course import Course, TimeLeft, progress_of_run
 from harness.commands.reproduce import load_results, reasons
 from harness.commands.table_request import TableRequest
 from harness.runs.plan import Run
@@ -134,8 +134,7 @@ def planned_runs(request: TableRequest) -> Sequence[PlannedRun]:
 
 def running(run: Run, held: UnderWay, estimates: estimate.Estimates) -> Running:
     """How far a run is that some harness carries out."""
-    course = course_of_run(run, held.folder, held.seconds or 0.0)
-    left = time_left(course, *estimates.epochs(run))
+    course, left = progress_of_run(run, held.folder, held.seconds or 0.0, estimates)
     host, began = (held.note.host, held.note.began) if held.note else ("", "")
     return Running(host, began, str(held.folder.log), course, left)
 

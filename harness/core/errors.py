@@ -105,6 +105,11 @@ def near_misses(value: str, known: Iterable[str]) -> str:
         known: what would have been accepted.
     """
     names = sorted(known)
-    close = difflib.get_close_matches(value, names, n=2)
-    hint = f"did you mean {' or '.join(repr(c) for c in close)}? " if close else ""
-    return f"{hint}known: {', '.join(names) or '(none)'}"
+    hint = did_you_mean(value, names)
+    return f"{hint + ' ' if hint else ''}known: {', '.join(names) or '(none)'}"
+
+
+def did_you_mean(value: str, known: Iterable[str]) -> str:
+    """A question that names the nearest known names, "" if none is near; for names that are too many to list."""
+    close = difflib.get_close_matches(value, sorted(known), n=2)
+    return f"did you mean {' or '.join(repr(c) for c in close)}?" if close else ""

@@ -18,7 +18,7 @@ def name_values(text: str, flag: str, written: str, twice: str, of: str = "") ->
     """
     found: dict[str, str] = {}
     where = f"{of}: " if of else ""
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for part in comma_separated(text):
         name, equals, value = part.partition("=")
         if not equals or not name.isidentifier() or not value:
             raise ArgumentError(flag, f"{where}{part!r} is not name=value", written)
@@ -26,3 +26,18 @@ def name_values(text: str, flag: str, written: str, twice: str, of: str = "") ->
             raise ArgumentError(flag, f"{where}{name} is a duplicate", twice)
         found[name] = value
     return found
+
+
+def comma_separated(text: str) -> list[str]:
+    """The parts of `a, b` without the spaces around them; empty parts are left out."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def as_number(text: str) -> int | float | str:
+    """A value as written on a command line: a whole number, a number, or else the text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

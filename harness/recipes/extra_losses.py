@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.core.errors import ArgumentError, near_misses
-from harness.core.name_values import name_values
+from harness.core.name_values import as_number, name_values
 from harness.core.project_file import Upstream
 from harness.core.results import Claim
 from harness.recipes import loss_file, selection
@@ -19,7 +19,7 @@ from harness.recipes.loss_catalogue import Catalogue
 from harness.recipes.loss_file import FLAG
 from harness.recipes.recipe import Recipe
 from harness.recipes.selection import Where
-from harness.recipes.systems import AddedSystem, LossFile, Scalar, System, as_number, titled, written
+from harness.recipes.systems import AddedSystem, LossFile, Scalar, System, titled, written
 
 FILE = re.compile(r"(?P<path>.*?\.py)(?::(?P<function>[^:]*))?(?::(?P<options>.*))?", re.DOTALL)
 WRITTEN = f"write {FLAG} mine.py:my_loss, {FLAG} mine.py:my_loss:gamma=3 or {FLAG} gbce:k=256,t=0.75"

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from harness.core.errors import ArgumentError, near_misses
 from harness.core.files import sha256_bytes
-from harness.recipes.systems import LossFile, Scalar, as_number
+from harness.core.name_values import as_number
+from harness.recipes.systems import LossFile, Scalar
 
 FLAG = "--loss"
 GIVEN = ("hidden", "item_embeddings", "targets", "mask")

@@ -149,16 +149,6 @@ def lacking(system: System, command: Iterable[str], variables: Iterable[str]) ->
     return [f"{{{name}}}" for name in variables if f"{{{name}}}" not in words]
 
 
-def as_number(text: str) -> Scalar:
-    """A value as written on a command line: a whole number, a number, or else the text."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
 def titled(loss: str, options: Mapping[str, Scalar]) -> str:
     """Loss and options as in keys of systems, filters and folders; a comma would end a filter."""
     return ":".join(part for part in (loss, written(options, "+")) if part)

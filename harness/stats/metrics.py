@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.core.errors import ArgumentError, MetricsError
+from harness.core.name_values import comma_separated
 from harness.core.results import Ranks
 
 Floats = npt.NDArray[np.float64]
@@ -71,7 +72,7 @@ def metric_list(text: str) -> tuple[str, ...]:
     Raises:
         ArgumentError: an unknown metric, or one that is given twice.
     """
-    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    names = tuple(comma_separated(text))
     for name in names:
         parse(name)
     if len(set(names)) < len(names):

@@ -164,7 +164,9 @@ def test_single_runs_say_what_keeps_them_from_being_compared(reproduced: Project
 
 
 def test_mistakes_of_compare_are_told(reproduced: Project, one_error: Check) -> None:
-    assert "did you mean factorised/gbce" in one_error(reproduced.run("compare", "factorised/gbc", "factorised/bce"), 2)
+    assert "did you mean 'factorised/gbce'" in one_error(
+        reproduced.run("compare", "factorised/gbc", "factorised/bce"), 2
+    )
     assert "unknown metric" in one_error(
         reproduced.run("compare", "factorised/gbce", "factorised/bce", "--metrics", "AUC"), 2
     )

@@ -6,6 +6,7 @@ import io
 from csv import DictReader
 from typing import Any
 
+from harness.core.name_values import as_number
 from harness.report.formats import csv
 from harness.tables.build import Table
 
@@ -26,9 +27,4 @@ def value_of(column: str, text: str) -> str | int | float | None:
     """The value of a field: a number where it is one and the column may hold numbers, None for an empty field."""
     if not text or column in TEXT:
         return text or None
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    return as_number(text)

@@ -11,8 +11,9 @@ import pytest
 
 from harness.core.config import load as load_config
 from harness.core.errors import ConfigError, RecipeError
+from harness.core.name_values import as_number
 from harness.recipes import loss_catalogue
-from harness.recipes.systems import as_number, written
+from harness.recipes.systems import written
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = (
